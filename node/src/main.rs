@@ -1,0 +1,2 @@
+//! rook
+fn main() {}
