@@ -1,0 +1,78 @@
+//! What a node may decide for itself, each with its default and the reason. What a whole grid must agree on stands in
+//! [`crate::parameters`].
+
+use core::time::Duration;
+
+/// How a node behaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// How long the next hop may take to accept a request before another one is tried. Ten times a slow
+    /// intercontinental round trip would stall a request for seconds when one node is dead; 500 ms is above nearly
+    /// all round trips.
+    pub hop_timeout: Duration,
+    /// How long the origin waits for an answer before it tries by another first hop.
+    pub answer_timeout: Duration,
+    /// How often the origin tries, each time by a first hop it has not used yet.
+    pub attempts: u8,
+    /// How long a put or get may take over all cells and attempts.
+    pub operation_timeout: Duration,
+    /// After this time without an answer, a get asks the next replica cell as well.
+    pub hedge_after: Duration,
+    /// Requests that a node forwards at the same time; more are refused as busy.
+    pub max_forwarding: usize,
+    /// How long the other nodes of a cell have to confirm a replica.
+    pub replicate_timeout: Duration,
+    /// Cells that must store a record before a put succeeds, or all occupied ones if they are fewer.
+    pub write_quorum: u8,
+    /// Time between two probes; each asks one neighbour, in turn (SWIM's protocol period).
+    pub probe_every: Duration,
+    /// How long a probe may take before others are asked to confirm.
+    pub probe_timeout: Duration,
+    /// How many others are asked to confirm (SWIM's k; its paper uses 3).
+    pub probe_helpers: u8,
+    /// Time between two comparisons of a line with a random node on it.
+    pub exchange_every: Duration,
+    /// First wait before a failed dial or join is tried again; doubles each time, with jitter.
+    pub retry_first: Duration,
+    /// The longest such wait.
+    pub retry_most: Duration,
+    /// Failed dials after which a node that we never met is forgotten.
+    pub max_dial_failures: u8,
+    /// How long one step of joining may take.
+    pub join_timeout: Duration,
+    /// Dials under way at the same time.
+    pub max_dialing: usize,
+    /// Neighbours that a node keeps at most. A line's honest roster is far below; a flood of names is not.
+    pub max_neighbours: usize,
+    /// Strangers that may be linked at the same time: newcomers on their way in, and bridges in a sparse grid.
+    pub max_guests: usize,
+    /// How long a stranger may stay that is no bridge.
+    pub guest_time: Duration,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            hop_timeout: Duration::from_millis(500),
+            answer_timeout: Duration::from_secs(5),
+            attempts: 4,
+            operation_timeout: Duration::from_secs(30),
+            hedge_after: Duration::from_millis(400),
+            max_forwarding: 4096,
+            replicate_timeout: Duration::from_secs(2),
+            write_quorum: 2,
+            probe_every: Duration::from_secs(2),
+            probe_timeout: Duration::from_secs(1),
+            probe_helpers: 3,
+            exchange_every: Duration::from_secs(10),
+            retry_first: Duration::from_secs(1),
+            retry_most: Duration::from_secs(120),
+            max_dial_failures: 4,
+            join_timeout: Duration::from_secs(10),
+            max_dialing: 32,
+            max_neighbours: 2048,
+            max_guests: 64,
+            guest_time: Duration::from_secs(60),
+        }
+    }
+}

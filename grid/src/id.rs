@@ -1,0 +1,63 @@
+//! Names that are 16 or 32 random-looking bytes, each a type of its own so that they cannot be confused.
+
+use core::fmt;
+
+macro_rules! bytes_newtype {
+    ($(#[$doc:meta])* $name:ident, $length:literal) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name([u8; $length]);
+
+        impl $name {
+            /// Takes the bytes as they are.
+            pub const fn from_bytes(bytes: [u8; $length]) -> Self {
+                Self(bytes)
+            }
+
+            /// The bytes, in the order in which they travel.
+            pub const fn as_bytes(&self) -> &[u8; $length] {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!(stringify!($name), "("))?;
+                self.0[..4].iter().try_for_each(|byte| write!(f, "{byte:02x}"))?;
+                write!(f, "..)")
+            }
+        }
+    };
+}
+
+bytes_newtype! {
+    /// A node's name: the SHA-256 of its public identity, so it cannot be chosen or shared.
+    NodeId, 32
+}
+
+bytes_newtype! {
+    /// A grid's name: the SHA-256 of its parameters' canonical encoding. It stands in every salt, signature and
+    /// protocol name, so nodes of two grids cannot even talk.
+    GridId, 32
+}
+
+bytes_newtype! {
+    /// What an immutable record is found by: the SHA-256 of its value.
+    RecordKey, 32
+}
+
+bytes_newtype! {
+    /// Decides the cells that keep a record. Derived from the record's key, see [`crate::placement`].
+    RoutingKey, 32
+}
+
+bytes_newtype! {
+    /// One request on its way, drawn at random by its origin. It says nothing about who asks.
+    RequestId, 16
+}

@@ -1,0 +1,116 @@
+//! What can happen to a node.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::cell::Cell;
+use crate::id::{NodeId, RecordKey};
+use crate::message::{Message, StoreFailure};
+use crate::overlay::Timer;
+use crate::peer::{Address, DialFailure, DialTarget, Peer};
+use crate::record::Record;
+
+/// A number that ties what the shell reports to what it was asked to do, or the other way round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket(pub u64);
+
+/// One thing that happened; given to [`crate::overlay::Overlay::handle`].
+#[derive(Clone, Debug)]
+pub enum Input {
+    /// The node's owner wants something.
+    Command(Command),
+    /// A verified node on an open link said something.
+    Message {
+        /// Who.
+        from: NodeId,
+        /// What.
+        message: Message,
+    },
+    /// A timer that was set has run out.
+    Timer(Timer),
+    /// A link is open, and both sides have verified each other. The peer bears no contact yet, unless we had one.
+    Connected {
+        /// Who it is.
+        peer: Peer,
+        /// The address we dialled, if it was by address alone.
+        introducer: Option<Address>,
+    },
+    /// A link is gone.
+    Disconnected(NodeId),
+    /// A dial led to no link.
+    DialFailed {
+        /// Who was dialled.
+        target: DialTarget,
+        /// Why it failed.
+        why: DialFailure,
+    },
+    /// The outcome of [`crate::output::Output::Seal`].
+    Sealed {
+        /// From the request.
+        ticket: Ticket,
+        /// The sealed bytes; `None` if sealing was impossible.
+        sealed: Option<Vec<u8>>,
+    },
+    /// The outcome of [`crate::output::Output::Open`].
+    Opened {
+        /// From the request.
+        ticket: Ticket,
+        /// Who welcomed us, verified; or what was wrong with the sealed bytes.
+        welcome: Result<Peer, String>,
+    },
+    /// The outcome of [`crate::output::Output::Store`].
+    Stored {
+        /// From the request.
+        ticket: Ticket,
+        /// `Ok` when the record is on disk.
+        outcome: Result<(), StoreFailure>,
+    },
+    /// The outcome of [`crate::output::Output::Load`].
+    Loaded {
+        /// From the request.
+        ticket: Ticket,
+        /// The record; `None` if it is not, or no longer, readable.
+        record: Option<Record>,
+    },
+}
+
+/// What a node's owner can want.
+#[derive(Clone, Debug)]
+pub enum Command {
+    /// Begin: with what an earlier run left on disk, and with the introducers that the owner named. Comes first, once.
+    Start {
+        /// Neighbours known from an earlier run.
+        known: Vec<Peer>,
+        /// Keys of the records in the storage.
+        records: Vec<RecordKey>,
+        /// Where to join; may be empty, then this node is the first, or its known neighbours lead it back.
+        introducers: Vec<Address>,
+    },
+    /// Our own card has changed: we can be dialled elsewhere, or the credential was renewed.
+    CardChanged(Peer),
+    /// Drop a neighbour whose identity has expired.
+    Revoke(NodeId),
+    /// Say farewell to everybody; the shell ends the process after the messages are out.
+    Leave,
+    /// Store a record in its cells.
+    Put {
+        /// Returned with the outcome.
+        ticket: Ticket,
+        /// The record.
+        record: Record,
+    },
+    /// Find a record.
+    Get {
+        /// Returned with the outcome.
+        ticket: Ticket,
+        /// Which.
+        key: RecordKey,
+    },
+    /// Ask a cell to echo: for measurements.
+    Echo {
+        /// Returned with the outcome.
+        ticket: Ticket,
+        /// Which cell.
+        target: Cell,
+    },
+}

@@ -1,0 +1,207 @@
+//! What nodes say to each other. The bytes stand in the node, in `node/src/wire`; here is the meaning.
+
+use alloc::sync::Arc;
+use alloc::vec::Vec;
+
+use crate::cell::{Axis, Cell};
+use crate::id::{NodeId, RecordKey, RequestId};
+use crate::peer::Peer;
+use crate::record::Record;
+
+/// One message on a link between two verified nodes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message {
+    /// "This is me, and here I can be dialled." Sent to neighbours only.
+    Announce(Peer),
+    /// "I am leaving; do not look for me."
+    Farewell,
+    /// A request on its way to a cell.
+    Request(Request),
+    /// "I have taken this request and will see to it": stops the sender's hop timeout.
+    Accepted(RequestId),
+    /// "I cannot bring this request further"; the sender tries another way.
+    Refused(RequestId, Refusal),
+    /// The answer, on its way back.
+    Answer(Answer),
+    /// "Are you there?"
+    Ping(Nonce),
+    /// "I am."
+    Pong(Nonce),
+    /// "Is that node there? I get no answer from it."
+    ProbeFor {
+        /// Chosen by who asks.
+        nonce: Nonce,
+        /// Who may be dead.
+        target: NodeId,
+    },
+    /// The answer to [`Message::ProbeFor`]: it answered me just now.
+    ProbedAlive {
+        /// From the question.
+        nonce: Nonce,
+        /// Who is alive.
+        target: NodeId,
+    },
+    /// "That node is gone, as far as I can see; look for yourself."
+    Suspect(NodeId),
+    /// "Whom do you know that is a neighbour of mine?"
+    RosterQuery,
+    /// The answer: all the neighbours of the asker that this node has seen alive itself.
+    Roster(Vec<Peer>),
+    /// One line in short, to find differences.
+    LineSummary(LineSummary),
+    /// The same line in full, sent when the summaries differ.
+    LineMembers {
+        /// The line's direction; both nodes lie on it.
+        axis: Axis,
+        /// Who is on it.
+        members: Vec<NodeId>,
+    },
+    /// "Send me the cards of these nodes."
+    CardQuery(Vec<NodeId>),
+    /// Cards of nodes on a line that both share.
+    Cards(Vec<Peer>),
+    /// "Keep this record as well": from the node that a put reached to the others of its cell.
+    Replicate {
+        /// Chosen by who asks.
+        nonce: Nonce,
+        /// The record.
+        record: Record,
+    },
+    /// The answer to [`Message::Replicate`].
+    Replicated {
+        /// From the question.
+        nonce: Nonce,
+        /// Whether it is stored safely now.
+        stored: bool,
+    },
+    /// "Do you have this record?" Asked within a cell.
+    Fetch {
+        /// Chosen by who asks.
+        nonce: Nonce,
+        /// Which record.
+        key: RecordKey,
+    },
+    /// The answer to [`Message::Fetch`].
+    Fetched {
+        /// From the question.
+        nonce: Nonce,
+        /// The record, if it is there.
+        record: Option<Record>,
+    },
+}
+
+/// A number that ties an answer to its question, between two nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Nonce(pub u64);
+
+/// A line in a few bytes: equal summaries mean equal rosters (but for a chance of 2^-64).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LineSummary {
+    /// The line's direction; both nodes lie on it.
+    pub axis: Axis,
+    /// How many nodes are on it.
+    pub count: u32,
+    /// The sum of the first eight bytes of their names, modulo 2^64. Names are hashes, so they need no more mixing.
+    pub sum: u64,
+}
+
+/// A request to whoever is in a cell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// Ties the answer to the request on every link of the way.
+    pub id: RequestId,
+    /// Where it goes.
+    pub target: Cell,
+    /// Links crossed so far.
+    pub hops: u8,
+    /// Links it may still cross.
+    pub hops_left: u8,
+    /// What is asked.
+    pub body: RequestBody,
+}
+
+/// What a request asks of a cell.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RequestBody {
+    /// "I am new and belong near you: tell me, sealed, where you are." The card bears no contact.
+    Join(Peer),
+    /// "Keep this."
+    Put(Record),
+    /// "Give me this."
+    Get {
+        /// Which record.
+        key: RecordKey,
+        /// Whether to ask the other nodes of the cell too if the first one lacks it.
+        ask_cell: bool,
+    },
+    /// "Say the same": for measurements.
+    Echo(Arc<[u8]>),
+}
+
+/// What comes back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// From the request.
+    pub id: RequestId,
+    /// Links that the request crossed to reach the node that answers.
+    pub hops: u8,
+    /// The cell of the node that answers.
+    pub from: Cell,
+    /// The answer itself.
+    pub body: AnswerBody,
+}
+
+/// The answers to [`RequestBody`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AnswerBody {
+    /// To a join: the answerer's card, sealed to the newcomer's key.
+    Welcome(Arc<[u8]>),
+    /// To a put: on how many nodes of the cell the record is stored safely.
+    Stored {
+        /// Nodes, at least 1.
+        nodes: u16,
+    },
+    /// To a put: no node of the cell could store it.
+    NotStored(StoreFailure),
+    /// To a get.
+    Found(Record),
+    /// To a get: the node (or the whole cell, where that was asked) does not have it.
+    NotFound,
+    /// To any: nobody is in the target cell, says a node on one of its lines.
+    Vacant,
+    /// To an echo.
+    Echo(Arc<[u8]>),
+}
+
+/// Why a node could not store a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreFailure {
+    /// The disk, or its quota, is full.
+    #[error("no space left to store it")]
+    Full,
+    /// The storage failed in another way; the node's log says how.
+    #[error("the storage failed")]
+    Failed,
+    /// The value is larger than the grid allows.
+    #[error("the value is larger than the grid allows")]
+    TooLarge,
+}
+
+/// Why a node did not take a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// No neighbour brings it nearer, or all that could have failed.
+    #[error("no way to the cell")]
+    NoWay,
+    /// This request has been here before.
+    #[error("it has been here before")]
+    Loop,
+    /// Too many requests under way.
+    #[error("too busy")]
+    Busy,
+    /// The sender may not ask this: a guest only joins.
+    #[error("not allowed to ask this")]
+    NotAllowed,
+}

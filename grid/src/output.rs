@@ -1,0 +1,199 @@
+//! What a node does about it.
+
+use alloc::sync::Arc;
+use core::time::Duration;
+
+use crate::cell::Cell;
+use crate::id::{NodeId, RecordKey};
+use crate::input::Ticket;
+use crate::message::{Message, StoreFailure};
+use crate::overlay::Timer;
+use crate::peer::{DialTarget, Peer};
+use crate::record::Record;
+
+/// One thing that the shell has to do, in the order given.
+#[derive(Clone, Debug)]
+pub enum Output {
+    /// Send on the open link; if there is none any more, drop it (a `Disconnected` is on its way).
+    Send {
+        /// To whom.
+        to: NodeId,
+        /// What.
+        message: Message,
+    },
+    /// Open a link; answered by `Connected` or `DialFailed`.
+    Dial(DialTarget),
+    /// Close the link, after what has been sent; answered by `Disconnected`.
+    Disconnect(NodeId),
+    /// Come back with the timer after that time.
+    SetTimer {
+        /// How long from now.
+        after: Duration,
+        /// Which timer.
+        timer: Timer,
+    },
+    /// Seal our own card, contact included, to the newcomer's key; answered by `Sealed`.
+    Seal {
+        /// For the answer.
+        ticket: Ticket,
+        /// The newcomer.
+        to: Peer,
+    },
+    /// Open a welcome that was sealed to our key and verify the card in it; answered by `Opened`.
+    Open {
+        /// For the answer.
+        ticket: Ticket,
+        /// The sealed bytes.
+        sealed: Arc<[u8]>,
+    },
+    /// Put the record on disk, safe against a crash; answered by `Stored`.
+    Store {
+        /// For the answer.
+        ticket: Ticket,
+        /// The record.
+        record: Record,
+    },
+    /// Read a record from disk; answered by `Loaded`.
+    Load {
+        /// For the answer.
+        ticket: Ticket,
+        /// Which.
+        key: RecordKey,
+    },
+    /// Keep this neighbour, contact included, for a restart without an introducer.
+    Remember(Peer),
+    /// This node is no neighbour any more; forget it.
+    Forget(NodeId),
+    /// Tell the owner.
+    Emit(Event),
+}
+
+/// What an owner hears of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Joining has come one step further.
+    JoinProgress(JoinStep),
+    /// Joining failed at a step and will be tried again.
+    JoinFailed {
+        /// Where.
+        step: JoinStep,
+        /// Why, for a person.
+        why: alloc::string::String,
+        /// When it is tried again.
+        retry_in: Duration,
+    },
+    /// The node is part of the grid: it has heard all its lines, or knows that they are empty.
+    Joined {
+        /// Linked neighbours.
+        neighbours: u32,
+    },
+    /// What several nodes say of one line does not fit together; more of them are asked.
+    RosterDoubt {
+        /// Nodes in the shorter list.
+        short: u32,
+        /// Nodes in the longer list.
+        long: u32,
+    },
+    /// A neighbour is linked.
+    NeighbourUp(NodeId),
+    /// A neighbour is gone.
+    NeighbourDown(NodeId),
+    /// The outcome of a put.
+    PutDone {
+        /// From the command.
+        ticket: Ticket,
+        /// Where it went.
+        outcome: Result<PutReport, RequestFailure>,
+    },
+    /// The outcome of a get.
+    GetDone {
+        /// From the command.
+        ticket: Ticket,
+        /// What was found.
+        outcome: Result<GetReport, RequestFailure>,
+    },
+    /// The outcome of an echo.
+    EchoDone {
+        /// From the command.
+        ticket: Ticket,
+        /// How far it went.
+        outcome: Result<EchoReport, RequestFailure>,
+    },
+}
+
+/// The steps of joining, in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum JoinStep {
+    /// Connect to the introducer.
+    Dial,
+    /// Exchange credentials with it.
+    Credential,
+    /// Have it route the request to the home cell.
+    Route,
+    /// Get the home cell's sealed answer and open it.
+    HomeCell,
+    /// Connect to the node that answered.
+    DialBack,
+    /// Get the rosters and connect to the neighbours.
+    Rosters,
+}
+
+/// A put that succeeded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PutReport {
+    /// Nodes that have stored the record.
+    pub nodes: u32,
+    /// Cells they are in.
+    pub cells: u32,
+}
+
+/// A get that succeeded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GetReport {
+    /// The record.
+    pub record: Record,
+    /// Links crossed to the node that answered; 0 if this node has it itself.
+    pub hops: u8,
+    /// The cell of the node that answered.
+    pub from: Cell,
+}
+
+/// An echo that came back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EchoReport {
+    /// Links crossed to the node that answered.
+    pub hops: u8,
+    /// The cell of the node that answered.
+    pub from: Cell,
+}
+
+/// Why a request of ours came to nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RequestFailure {
+    /// Nobody is in the cell.
+    #[error("no node is in cell {0}")]
+    Vacant(Cell),
+    /// No way was found.
+    #[error("no way to cell {0} was found: its lines are empty or all nodes on the way failed")]
+    NoWay(Cell),
+    /// Requests went out, and nothing came back in time.
+    #[error("no answer from cell {0} in time")]
+    TimedOut(Cell),
+    /// All cells that should have it answered, and none has it.
+    #[error("not found: {asked} of its cells answered, none has the record")]
+    NotFound {
+        /// Cells that answered.
+        asked: u32,
+    },
+    /// Too few cells stored the record.
+    #[error("stored in {stored} cells only, {needed} are needed{}", why.map(|why| alloc::format!(": {why}")).unwrap_or_default())]
+    TooFewCells {
+        /// Cells that did.
+        stored: u32,
+        /// Cells that it takes.
+        needed: u32,
+        /// What one of the others said, if they said something.
+        why: Option<StoreFailure>,
+    },
+}
