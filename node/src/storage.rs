@@ -1,0 +1,246 @@
+//! What a node keeps on disk: records, the cards of its neighbours, its secrets. One database file in the data folder,
+//! which belongs to one identity of one grid.
+//!
+//! Each call that writes returns when the data is safe against a crash. After an error of the disk, a full one for
+//! example, the database is opened anew, so that the node goes on with what it has.
+
+mod error;
+mod folder;
+mod tables;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use grid::id::{GridId, NodeId, RecordKey};
+use grid::peer::Card;
+use grid::record::Record;
+use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, WriteTransaction};
+
+pub use error::StorageError;
+use error::{means_damaged, means_full};
+use folder::Folder;
+use tables::{PEERS, RECORDS, SECRETS};
+
+/// Whom a data folder belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// The grid.
+    pub grid: GridId,
+    /// The node.
+    pub node: NodeId,
+}
+
+/// The storage of one node. Clones share it. All calls block; writes wait for the disk.
+#[derive(Clone, Debug)]
+pub struct Storage {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    folder: Folder,
+    owner: Owner,
+    /// `None` while it could not be opened again after an error of the disk.
+    database: RwLock<Option<Database>>,
+}
+
+impl Storage {
+    /// Opens the data folder, and makes it if it is not there.
+    ///
+    /// # Errors
+    /// [`StorageError`] says what is wrong with the folder: in use, another grid's or identity's, damaged, ...
+    pub fn open(folder: &Path, owner: Owner) -> Result<Self, StorageError> {
+        let folder = Folder::lock(folder)?;
+        let database = tables::open(&folder, owner)?;
+        Ok(Self { shared: Arc::new(Shared { folder, owner, database: RwLock::new(Some(database)) }) })
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        self.shared.folder.path()
+    }
+
+    /// Keeps records, all or none.
+    ///
+    /// # Errors
+    /// [`StorageError::Full`] if there is no space, others if the disk fails.
+    pub fn store(&self, records: &[Record]) -> Result<(), StorageError> {
+        let bytes = records.iter().map(|record| record.value().len() as u64).sum();
+        self.shared.folder.check_space(bytes)?;
+        self.write(|transaction| {
+            let mut table = transaction.open_table(RECORDS)?;
+            for record in records {
+                table.insert(record.key().as_bytes(), &record.value()[..])?;
+            }
+            Ok(())
+        })
+    }
+
+    /// The record of that key, if it is here. A value that does not hash to its key any more is thrown away.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn load(&self, key: RecordKey) -> Result<Option<Record>, StorageError> {
+        let value = self.read(|transaction| {
+            let table = transaction.open_table(RECORDS)?;
+            Ok(table.get(key.as_bytes())?.map(|value| value.value().to_vec()))
+        })?;
+        let Some(value) = value else { return Ok(None) };
+        match Record::check(key, value) {
+            Ok(record) => Ok(Some(record)),
+            Err(wrong) => {
+                tracing::error!(%wrong, "a stored record is corrupt and was removed; check the disk");
+                self.write(|transaction| {
+                    transaction.open_table(RECORDS)?.remove(key.as_bytes())?;
+                    Ok(())
+                })?;
+                Ok(None)
+            }
+        }
+    }
+
+    /// The keys of all records.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn keys(&self) -> Result<Vec<RecordKey>, StorageError> {
+        self.read(|transaction| {
+            let table = transaction.open_table(RECORDS)?;
+            let keys = table.iter()?.map(|entry| Ok(RecordKey::from_bytes(entry?.0.value())));
+            keys.collect()
+        })
+    }
+
+    /// Keeps a neighbour's card for a restart without an introducer.
+    ///
+    /// # Errors
+    /// [`StorageError::Full`] if there is no space, others if the disk fails.
+    pub fn remember(&self, id: NodeId, card: &Card) -> Result<(), StorageError> {
+        self.write(|transaction| {
+            let row = (&card.identity[..], &card.credential[..], card.contact.as_deref());
+            transaction.open_table(PEERS)?.insert(id.as_bytes(), row)?;
+            Ok(())
+        })
+    }
+
+    /// Drops a neighbour's card.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn forget(&self, id: NodeId) -> Result<(), StorageError> {
+        self.write(|transaction| {
+            transaction.open_table(PEERS)?.remove(id.as_bytes())?;
+            Ok(())
+        })
+    }
+
+    /// The cards that are kept.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn known(&self) -> Result<Vec<Card>, StorageError> {
+        self.read(|transaction| {
+            let table = transaction.open_table(PEERS)?;
+            let cards = table.iter()?.map(|entry| {
+                let row = entry?.1;
+                let (identity, credential, contact) = row.value();
+                Ok(Card { identity: identity.into(), credential: credential.into(), contact: contact.map(Into::into) })
+            });
+            cards.collect()
+        })
+    }
+
+    /// A secret that was kept under that name.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn secret(&self, name: &str) -> Result<Option<Vec<u8>>, StorageError> {
+        self.read(|transaction| {
+            let table = transaction.open_table(SECRETS)?;
+            Ok(table.get(name)?.map(|value| value.value().to_vec()))
+        })
+    }
+
+    /// Keeps a secret, the transport key for example, under a name.
+    ///
+    /// # Errors
+    /// [`StorageError::Full`] if there is no space, others if the disk fails.
+    pub fn set_secret(&self, name: &str, bytes: &[u8]) -> Result<(), StorageError> {
+        self.write(|transaction| {
+            transaction.open_table(SECRETS)?.insert(name, bytes)?;
+            Ok(())
+        })
+    }
+
+    fn read<T>(&self, work: impl Fn(&ReadTransaction) -> Result<T, redb::Error>) -> Result<T, StorageError> {
+        self.shared.with(|database| work(&database.begin_read()?))
+    }
+
+    fn write<T>(&self, work: impl Fn(&WriteTransaction) -> Result<T, redb::Error>) -> Result<T, StorageError> {
+        self.shared.with(|database| {
+            let transaction = database.begin_write()?;
+            let result = work(&transaction)?;
+            transaction.commit()?;
+            Ok(result)
+        })
+    }
+}
+
+impl Shared {
+    /// Does one piece of work. If the disk fails meanwhile, the database refuses everything from then on, so it is
+    /// opened anew; if that fails too, the next piece of work tries again.
+    fn with<T>(&self, work: impl Fn(&Database) -> Result<T, redb::Error>) -> Result<T, StorageError> {
+        let outcome = match &*self.database.read().unwrap_or_else(PoisonError::into_inner) {
+            Some(database) => Some(work(database)),
+            None => None,
+        };
+        match outcome {
+            Some(Ok(result)) => Ok(result),
+            // Another piece of work met the error before this one; this one was not begun.
+            Some(Err(redb::Error::PreviousIo)) | None => {
+                self.reopen()?;
+                match &*self.database.read().unwrap_or_else(PoisonError::into_inner) {
+                    Some(database) => work(database).map_err(|error| self.explain(error)),
+                    None => Err(self.explain(redb::Error::PreviousIo)),
+                }
+            }
+            Some(Err(error)) => {
+                let error = self.explain(error);
+                if let Err(again) = self.reopen() {
+                    tracing::warn!(error = %again, "the database could not be opened again yet");
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Closes and opens the database, unless another thread has just done it.
+    fn reopen(&self) -> Result<(), StorageError> {
+        let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
+        if database.as_ref().is_some_and(|database| database.begin_write().is_ok()) {
+            return Ok(());
+        }
+        // The old one has to be closed first, or it would still hold the file.
+        *database = None;
+        *database = Some(tables::open(&self.folder, self.owner)?);
+        Ok(())
+    }
+
+    fn explain(&self, error: redb::Error) -> StorageError {
+        explain(self.folder.database(), error)
+    }
+}
+
+/// Makes of the database's error one that tells people what to do.
+fn explain(file: PathBuf, error: redb::Error) -> StorageError {
+    match error {
+        redb::Error::Io(error) if means_full(&error) => StorageError::Full { file },
+        redb::Error::Io(error) if means_damaged(&error) => StorageError::Damaged { file, why: error.to_string() },
+        redb::Error::Io(error) => StorageError::Io { path: file, error },
+        redb::Error::Corrupted(why) => StorageError::Damaged { file, why },
+        error @ redb::Error::UpgradeRequired(_) => StorageError::Damaged { file, why: error.to_string() },
+        error => StorageError::Database { file, error: Box::new(error) },
+    }
+}

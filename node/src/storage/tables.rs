@@ -1,0 +1,84 @@
+//! The tables, and the checks that a database is the one we mean.
+
+use redb::{Database, ReadableTable, TableDefinition};
+
+use super::folder::Folder;
+use super::{Owner, StorageError, explain};
+use crate::private;
+
+/// Key to value.
+pub(super) const RECORDS: TableDefinition<'_, [u8; 32], &[u8]> = TableDefinition::new("records");
+
+/// Node to identity, credential, contact.
+pub(super) const PEERS: TableDefinition<'_, [u8; 32], (&[u8], &[u8], Option<&[u8]>)> = TableDefinition::new("peers");
+
+/// Name to secret.
+pub(super) const SECRETS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("secrets");
+
+/// What the database is: format, grid, identity.
+const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
+
+/// The version of these tables.
+const FORMAT: u64 = 1;
+
+/// Memory for pages: enough for the upper levels of the trees and some records, and the same for a node with much.
+const CACHE_BYTES: usize = 16 << 20;
+
+/// Opens or makes the database in the folder, and checks that it is the owner's.
+pub(super) fn open(folder: &Folder, owner: Owner) -> Result<Database, StorageError> {
+    let file = private::open_or_create(&folder.database())
+        .map_err(|error| StorageError::Io { path: folder.database(), error })?;
+    let report = |error: redb::Error| explain(folder.database(), error);
+    let database =
+        Database::builder().set_cache_size(CACHE_BYTES).create_file(file).map_err(|error| report(error.into()))?;
+    let found = claim(&database, owner).map_err(report)?;
+    check(folder, owner, &found)?;
+    Ok(database)
+}
+
+/// What a database says of itself.
+struct Meta {
+    format: Vec<u8>,
+    grid: Vec<u8>,
+    node: Vec<u8>,
+}
+
+/// Reads what the database says of itself; a new one is given to the owner.
+fn claim(database: &Database, owner: Owner) -> Result<Meta, redb::Error> {
+    let transaction = database.begin_write()?;
+    let meta = {
+        let mut meta = transaction.open_table(META)?;
+        if meta.get("format")?.is_none() {
+            meta.insert("format", &FORMAT.to_be_bytes()[..])?;
+            meta.insert("grid", &owner.grid.as_bytes()[..])?;
+            meta.insert("node", &owner.node.as_bytes()[..])?;
+            transaction.open_table(RECORDS)?;
+            transaction.open_table(PEERS)?;
+            transaction.open_table(SECRETS)?;
+        }
+        let field = |name| -> Result<Vec<u8>, redb::Error> {
+            Ok(meta.get(name)?.map(|value| value.value().to_vec()).unwrap_or_default())
+        };
+        Meta { format: field("format")?, grid: field("grid")?, node: field("node")? }
+    };
+    transaction.commit()?;
+    Ok(meta)
+}
+
+fn check(folder: &Folder, owner: Owner, found: &Meta) -> Result<(), StorageError> {
+    let folder_path = || folder.path().to_path_buf();
+    let format = found.format.as_slice().try_into().map(u64::from_be_bytes).unwrap_or_default();
+    if format != FORMAT {
+        return Err(StorageError::Format { folder: folder_path(), found: format, known: FORMAT });
+    }
+    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    if found.grid != owner.grid.as_bytes() {
+        let (expected, found) = (owner.grid.to_string(), hex(&found.grid));
+        return Err(StorageError::OtherGrid { folder: folder_path(), expected, found });
+    }
+    if found.node != owner.node.as_bytes() {
+        let (expected, found) = (owner.node.to_string(), hex(&found.node));
+        return Err(StorageError::OtherIdentity { folder: folder_path(), expected, found });
+    }
+    Ok(())
+}
