@@ -120,6 +120,16 @@ pub struct Request {
     pub body: RequestBody,
 }
 
+impl Request {
+    /// Who joins by it, if that is what it is for.
+    pub(crate) fn newcomer(&self) -> Option<NodeId> {
+        match &self.body {
+            RequestBody::Join(newcomer) => Some(newcomer.id()),
+            RequestBody::Put(_) | RequestBody::Get { .. } | RequestBody::Echo(_) => None,
+        }
+    }
+}
+
 /// What a request asks of a cell.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RequestBody {

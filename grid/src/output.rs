@@ -87,12 +87,14 @@ pub enum Event {
         /// Linked neighbours.
         neighbours: u32,
     },
-    /// What several nodes say of one line does not fit together; more of them are asked.
+    /// What was said of one line does not fit the other lines; it is asked for again, elsewhere.
     RosterDoubt {
-        /// Nodes in the shorter list.
-        short: u32,
-        /// Nodes in the longer list.
-        long: u32,
+        /// Nodes that were named.
+        counted: u32,
+        /// The least count that the other lines make believable.
+        least: u32,
+        /// The greatest.
+        greatest: u32,
     },
     /// A neighbour is linked.
     NeighbourUp(NodeId),

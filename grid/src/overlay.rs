@@ -1,5 +1,7 @@
-//! The state machine of one node: dispatches each input to the part of the protocol it belongs to.
+//! The state machine of one node: gives each input to the part of the protocol that it concerns, and carries the
+//! parts' signals to each other. No rule of the protocol stands here.
 
+use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -8,21 +10,75 @@ use rand_core::Rng;
 use crate::cell::Cell;
 use crate::config::Config;
 use crate::id::NodeId;
-use crate::input::Input;
+use crate::input::{Command, Input};
+use crate::message::{Message, RequestBody};
+use crate::neighbours::{Role, Table};
 use crate::output::Output;
 use crate::parameters::Parameters;
-use crate::peer::Peer;
+use crate::peer::{Address, DialTarget, Peer};
+use crate::protocol::client::{self, Client};
+use crate::protocol::exchange::{self, Exchange};
+use crate::protocol::join::{self, Join};
+use crate::protocol::links::{self, Links};
+use crate::protocol::liveness::{self, Liveness};
+use crate::protocol::request::{self, Requests};
+use crate::protocol::store::{self, Store};
+use crate::protocol::{Asker, Context, Signal};
+use crate::record::Record;
 use crate::time::Time;
 
-/// Timers, each belonging to one part of the protocol.
+/// Timers, each belonging to one part of the protocol. The shell only hands them back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Timer {}
+pub enum Timer {
+    /// Of the owner's operations.
+    Client(client::Timer),
+    /// Of the comparison of rosters.
+    Exchange(exchange::Timer),
+    /// Of joining.
+    Join(join::Timer),
+    /// Of the links.
+    Links(links::Timer),
+    /// Of failure detection.
+    Liveness(liveness::Timer),
+    /// Of requests.
+    Request(request::Timer),
+    /// Of the cell's records.
+    Store(store::Timer),
+}
+
+macro_rules! timer_from {
+    ($($part:ident: $module:ident),*) => {
+        $(impl From<$module::Timer> for Timer {
+            fn from(timer: $module::Timer) -> Self {
+                Self::$part(timer)
+            }
+        })*
+    };
+}
+
+timer_from!(Client: client, Exchange: exchange, Join: join, Links: links, Liveness: liveness, Request: request, Store: store);
 
 /// One node.
 #[derive(Debug)]
 pub struct Overlay<R> {
     me: Peer,
+    config: Config,
     rng: R,
+    table: Table,
+    tickets: u64,
+    signals: VecDeque<Signal>,
+    parts: Parts,
+}
+
+#[derive(Debug)]
+struct Parts {
+    client: Client,
+    exchange: Exchange,
+    join: Join,
+    links: Links,
+    liveness: Liveness,
+    requests: Requests,
+    store: Store,
 }
 
 /// A node's state in figures.
@@ -60,13 +116,38 @@ pub struct NeighbourStatus {
 impl<R: Rng> Overlay<R> {
     /// A node that has done nothing yet. `me` bears our own contact if we can be dialled.
     pub fn new(parameters: &Parameters, config: Config, me: Peer, rng: R) -> Self {
-        let _ = (parameters, config);
-        Self { me, rng }
+        let parts = Parts {
+            client: Client::new(parameters.replica_cells),
+            exchange: Exchange::new(parameters),
+            join: Join::new(),
+            links: Links::default(),
+            liveness: Liveness::default(),
+            requests: Requests::default(),
+            store: Store::default(),
+        };
+        let table = Table::new(parameters.shape, me.cell());
+        Self { me, config, rng, table, tickets: 0, signals: VecDeque::new(), parts }
     }
 
-    /// Takes one input and appends what is to be done about it to `out`.
+    /// Takes one input and appends what is to be done about it to `out`, in the order in which it is to be done.
     pub fn handle(&mut self, now: Time, input: Input, out: &mut Vec<Output>) {
-        let _ = (now, input, out, &mut self.rng);
+        if let Input::Command(Command::CardChanged(me)) = &input {
+            self.me = me.clone();
+        }
+        let mut cx = Context {
+            now,
+            me: &self.me,
+            config: &self.config,
+            table: &mut self.table,
+            rng: &mut self.rng,
+            tickets: &mut self.tickets,
+            out,
+            signals: &mut self.signals,
+        };
+        self.parts.on_input(input, &mut cx);
+        while let Some(signal) = cx.signals.pop_front() {
+            self.parts.on_signal(signal, &mut cx);
+        }
     }
 
     /// This node.
@@ -76,11 +157,169 @@ impl<R: Rng> Overlay<R> {
 
     /// The node's state in figures.
     pub fn status(&self) -> Status {
-        Status { neighbours: 0, links: 0, cells_known: 0, vacant_cells: 0, records: 0, joined: false }
+        let shape = self.table.shape();
+        let occupied = |&cell: &Cell| self.table.is_occupied(cell, None);
+        let cells_known = shape.neighbourhood(self.me.cell()).filter(occupied).count() as u64;
+        Status {
+            neighbours: self.table.neighbours().count(),
+            links: self.table.iter().filter(|(_, _, linked)| *linked).count(),
+            cells_known,
+            vacant_cells: shape.neighbour_cells() - cells_known,
+            records: self.parts.store.len(),
+            joined: self.parts.join.is_joined(),
+        }
     }
 
     /// All nodes that this one knows, in the order of their names.
     pub fn peers(&self) -> Vec<NeighbourStatus> {
-        Vec::new()
+        let status = |(peer, role, linked): (&Peer, Role, bool)| NeighbourStatus {
+            id: peer.id(),
+            cell: peer.cell(),
+            linked,
+            latency: self.table.latency(peer.id()),
+            neighbour: role == Role::Neighbour,
+        };
+        self.table.iter().map(status).collect()
+    }
+}
+
+impl Parts {
+    fn on_input<R: Rng>(&mut self, input: Input, cx: &mut Context<'_, R>) {
+        match input {
+            Input::Command(command) => self.on_command(command, cx),
+            Input::Message { from, message } => self.on_message(from, message, cx),
+            Input::Timer(timer) => self.on_timer(timer, cx),
+            Input::Connected { peer, introducer } => self.on_connected(peer, introducer, cx),
+            Input::Disconnected(node) => self.links.on_disconnected(node, cx),
+            Input::DialFailed { target: DialTarget::Peer(peer), why } => self.links.on_dial_failed(&peer, why, cx),
+            Input::DialFailed { target: DialTarget::Introducer(_), why } => self.join.on_introducer_failed(&why, cx),
+            Input::Sealed { ticket, sealed } => self.join.on_sealed(ticket, sealed, cx),
+            Input::Opened { ticket, welcome } => self.join.on_opened(ticket, welcome, cx),
+            Input::Stored { ticket, outcome } => self.store.on_stored(ticket, outcome, cx),
+            Input::Loaded { ticket, record } => self.store.on_loaded(ticket, record, cx),
+        }
+    }
+
+    fn on_command<R: Rng>(&mut self, command: Command, cx: &mut Context<'_, R>) {
+        match command {
+            Command::Start { known, records, introducers } => self.start(known, records, introducers, cx),
+            Command::CardChanged(_) => self.announce(cx),
+            Command::Revoke(node) => self.links.on_farewell(node, cx),
+            Command::Leave => self.leave(cx),
+            Command::Put { ticket, record } => self.client.put(ticket, record, cx),
+            Command::Get { ticket, key } => self.client.get(ticket, key, cx),
+            Command::Echo { ticket, target } => self.client.echo(ticket, target, cx),
+        }
+    }
+
+    fn start<R: Rng>(
+        &mut self,
+        known: Vec<Peer>,
+        records: Vec<crate::id::RecordKey>,
+        introducers: Vec<Address>,
+        cx: &mut Context<'_, R>,
+    ) {
+        self.store.restore(records);
+        self.join.start(known.len(), introducers, cx);
+        known.into_iter().for_each(|peer| self.links.look_for(peer, cx));
+        self.liveness.start(cx);
+        self.exchange.start(cx);
+    }
+
+    /// Tells everybody who may know it where we can be dialled now.
+    fn announce<R: Rng>(&mut self, cx: &mut Context<'_, R>) {
+        let entitled = |role| role != Role::Guest;
+        let told = cx.table.iter().filter(|(_, role, linked)| *linked && entitled(*role)).map(|(peer, _, _)| peer.id());
+        for node in told.collect::<Vec<_>>() {
+            cx.send(node, Message::Announce(cx.me.clone()));
+        }
+    }
+
+    fn leave<R: Rng>(&mut self, cx: &mut Context<'_, R>) {
+        let linked = cx.table.iter().filter(|(_, _, linked)| *linked).map(|(peer, _, _)| peer.id());
+        for node in linked.collect::<Vec<_>>() {
+            cx.send(node, Message::Farewell);
+        }
+    }
+
+    fn on_connected<R: Rng>(&mut self, peer: Peer, introducer: Option<Address>, cx: &mut Context<'_, R>) {
+        let id = peer.id();
+        self.links.on_connected(peer, cx);
+        if introducer.is_some() {
+            self.join.on_introducer(id, cx);
+        }
+    }
+
+    fn on_message<R: Rng>(&mut self, from: NodeId, message: Message, cx: &mut Context<'_, R>) {
+        if !cx.table.is_linked(from) {
+            return;
+        }
+        match message {
+            Message::Announce(peer) => self.links.on_announce(from, peer, cx),
+            Message::Farewell => self.links.on_farewell(from, cx),
+            Message::Request(request) => self.requests.on_request(from, request, cx),
+            Message::Accepted(id) => self.requests.on_accepted(from, id, cx),
+            Message::Refused(id, _) => self.requests.on_refused(from, id, cx),
+            Message::Answer(answer) => self.requests.on_answer(from, answer, cx),
+            Message::Ping(nonce) => self.liveness.on_ping(from, nonce, cx),
+            Message::Pong(nonce) => self.liveness.on_pong(from, nonce, cx),
+            Message::ProbeFor { nonce, target } => self.liveness.on_probe_for(from, nonce, target, cx),
+            Message::ProbedAlive { nonce, target } => self.liveness.on_probed_alive(nonce, target, cx),
+            Message::Suspect(node) => self.liveness.on_suspect(node, cx),
+            Message::RosterQuery => self.exchange.on_roster_query(from, cx),
+            Message::Roster(roster) => self.join.on_roster(from, roster, cx),
+            Message::LineSummary(summary) => self.exchange.on_summary(from, summary, cx),
+            Message::LineMembers { axis, members } => self.exchange.on_members(from, axis, members, &self.links, cx),
+            Message::CardQuery(wanted) => self.exchange.on_card_query(from, &wanted, cx),
+            Message::Cards(cards) => self.exchange.on_cards(from, cards, cx),
+            Message::Replicate { nonce, record } => self.store.on_replicate(from, nonce, record, cx),
+            Message::Replicated { nonce, stored } => self.store.on_replicated(from, nonce, stored, cx),
+            Message::Fetch { nonce, key } => self.store.on_fetch(from, nonce, key, cx),
+            Message::Fetched { nonce, record } => self.store.on_fetched(from, nonce, record, cx),
+        }
+    }
+
+    fn on_timer<R: Rng>(&mut self, timer: Timer, cx: &mut Context<'_, R>) {
+        match timer {
+            Timer::Client(timer) => self.client.on_timer(timer, cx),
+            Timer::Exchange(timer) => self.exchange.on_timer(timer, cx),
+            Timer::Join(timer) => self.join.on_timer(timer, &self.links, cx),
+            Timer::Links(timer) => self.links.on_timer(timer, cx),
+            Timer::Liveness(timer) => self.liveness.on_timer(timer, cx),
+            Timer::Request(timer) => self.requests.on_timer(timer, cx),
+            Timer::Store(timer) => self.store.on_timer(timer, cx),
+        }
+    }
+
+    fn on_signal<R: Rng>(&mut self, signal: Signal, cx: &mut Context<'_, R>) {
+        match signal {
+            Signal::LinkUp(node) => {
+                self.liveness.on_link_up(node);
+                self.join.on_link_up(node, cx);
+            }
+            Signal::LinkDown(node) => {
+                self.requests.on_link_down(node, cx);
+                self.liveness.on_link_down(node, cx);
+                self.join.on_link_down(node, cx);
+            }
+            Signal::DialFailed(node, why) => self.join.on_dial_failed(node, &why, cx),
+            Signal::Doubt(node) => self.liveness.on_doubt(node, cx),
+            Signal::Dead(node) => self.links.on_dead(node, cx),
+            Signal::Heard(peer) => self.links.heard(peer, cx),
+            Signal::Ask(ask) => self.requests.ask(ask, cx),
+            Signal::Asked(Asker::Join(number), outcome) => self.join.on_asked(number, outcome, cx),
+            Signal::Asked(Asker::Client(ticket, cell), outcome) => self.client.on_asked(ticket, cell, outcome, cx),
+            Signal::Serve(id, RequestBody::Join(newcomer)) => self.join.serve(id, newcomer, cx),
+            Signal::Serve(id, RequestBody::Put(record)) => self.put(id, record, cx),
+            Signal::Serve(id, RequestBody::Get { key, ask_cell }) => self.store.get(id, key, ask_cell, cx),
+            Signal::Serve(id, RequestBody::Echo(bytes)) => {
+                self.requests.reply(id, crate::message::AnswerBody::Echo(bytes), cx);
+            }
+            Signal::Reply(id, body) => self.requests.reply(id, body, cx),
+        }
+    }
+
+    fn put<R: Rng>(&mut self, id: crate::id::RequestId, record: Record, cx: &mut Context<'_, R>) {
+        self.store.put(id, record, cx);
     }
 }

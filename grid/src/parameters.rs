@@ -154,7 +154,7 @@ impl Parameters {
         range("replica_cells", self.replica_cells, 1, 16)?;
         range("max_record_bytes", self.max_record_bytes, 1, 16 << 20)?;
         range("max_message_bytes", self.max_message_bytes, 64 << 10, 32 << 20)?;
-        if self.modulus_bits % 256 != 0 {
+        if !self.modulus_bits.is_multiple_of(256) {
             return Err(ParameterError::ModulusBits(self.modulus_bits));
         }
         if self.max_message_bytes < self.max_record_bytes + ENVELOPE {

@@ -1,0 +1,292 @@
+//! Whom a node knows: the members of its lines, the links that are open, and how fast each neighbour answers.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use crate::cell::{Axis, Cell, Shape};
+use crate::id::NodeId;
+use crate::latency::PeakEwma;
+use crate::message::LineSummary;
+use crate::peer::Peer;
+use crate::time::Time;
+
+/// What the next-hop choice needs to know of a neighbourhood. The routing table implements it; so may a compact model.
+pub trait Neighbours {
+    /// The nodes with open links in a cell.
+    fn linked_in(&self, cell: Cell) -> &[NodeId];
+    /// Linked nodes outside the neighbourhood that have offered to pass requests on.
+    fn bridges(&self) -> impl Iterator<Item = (NodeId, Cell)>;
+    /// The expected cost of a hop: latency times the work that is already waiting there.
+    fn cost(&self, node: NodeId) -> Cost;
+}
+
+/// What a hop is expected to cost; less is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Cost {
+    /// Suspected dead: taken last.
+    pub suspected: bool,
+    /// Peak-EWMA latency times (requests outstanding + 1).
+    pub delay: Duration,
+}
+
+/// How we stand with a node that we know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// In a cell that differs from ours in at most one coordinate.
+    Neighbour,
+    /// A stranger on its way in, or us on ours.
+    Guest,
+    /// A stranger with whom we pass requests on, because the grid is too sparse to go by neighbours alone.
+    Bridge,
+}
+
+#[derive(Clone, Debug)]
+struct Member {
+    peer: Peer,
+    role: Role,
+    linked: bool,
+    suspected: bool,
+    outstanding: u32,
+    latency: PeakEwma,
+}
+
+/// The routing table. Every member has had a link to us at some time: hearsay does not get in here.
+#[derive(Clone, Debug)]
+pub(crate) struct Table {
+    shape: Shape,
+    home: Cell,
+    members: BTreeMap<NodeId, Member>,
+    /// Members with open links, by cell; guests left out, so that nothing is routed over them. No empty lists.
+    linked: BTreeMap<Cell, Vec<NodeId>>,
+}
+
+/// A latency that no answer has proved yet: assumed small, so that new neighbours are tried.
+const UNKNOWN_LATENCY: Duration = Duration::from_millis(20);
+
+impl Table {
+    pub(crate) fn new(shape: Shape, home: Cell) -> Self {
+        Self { shape, home, members: BTreeMap::new(), linked: BTreeMap::new() }
+    }
+
+    pub(crate) fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// A link to the node is open. A peer with a contact that we already know is not forgotten for one without.
+    pub(crate) fn link(&mut self, peer: Peer) -> Role {
+        let (id, cell) = (peer.id(), peer.cell());
+        let fresh = if self.home.is_neighbour(&cell) { Role::Neighbour } else { Role::Guest };
+        let member = self.members.entry(id).or_insert_with(|| Member {
+            peer: peer.clone(),
+            role: fresh,
+            linked: false,
+            suspected: false,
+            outstanding: 0,
+            latency: PeakEwma::default(),
+        });
+        if peer.has_contact() || !member.peer.has_contact() {
+            member.peer = peer;
+        }
+        (member.linked, member.suspected, member.outstanding) = (true, false, 0);
+        let role = member.role;
+        if role != Role::Guest {
+            self.index(id, cell);
+        }
+        role
+    }
+
+    fn index(&mut self, id: NodeId, cell: Cell) {
+        let nodes = self.linked.entry(cell).or_default();
+        if !nodes.contains(&id) {
+            nodes.push(id);
+        }
+    }
+
+    fn unindex(&mut self, id: NodeId, cell: Cell) {
+        if let Some(nodes) = self.linked.get_mut(&cell) {
+            nodes.retain(|&other| other != id);
+            if nodes.is_empty() {
+                self.linked.remove(&cell);
+            }
+        }
+    }
+
+    /// The link is gone; the node stays a member until it is removed. Strangers are removed at once.
+    pub(crate) fn unlink(&mut self, id: NodeId) -> Option<Role> {
+        let member = self.members.get_mut(&id)?;
+        member.linked = false;
+        let (role, cell) = (member.role, member.peer.cell());
+        self.unindex(id, cell);
+        if role != Role::Neighbour {
+            self.members.remove(&id);
+        }
+        Some(role)
+    }
+
+    /// The node is gone.
+    pub(crate) fn remove(&mut self, id: NodeId) -> Option<Peer> {
+        let member = self.members.remove(&id)?;
+        self.unindex(id, member.peer.cell());
+        Some(member.peer)
+    }
+
+    /// A guest becomes a bridge: requests may be passed over it.
+    pub(crate) fn make_bridge(&mut self, id: NodeId) {
+        if let Some(member) = self.members.get_mut(&id)
+            && member.role == Role::Guest
+            && member.linked
+        {
+            member.role = Role::Bridge;
+            let cell = member.peer.cell();
+            self.index(id, cell);
+        }
+    }
+
+    /// Takes a newer card of a member; `true` if it was newer.
+    pub(crate) fn update(&mut self, peer: &Peer) -> bool {
+        match self.members.get_mut(&peer.id()) {
+            Some(member) if peer.supersedes(&member.peer) => {
+                member.peer = peer.clone();
+                true
+            }
+            Some(_) | None => false,
+        }
+    }
+
+    pub(crate) fn peer(&self, id: NodeId) -> Option<&Peer> {
+        self.members.get(&id).map(|member| &member.peer)
+    }
+
+    pub(crate) fn role(&self, id: NodeId) -> Option<Role> {
+        self.members.get(&id).map(|member| member.role)
+    }
+
+    pub(crate) fn is_linked(&self, id: NodeId) -> bool {
+        self.members.get(&id).is_some_and(|member| member.linked)
+    }
+
+    pub(crate) fn suspect(&mut self, id: NodeId, suspected: bool) {
+        if let Some(member) = self.members.get_mut(&id) {
+            member.suspected = suspected;
+        }
+    }
+
+    pub(crate) fn is_suspected(&self, id: NodeId) -> bool {
+        self.members.get(&id).is_some_and(|member| member.suspected)
+    }
+
+    pub(crate) fn observe(&mut self, now: Time, id: NodeId, sample: Duration) {
+        if let Some(member) = self.members.get_mut(&id) {
+            member.latency.observe(now, sample);
+        }
+    }
+
+    pub(crate) fn begin_request(&mut self, id: NodeId) {
+        if let Some(member) = self.members.get_mut(&id) {
+            member.outstanding += 1;
+        }
+    }
+
+    pub(crate) fn end_request(&mut self, id: NodeId) {
+        if let Some(member) = self.members.get_mut(&id) {
+            member.outstanding = member.outstanding.saturating_sub(1);
+        }
+    }
+
+    /// All members, by name.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Peer, Role, bool)> {
+        self.members.values().map(|member| (&member.peer, member.role, member.linked))
+    }
+
+    pub(crate) fn latency(&self, id: NodeId) -> Option<Duration> {
+        self.members.get(&id)?.latency.value()
+    }
+
+    /// Open links with strangers of that role.
+    pub(crate) fn count(&self, role: Role) -> usize {
+        self.members.values().filter(|member| member.role == role).count()
+    }
+
+    /// The neighbours: the rosters of all our lines together.
+    pub(crate) fn neighbours(&self) -> impl Iterator<Item = &Peer> {
+        self.members.values().filter(|member| member.role == Role::Neighbour).map(|member| &member.peer)
+    }
+
+    pub(crate) fn linked_neighbours(&self) -> impl Iterator<Item = &Peer> {
+        self.members
+            .values()
+            .filter(|member| member.role == Role::Neighbour && member.linked)
+            .map(|member| &member.peer)
+    }
+
+    /// The roster of one of our lines, without ourselves.
+    pub(crate) fn line(&self, axis: Axis) -> impl Iterator<Item = &Peer> {
+        let home = self.home;
+        self.neighbours().filter(move |peer| on_line(home, axis, peer.cell()))
+    }
+
+    /// Whether a cell lies on our line along `axis`.
+    pub(crate) fn is_on_line(&self, axis: Axis, cell: Cell) -> bool {
+        on_line(self.home, axis, cell)
+    }
+
+    /// One of our lines in short, ourselves included.
+    pub(crate) fn summary(&self, axis: Axis, me: NodeId) -> LineSummary {
+        let names = self.line(axis).map(Peer::id).chain([me]);
+        let (count, sum) = names.fold((0, 0_u64), |(count, sum), id| (count + 1, sum.wrapping_add(leading(id))));
+        LineSummary { axis, count, sum }
+    }
+
+    /// Whether some line of ours has no linked node but in our own cell: then neighbours alone may not lead everywhere.
+    pub(crate) fn is_sparse(&self) -> bool {
+        self.shape
+            .axes()
+            .any(|axis| !self.linked_neighbours().any(|peer| self.home.shared_line(&peer.cell()) == Some(axis)))
+    }
+
+    /// Whether a roster has anybody in a cell, linked or not, besides one node that does not count.
+    pub(crate) fn is_occupied(&self, cell: Cell, except: Option<NodeId>) -> bool {
+        cell == self.home || self.neighbours().any(|peer| peer.cell() == cell && Some(peer.id()) != except)
+    }
+
+    /// The linked nodes of our own cell.
+    pub(crate) fn mates(&self) -> &[NodeId] {
+        self.linked_in(self.home)
+    }
+
+    /// Those of them that nothing speaks against: worth waiting for.
+    pub(crate) fn mates_alive(&self) -> Vec<NodeId> {
+        self.mates().iter().copied().filter(|&id| !self.is_suspected(id)).collect()
+    }
+}
+
+fn on_line(home: Cell, axis: Axis, cell: Cell) -> bool {
+    cell == home || home.shared_line(&cell) == Some(axis)
+}
+
+/// The first eight bytes of a name as a number.
+fn leading(id: NodeId) -> u64 {
+    id.as_bytes()[..8].iter().fold(0, |number, &byte| number << 8 | u64::from(byte))
+}
+
+impl Neighbours for Table {
+    fn linked_in(&self, cell: Cell) -> &[NodeId] {
+        self.linked.get(&cell).map_or(&[], Vec::as_slice)
+    }
+
+    fn bridges(&self) -> impl Iterator<Item = (NodeId, Cell)> {
+        let bridge = |member: &&Member| member.role == Role::Bridge && member.linked;
+        self.members.values().filter(bridge).map(|member| (member.peer.id(), member.peer.cell()))
+    }
+
+    fn cost(&self, node: NodeId) -> Cost {
+        match self.members.get(&node) {
+            Some(member) => {
+                let latency = member.latency.value().unwrap_or(UNKNOWN_LATENCY);
+                Cost { suspected: member.suspected, delay: latency.saturating_mul(member.outstanding + 1) }
+            }
+            None => Cost { suspected: true, delay: Duration::MAX },
+        }
+    }
+}

@@ -1,0 +1,388 @@
+//! Joining: from one known peer to the rosters of all our lines, without anybody on the way learning an address.
+//!
+//! The introducer routes `d + 1` requests for us: one to our home cell, one to a cell on each of our lines. Each is
+//! answered with a card that is sealed to our key. We dial those who answered, ask each for our neighbours, and dial
+//! these. No single answer is trusted: the union is taken, and a line's count that does not fit the others (outside
+//! the Poisson band, see [`crate::density`]) is asked for once more, elsewhere.
+//!
+//! A node that was in the grid before dials the neighbours that it remembers, and needs no introducer.
+
+mod inquiry;
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use rand_core::Rng;
+
+use crate::cell::{Axis, Cell};
+use crate::chance::{backoff, below};
+use crate::density::Band;
+use crate::id::{NodeId, RequestId};
+use crate::input::Ticket;
+use crate::message::{AnswerBody, Message};
+use crate::neighbours::Role;
+use crate::output::{Event, JoinStep, Output};
+use crate::peer::{Address, DialFailure, DialTarget, Peer};
+use crate::protocol::links::Links;
+use crate::protocol::{Context, Signal};
+
+use inquiry::{Inquiry, Progress};
+
+/// When joining should go on by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Timer {
+    /// Try again from the start.
+    Retry,
+    /// An inquiry has had its time; the second number tells which of its steps.
+    Inquiry(u32, u32),
+    /// Look whether the neighbours are linked.
+    Settle,
+}
+
+/// Where joining stands.
+#[derive(Debug, PartialEq, Eq)]
+enum Phase {
+    /// Not begun, or waiting to try again.
+    Idle,
+    /// The introducer is being dialled.
+    Dialing,
+    /// Inquiries are under way.
+    Asking,
+    /// All rosters are here, neighbours are being dialled. The number counts the looks so far.
+    Settling(u32),
+    /// Done.
+    Joined,
+}
+
+/// How this node gets in, and how it lets others in.
+#[derive(Debug)]
+pub(crate) struct Join {
+    introducers: Vec<Address>,
+    phase: Phase,
+    /// The introducer in use.
+    introducer: Option<NodeId>,
+    failures: u32,
+    inquiries: BTreeMap<u32, Inquiry>,
+    next_inquiry: u32,
+    /// Neighbours that were asked for rosters after a restart.
+    asked: BTreeSet<NodeId>,
+    retry_set: bool,
+    /// Welcomes that are being sealed for others.
+    sealing: BTreeMap<Ticket, RequestId>,
+}
+
+/// Welcomes that are sealed at the same time; more newcomers than that are let wait.
+const MAX_SEALING: usize = 64;
+
+/// Inquiries about one line that find its cell vacant, after which the line is taken to be empty.
+const MAX_TRIES: u32 = 4;
+
+/// Looks at the links, half a second apart, before a join counts as done with what it has.
+const MAX_LOOKS: u32 = 20;
+
+/// The chance at which a count of an honest line is doubted: see the design, section 5.
+const DOUBT: f64 = 1e-6;
+
+impl Join {
+    pub(crate) fn new() -> Self {
+        Self {
+            introducers: Vec::new(),
+            phase: Phase::Idle,
+            introducer: None,
+            failures: 0,
+            inquiries: BTreeMap::new(),
+            next_inquiry: 0,
+            asked: BTreeSet::new(),
+            retry_set: false,
+            sealing: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn is_joined(&self) -> bool {
+        self.phase == Phase::Joined
+    }
+
+    pub(crate) fn start<R: Rng>(&mut self, known: usize, introducers: Vec<Address>, cx: &mut Context<'_, R>) {
+        self.introducers = introducers;
+        if !self.introducers.is_empty() {
+            self.begin(cx);
+        } else if known == 0 {
+            // The first node of its grid.
+            self.finish(cx);
+        }
+    }
+
+    fn begin<R: Rng>(&mut self, cx: &mut Context<'_, R>) {
+        self.inquiries.clear();
+        let count = self.introducers.len() as u64;
+        let index = usize::try_from(below(cx.rng, count)).unwrap_or(0);
+        if let Some(address) = self.introducers.get(index) {
+            self.phase = Phase::Dialing;
+            cx.emit(Event::JoinProgress(JoinStep::Dial));
+            cx.out.push(Output::Dial(DialTarget::Introducer(address.clone())));
+        }
+    }
+
+    pub(crate) fn on_introducer<R: Rng>(&mut self, id: NodeId, cx: &mut Context<'_, R>) {
+        if self.phase != Phase::Dialing {
+            return;
+        }
+        self.introducer = Some(id);
+        self.phase = Phase::Asking;
+        cx.emit(Event::JoinProgress(JoinStep::Route));
+        self.inquire(None, 0, cx);
+        let axes: Vec<Axis> = cx.table.shape().axes().collect();
+        axes.into_iter().for_each(|axis| self.inquire(Some(axis), 0, cx));
+    }
+
+    pub(crate) fn on_introducer_failed<R: Rng>(&mut self, why: &DialFailure, cx: &mut Context<'_, R>) {
+        if self.phase != Phase::Dialing {
+            return;
+        }
+        let step = match why {
+            DialFailure::Unreachable(_) | DialFailure::TimedOut(_) => JoinStep::Dial,
+            DialFailure::Foreign(_) | DialFailure::Credential(_) => JoinStep::Credential,
+        };
+        self.fail(step, why.to_string(), cx);
+    }
+
+    fn fail<R: Rng>(&mut self, step: JoinStep, why: String, cx: &mut Context<'_, R>) {
+        self.phase = Phase::Idle;
+        self.inquiries.clear();
+        self.failures += 1;
+        let retry_in = backoff(cx.rng, cx.config.retry_first, cx.config.retry_most, self.failures);
+        cx.emit(Event::JoinFailed { step, why, retry_in });
+        if !self.retry_set {
+            self.retry_set = true;
+            cx.timer(retry_in, Timer::Retry);
+        }
+    }
+
+    /// Asks a random cell on our line along an axis, or our home cell.
+    fn inquire<R: Rng>(&mut self, axis: Option<Axis>, tries: u32, cx: &mut Context<'_, R>) {
+        let Some(introducer) = self.introducer else { return };
+        let target = match axis {
+            Some(axis) => other_cell_on_line(axis, cx),
+            None => cx.me.cell(),
+        };
+        let number = self.next_inquiry;
+        self.next_inquiry += 1;
+        self.inquiries.insert(number, Inquiry::begin(number, axis, tries, target, introducer, cx));
+    }
+
+    pub(crate) fn on_asked<R: Rng>(
+        &mut self,
+        number: u32,
+        outcome: Result<crate::message::Answer, crate::output::RequestFailure>,
+        cx: &mut Context<'_, R>,
+    ) {
+        let Some(inquiry) = self.inquiries.get_mut(&number) else { return };
+        match outcome {
+            Ok(answer) => match answer.body {
+                AnswerBody::Welcome(sealed) => inquiry.open(number, sealed, cx),
+                AnswerBody::Vacant => inquiry.vacant(),
+                AnswerBody::Stored { .. }
+                | AnswerBody::NotStored(_)
+                | AnswerBody::Found(_)
+                | AnswerBody::NotFound
+                | AnswerBody::Echo(_) => inquiry.fail(JoinStep::HomeCell, "the answer is none to a join".into()),
+            },
+            Err(failure) => inquiry.fail_asking(&failure),
+        }
+        self.review(cx);
+    }
+
+    pub(crate) fn on_opened<R: Rng>(&mut self, ticket: Ticket, welcome: Result<Peer, String>, cx: &mut Context<'_, R>) {
+        let found = self.inquiries.iter_mut().find(|(_, inquiry)| inquiry.is_opening(ticket));
+        let Some((&number, inquiry)) = found else { return };
+        match welcome {
+            Ok(peer) => inquiry.dial_back(number, peer, cx),
+            Err(why) => inquiry.fail(JoinStep::HomeCell, why),
+        }
+        self.review(cx);
+    }
+
+    pub(crate) fn on_link_up<R: Rng>(&mut self, node: NodeId, cx: &mut Context<'_, R>) {
+        for (&number, inquiry) in &mut self.inquiries {
+            inquiry.on_link_up(number, node, cx);
+        }
+        // After a restart the first few neighbours that are back tell us of the others.
+        let neighbour = cx.table.role(node) == Some(Role::Neighbour);
+        if neighbour && !self.is_joined() && self.asked.len() <= cx.table.shape().dims().into() {
+            self.asked.insert(node);
+            cx.send(node, Message::RosterQuery);
+        }
+    }
+
+    pub(crate) fn on_dial_failed<R: Rng>(&mut self, node: NodeId, why: &DialFailure, cx: &mut Context<'_, R>) {
+        for inquiry in self.inquiries.values_mut() {
+            inquiry.on_gone(node, &why.to_string());
+        }
+        self.review(cx);
+    }
+
+    pub(crate) fn on_link_down<R: Rng>(&mut self, node: NodeId, cx: &mut Context<'_, R>) {
+        self.asked.remove(&node);
+        for inquiry in self.inquiries.values_mut() {
+            inquiry.on_gone(node, "the link broke");
+        }
+        self.review(cx);
+        let alone = cx.table.linked_neighbours().next().is_none();
+        if self.is_joined() && alone && !self.introducers.is_empty() {
+            self.phase = Phase::Idle;
+            self.fail(JoinStep::Rosters, "all neighbours are gone".into(), cx);
+        }
+    }
+
+    pub(crate) fn on_roster<R: Rng>(&mut self, from: NodeId, roster: Vec<Peer>, cx: &mut Context<'_, R>) {
+        let Some(peer) = cx.table.peer(from).cloned() else { return };
+        let remembered = self.asked.contains(&from);
+        let mut expected = remembered || cx.table.role(from) == Some(Role::Bridge);
+        for inquiry in self.inquiries.values_mut() {
+            expected |= inquiry.on_roster(&peer, &roster, cx.me.cell());
+        }
+        if expected {
+            roster.into_iter().for_each(|peer| cx.signal(Signal::Heard(peer)));
+        }
+        if remembered && matches!(self.phase, Phase::Idle | Phase::Dialing) {
+            self.settle(cx);
+        }
+        self.review(cx);
+    }
+
+    pub(crate) fn on_timer<R: Rng>(&mut self, timer: Timer, links: &Links, cx: &mut Context<'_, R>) {
+        match timer {
+            Timer::Retry => {
+                self.retry_set = false;
+                if self.phase == Phase::Idle {
+                    self.begin(cx);
+                }
+            }
+            Timer::Inquiry(number, step) => {
+                if let Some(inquiry) = self.inquiries.get_mut(&number) {
+                    inquiry.on_timeout(step);
+                    self.review(cx);
+                }
+            }
+            Timer::Settle => self.look(links, cx),
+        }
+    }
+
+    /// Looks whether all inquiries are over, starts further ones where they are wanted, and draws the conclusion.
+    fn review<R: Rng>(&mut self, cx: &mut Context<'_, R>) {
+        if self.phase != Phase::Asking {
+            return;
+        }
+        let vacant: Vec<u32> = self.inquiries.iter().filter(|(_, i)| i.wants_another_cell()).map(|(&n, _)| n).collect();
+        for number in vacant {
+            if let Some(Inquiry { axis, tries, .. }) = self.inquiries.remove(&number) {
+                self.inquire(axis, tries + 1, cx);
+            }
+        }
+        if self.inquiries.values().all(Inquiry::is_over) && !self.doubts(cx) {
+            self.conclude(cx);
+        }
+    }
+
+    /// Whether some line's count does not fit the others, and is being asked for again.
+    fn doubts<R: Rng>(&mut self, cx: &mut Context<'_, R>) -> bool {
+        let counts: Vec<(u32, Axis, u32)> =
+            self.inquiries.iter().filter_map(|(&n, i)| i.line_count().map(|(axis, count)| (n, axis, count))).collect();
+        let total: u32 = counts.iter().map(|&(_, _, count)| count).sum();
+        let mean = f64::from(total) / f64::from(u32::try_from(counts.len()).unwrap_or(u32::MAX).max(1));
+        let band = Band::poisson(mean, DOUBT);
+        let odd = counts.iter().find(|&&(number, _, count)| {
+            !band.contains(count) && self.inquiries.get(&number).is_some_and(|i| i.tries < MAX_TRIES)
+        });
+        let Some(&(number, axis, count)) = odd else { return false };
+        cx.emit(Event::RosterDoubt { counted: count, least: band.least, greatest: band.greatest });
+        let tries = self.inquiries.remove(&number).map_or(0, |inquiry| inquiry.tries);
+        self.inquire(Some(axis), tries + 1, cx);
+        true
+    }
+
+    fn conclude<R: Rng>(&mut self, cx: &mut Context<'_, R>) {
+        if self.inquiries.values().any(Inquiry::succeeded) {
+            return self.settle(cx);
+        }
+        let home = self.inquiries.values().find(|inquiry| inquiry.axis.is_none());
+        let failure = home.or(self.inquiries.values().next()).and_then(Inquiry::failure);
+        let (step, why) = failure.unwrap_or((JoinStep::HomeCell, "nobody answered".into()));
+        self.fail(step, why, cx);
+    }
+
+    fn settle<R: Rng>(&mut self, cx: &mut Context<'_, R>) {
+        self.phase = Phase::Settling(0);
+        self.inquiries.clear();
+        cx.emit(Event::JoinProgress(JoinStep::Rosters));
+        cx.timer(LOOK_EVERY, Timer::Settle);
+    }
+
+    /// Joined once every dial has been tried.
+    fn look<R: Rng>(&mut self, links: &Links, cx: &mut Context<'_, R>) {
+        let Phase::Settling(looks) = self.phase else { return };
+        if links.is_dialing_first() && looks < MAX_LOOKS {
+            self.phase = Phase::Settling(looks + 1);
+            return cx.timer(LOOK_EVERY, Timer::Settle);
+        }
+        self.finish(cx);
+    }
+
+    fn finish<R: Rng>(&mut self, cx: &mut Context<'_, R>) {
+        self.phase = Phase::Joined;
+        self.failures = 0;
+        self.asked.clear();
+        let neighbours = cx.table.linked_neighbours().count();
+        cx.emit(Event::Joined { neighbours: u32::try_from(neighbours).unwrap_or(u32::MAX) });
+        if let Some(introducer) = self.introducer.take()
+            && cx.table.role(introducer) == Some(Role::Guest)
+        {
+            self.part_from(introducer, cx);
+        }
+    }
+
+    /// A stranger that introduced us stays our bridge while some line of ours is empty.
+    fn part_from<R: Rng>(&self, introducer: NodeId, cx: &mut Context<'_, R>) {
+        if cx.table.is_sparse() {
+            cx.table.make_bridge(introducer);
+            cx.send(introducer, Message::Announce(cx.me.clone()));
+        } else {
+            cx.out.push(Output::Disconnect(introducer));
+        }
+    }
+
+    /// Somebody's join has reached our cell, or we stand in for it. Our address goes to neighbours only; and to a
+    /// newcomer that is linked to us and so knows it.
+    pub(crate) fn serve<R: Rng>(&mut self, request: RequestId, newcomer: Peer, cx: &mut Context<'_, R>) {
+        let entitled = newcomer.cell().is_neighbour(&cx.me.cell()) || cx.table.is_linked(newcomer.id());
+        if !entitled || self.sealing.len() >= MAX_SEALING {
+            return cx.signal(Signal::Reply(request, AnswerBody::Vacant));
+        }
+        let ticket = cx.ticket();
+        self.sealing.insert(ticket, request);
+        cx.out.push(Output::Seal { ticket, to: newcomer });
+    }
+
+    pub(crate) fn on_sealed<R: Rng>(&mut self, ticket: Ticket, sealed: Option<Vec<u8>>, cx: &mut Context<'_, R>) {
+        if let Some(request) = self.sealing.remove(&ticket) {
+            let body = sealed.map_or(AnswerBody::Vacant, |bytes| AnswerBody::Welcome(bytes.into()));
+            cx.signal(Signal::Reply(request, body));
+        }
+    }
+}
+
+/// Time between two looks at the links.
+const LOOK_EVERY: core::time::Duration = core::time::Duration::from_millis(500);
+
+fn other_cell_on_line<R: Rng>(axis: Axis, cx: &mut Context<'_, R>) -> Cell {
+    let home = cx.me.cell();
+    let others: Vec<Cell> = cx.table.shape().line(home, axis).filter(|&cell| cell != home).collect();
+    crate::chance::pick(cx.rng, &others).copied().unwrap_or(home)
+}
+
+impl Inquiry {
+    fn wants_another_cell(&self) -> bool {
+        self.axis.is_some() && self.progress == Progress::Vacant && self.tries < MAX_TRIES
+    }
+}

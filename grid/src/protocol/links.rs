@@ -1,0 +1,237 @@
+//! Links: whom to dial and when, whom to let in, and whom to keep.
+//!
+//! A node wants an open link to each of its neighbours. It dials those it has heard of, a few at a time, and again
+//! after ever longer waits. Strangers may stay for a while: a newcomer that joins through us, or, in a sparse grid, a
+//! *bridge* that would otherwise have nobody to pass its requests to.
+
+use alloc::collections::BTreeMap;
+use core::time::Duration;
+
+use rand_core::Rng;
+
+use crate::chance::backoff;
+use crate::id::NodeId;
+use crate::message::Message;
+use crate::neighbours::Role;
+use crate::output::{Event, Output};
+use crate::peer::{DialFailure, DialTarget, Peer};
+use crate::protocol::{Context, Signal};
+use crate::time::Time;
+
+/// When to look at the links again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Timer {
+    /// Dial those whose wait is over.
+    Dial,
+    /// A stranger's time is over.
+    Guest(NodeId),
+}
+
+/// A node that we would like a link to.
+#[derive(Clone, Debug)]
+struct Candidate {
+    peer: Peer,
+    failures: u32,
+    next: Time,
+    dialing: bool,
+    /// It once was a neighbour with a link: looked for longer than a node known by hearsay alone.
+    met: bool,
+}
+
+/// Nodes to dial.
+#[derive(Debug, Default)]
+pub(crate) struct Links {
+    candidates: BTreeMap<NodeId, Candidate>,
+    dialing: usize,
+    timer_set: bool,
+}
+
+/// Failed dials after which even a node that we once met is forgotten: with waits of 1 s doubling to 2 minutes, about
+/// 20 minutes.
+const MAX_FAILURES_MET: u32 = 16;
+
+impl Links {
+    /// Somebody told us of a node: dial it if it is a neighbour that we have no link to.
+    pub(crate) fn heard<R: Rng>(&mut self, peer: Peer, cx: &mut Context<'_, R>) {
+        self.want(peer, false, cx);
+    }
+
+    /// A neighbour of an earlier run, or one that has just been found dead: look for it.
+    pub(crate) fn look_for<R: Rng>(&mut self, peer: Peer, cx: &mut Context<'_, R>) {
+        self.want(peer, true, cx);
+    }
+
+    fn want<R: Rng>(&mut self, peer: Peer, met: bool, cx: &mut Context<'_, R>) {
+        let id = peer.id();
+        let useless = id == cx.me.id() || !peer.has_contact() || cx.table.is_linked(id);
+        let known = self.candidates.len() + cx.table.neighbours().count();
+        if useless || !cx.me.cell().is_neighbour(&peer.cell()) || known >= cx.config.max_neighbours {
+            return;
+        }
+        let next = cx.now;
+        let fresh = Candidate { peer: peer.clone(), failures: 0, next, dialing: false, met };
+        let candidate = self.candidates.entry(id).or_insert(fresh);
+        if peer.supersedes(&candidate.peer) {
+            // It has moved: what failed before says nothing of the new place.
+            (candidate.peer, candidate.failures, candidate.next) = (peer, 0, next);
+        }
+        self.dial(cx);
+    }
+
+    /// Whether a node is known well enough that its card need not be asked for.
+    pub(crate) fn knows(&self, id: NodeId) -> bool {
+        self.candidates.contains_key(&id)
+    }
+
+    /// Whether dials are under way or due at once: the first tries of joining.
+    pub(crate) fn is_dialing_first(&self) -> bool {
+        self.candidates.values().any(|candidate| candidate.failures == 0)
+    }
+
+    /// Starts as many dials as may be under way, the longest due first, and sets the timer for the next.
+    fn dial<R: Rng>(&mut self, cx: &mut Context<'_, R>) {
+        let mut due: alloc::vec::Vec<_> = self
+            .candidates
+            .iter()
+            .filter(|(_, c)| !c.dialing && c.next <= cx.now)
+            .map(|(&id, c)| (c.next, id))
+            .collect();
+        due.sort_unstable();
+        for (_, id) in due.into_iter().take(cx.config.max_dialing.saturating_sub(self.dialing)) {
+            if let Some(candidate) = self.candidates.get_mut(&id) {
+                candidate.dialing = true;
+                self.dialing += 1;
+                cx.out.push(Output::Dial(DialTarget::Peer(candidate.peer.clone())));
+            }
+        }
+        self.set_timer(cx);
+    }
+
+    fn set_timer<R: Rng>(&mut self, cx: &mut Context<'_, R>) {
+        let waiting = self.candidates.values().filter(|c| !c.dialing).map(|c| c.next).min();
+        if let Some(next) = waiting
+            && !self.timer_set
+        {
+            self.timer_set = true;
+            // Even where dials are due already but too many are under way, look again only after a moment.
+            cx.timer(next.since(cx.now).max(Duration::from_millis(50)), Timer::Dial);
+        }
+    }
+
+    pub(crate) fn on_timer<R: Rng>(&mut self, timer: Timer, cx: &mut Context<'_, R>) {
+        match timer {
+            Timer::Dial => {
+                self.timer_set = false;
+                self.dial(cx);
+            }
+            Timer::Guest(id) => {
+                if cx.table.role(id) == Some(Role::Guest) {
+                    cx.out.push(Output::Disconnect(id));
+                }
+            }
+        }
+    }
+
+    pub(crate) fn on_connected<R: Rng>(&mut self, peer: Peer, cx: &mut Context<'_, R>) {
+        let id = peer.id();
+        let peer = match self.settle(id) {
+            // The candidate's card bears the contact that the hello leaves out.
+            Some(candidate) if !peer.has_contact() && candidate.peer.issued() == peer.issued() => candidate.peer,
+            Some(_) | None => peer,
+        };
+        match cx.table.link(peer) {
+            Role::Neighbour => {
+                cx.send(id, Message::Announce(cx.me.clone()));
+                self.remember(id, cx);
+                cx.emit(Event::NeighbourUp(id));
+            }
+            Role::Guest if cx.table.count(Role::Guest) > cx.config.max_guests => {
+                cx.out.push(Output::Disconnect(id));
+            }
+            Role::Guest | Role::Bridge => cx.timer(cx.config.guest_time, Timer::Guest(id)),
+        }
+        cx.signal(Signal::LinkUp(id));
+        self.dial(cx);
+    }
+
+    /// A dial is over: the node is no candidate any more.
+    fn settle(&mut self, id: NodeId) -> Option<Candidate> {
+        let candidate = self.candidates.remove(&id)?;
+        self.dialing -= usize::from(candidate.dialing);
+        Some(candidate)
+    }
+
+    fn remember<R: Rng>(&self, id: NodeId, cx: &mut Context<'_, R>) {
+        if let Some(peer) = cx.table.peer(id)
+            && peer.has_contact()
+        {
+            cx.out.push(Output::Remember(peer.clone()));
+        }
+    }
+
+    /// A node told us who it is and where it can be dialled.
+    pub(crate) fn on_announce<R: Rng>(&mut self, from: NodeId, peer: Peer, cx: &mut Context<'_, R>) {
+        if peer.id() != from {
+            return;
+        }
+        let newer = cx.table.update(&peer);
+        match cx.table.role(from) {
+            Some(Role::Neighbour) if newer => self.remember(from, cx),
+            // A stranger that announces itself asks to be our bridge; half of the places are kept for newcomers.
+            Some(Role::Guest) if cx.table.count(Role::Bridge) < cx.config.max_guests / 2 => cx.table.make_bridge(from),
+            Some(Role::Neighbour | Role::Guest | Role::Bridge) | None => {}
+        }
+    }
+
+    pub(crate) fn on_disconnected<R: Rng>(&mut self, id: NodeId, cx: &mut Context<'_, R>) {
+        if cx.table.unlink(id).is_some() {
+            cx.signal(Signal::LinkDown(id));
+        }
+    }
+
+    pub(crate) fn on_dial_failed<R: Rng>(&mut self, peer: &Peer, why: DialFailure, cx: &mut Context<'_, R>) {
+        let id = peer.id();
+        if let Some(mut candidate) = self.settle(id) {
+            candidate.failures += 1;
+            let wait = backoff(cx.rng, cx.config.retry_first, cx.config.retry_most, candidate.failures);
+            (candidate.next, candidate.dialing) = (cx.now + wait, false);
+            let limit = if candidate.met { MAX_FAILURES_MET } else { cx.config.max_dial_failures.into() };
+            // A node that is alone gives nobody up: whoever comes back first is its way back.
+            if candidate.failures < limit || cx.table.linked_neighbours().next().is_none() {
+                self.candidates.insert(id, candidate);
+            } else if candidate.met {
+                cx.out.push(Output::Forget(id));
+            }
+        }
+        cx.signal(Signal::DialFailed(id, why));
+        self.dial(cx);
+    }
+
+    /// A neighbour has been found dead. It is looked for, in case it was the network that failed.
+    pub(crate) fn on_dead<R: Rng>(&mut self, id: NodeId, cx: &mut Context<'_, R>) {
+        let linked = cx.table.is_linked(id);
+        let Some(peer) = cx.table.remove(id) else { return };
+        if linked {
+            cx.out.push(Output::Disconnect(id));
+            cx.signal(Signal::LinkDown(id));
+        }
+        cx.emit(Event::NeighbourDown(id));
+        if cx.me.cell().is_neighbour(&peer.cell()) && peer.has_contact() {
+            self.look_for(peer, cx);
+        }
+    }
+
+    /// A neighbour has said farewell, or has been revoked: it is not looked for.
+    pub(crate) fn on_farewell<R: Rng>(&mut self, id: NodeId, cx: &mut Context<'_, R>) {
+        self.settle(id);
+        let linked = cx.table.is_linked(id);
+        if cx.table.remove(id).is_some() {
+            cx.emit(Event::NeighbourDown(id));
+            cx.out.push(Output::Forget(id));
+        }
+        if linked {
+            cx.out.push(Output::Disconnect(id));
+        }
+        cx.signal(Signal::LinkDown(id));
+    }
+}

@@ -1,0 +1,295 @@
+//! Requests on their way: forwarded recursively, one coordinate a hop; the answer comes back the same way.
+//!
+//! Each node that takes a request over says so (`Accepted`), which stops the hop timeout of the one before; a node
+//! that does not is replaced on the spot by another candidate. Where no move is open the request goes back
+//! (`Refused`) and the node before tries another way: a search in depth that no node takes part in twice. The origin
+//! first allows `d` hops, which suffice when nothing fails; then two more, for sidesteps.
+
+mod origin;
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use core::time::Duration;
+
+use rand_core::Rng;
+
+use crate::id::{NodeId, RequestId};
+use crate::message::{Answer, AnswerBody, Message, Refusal, Request, RequestBody};
+use crate::neighbours::Role;
+use crate::protocol::{Ask, Context, Signal};
+use crate::route::Leg;
+use crate::time::Time;
+
+use origin::Origin;
+
+/// When a hop, or a whole request, has had its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Timer {
+    /// The next hop has had its time to accept; the number tells which hop.
+    Hop(RequestId, u32),
+    /// The request is over, whatever came of it.
+    Over(RequestId),
+}
+
+/// Where a request came from, which is where its answer goes.
+#[derive(Debug)]
+enum Source {
+    Link(NodeId),
+    Here(Origin),
+}
+
+/// What is being done about a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// We are in its cell, or stand in for it, and work on the answer.
+    Serving,
+    /// Sent to a next hop that has not accepted yet.
+    Offered(NodeId, Time),
+    /// The next hop sees to it.
+    Accepted(NodeId),
+}
+
+#[derive(Debug)]
+struct Pending {
+    source: Source,
+    request: Request,
+    state: State,
+    /// Nodes that it was sent to, the current one included.
+    tried: BTreeSet<NodeId>,
+    /// Some node of the target's cell was among them.
+    tried_target: bool,
+}
+
+/// The requests that this node works on or waits for.
+#[derive(Debug, Default)]
+pub(crate) struct Requests {
+    pending: BTreeMap<RequestId, Pending>,
+}
+
+/// Hops beyond `d` that are allowed for sidesteps: two, as the design says.
+const SIDESTEPS: u8 = 2;
+
+impl Requests {
+    /// A request came over a link.
+    pub(crate) fn on_request<R: Rng>(&mut self, from: NodeId, mut request: Request, cx: &mut Context<'_, R>) {
+        let id = request.id;
+        if let Some(refusal) = self.objection(from, &request, cx) {
+            return cx.send(from, Message::Refused(id, refusal));
+        }
+        request.hops = request.hops.saturating_add(1);
+        request.hops_left = request.hops_left.saturating_sub(1).min(cx.table.shape().dims() + SIDESTEPS + 1);
+        // A quick answer says as much as an acceptance, so reads are not accepted first.
+        let quick = matches!(request.body, RequestBody::Get { ask_cell: false, .. } | RequestBody::Echo(_));
+        if request.target != cx.me.cell() || !quick {
+            cx.send(from, Message::Accepted(id));
+        }
+        cx.timer(cx.config.operation_timeout, Timer::Over(id));
+        self.admit(Source::Link(from), request, cx);
+    }
+
+    fn objection<R: Rng>(&self, from: NodeId, request: &Request, cx: &Context<'_, R>) -> Option<Refusal> {
+        let joins = matches!(&request.body, RequestBody::Join(peer) if peer.id() == from);
+        let allowed = match cx.table.role(from) {
+            Some(Role::Neighbour | Role::Bridge) => true,
+            Some(Role::Guest) => joins,
+            None => false,
+        };
+        if !allowed {
+            Some(Refusal::NotAllowed)
+        } else if self.pending.contains_key(&request.id) {
+            Some(Refusal::Loop)
+        } else if self.pending.len() >= cx.config.max_forwarding {
+            Some(Refusal::Busy)
+        } else if request.hops_left == 0 {
+            Some(Refusal::NoWay)
+        } else {
+            None
+        }
+    }
+
+    fn admit<R: Rng>(&mut self, source: Source, request: Request, cx: &mut Context<'_, R>) {
+        let (id, here) = (request.id, request.target == cx.me.cell());
+        self.insert(source, request);
+        match here {
+            true => self.serve(id, cx),
+            false => self.advance(id, cx),
+        }
+    }
+
+    fn insert(&mut self, source: Source, request: Request) {
+        let id = request.id;
+        let pending = Pending { source, request, state: State::Serving, tried: BTreeSet::new(), tried_target: false };
+        self.pending.insert(id, pending);
+    }
+
+    fn serve<R: Rng>(&mut self, id: RequestId, cx: &mut Context<'_, R>) {
+        if let Some(pending) = self.pending.get_mut(&id) {
+            pending.state = State::Serving;
+            cx.signal(Signal::Serve(id, pending.request.body.clone()));
+        }
+    }
+
+    /// Sends the request to the next candidate, or gives it up.
+    fn advance<R: Rng>(&mut self, id: RequestId, cx: &mut Context<'_, R>) {
+        let Some(pending) = self.pending.get_mut(&id) else { return };
+        match next_hop(pending, cx) {
+            Some(next) => pending.offer(next, cx),
+            None => self.give_up(id, cx),
+        }
+    }
+
+    /// No candidate is left.
+    fn give_up<R: Rng>(&mut self, id: RequestId, cx: &mut Context<'_, R>) {
+        let Some(pending) = self.pending.get(&id) else { return };
+        let target = pending.request.target;
+        let on_its_line = cx.me.cell().is_neighbour(&target);
+        // Nodes of the cell that we tried in vain are as good as none: somebody who has a link would be found alive.
+        let newcomer = pending.request.newcomer();
+        let vacant = on_its_line && (pending.tried_target || !cx.table.is_occupied(target, newcomer));
+        // Who joins and has us as its only way in is told of us: it knows our address already.
+        let stands_in = newcomer.is_some() && (vacant || newcomer == pending.from());
+        if stands_in {
+            self.serve(id, cx);
+        } else if vacant {
+            self.reply(id, AnswerBody::Vacant, cx);
+        } else if let Some(pending) = self.pending.remove(&id) {
+            match pending.source {
+                Source::Link(from) => cx.send(from, Message::Refused(id, Refusal::NoWay)),
+                Source::Here(origin) => self.no_way(origin, pending.request, cx),
+            }
+        }
+    }
+
+    /// The answer to a request that we served is ready.
+    pub(crate) fn reply<R: Rng>(&mut self, id: RequestId, body: AnswerBody, cx: &mut Context<'_, R>) {
+        if let Some(pending) = self.pending.remove(&id) {
+            let answer = Answer { id, hops: pending.request.hops, from: cx.me.cell(), body };
+            pending.source.deliver(answer, cx);
+        }
+    }
+
+    pub(crate) fn on_accepted<R: Rng>(&mut self, from: NodeId, id: RequestId, cx: &mut Context<'_, R>) {
+        if let Some(pending) = self.pending.get_mut(&id)
+            && let State::Offered(next, since) = pending.state
+            && next == from
+        {
+            pending.state = State::Accepted(next);
+            cx.table.observe(cx.now, next, cx.now.since(since));
+        }
+    }
+
+    pub(crate) fn on_refused<R: Rng>(&mut self, from: NodeId, id: RequestId, cx: &mut Context<'_, R>) {
+        if self.pending.get(&id).is_some_and(|pending| pending.is_with(from)) {
+            cx.table.end_request(from);
+            self.advance(id, cx);
+        }
+    }
+
+    pub(crate) fn on_answer<R: Rng>(&mut self, from: NodeId, answer: Answer, cx: &mut Context<'_, R>) {
+        let Some(pending) = self.pending.get(&answer.id).filter(|pending| pending.is_with(from)) else { return };
+        cx.table.end_request(from);
+        if let State::Offered(_, since) = pending.state {
+            cx.table.observe(cx.now, from, cx.now.since(since));
+        }
+        if let Some(pending) = self.pending.remove(&answer.id) {
+            pending.source.deliver(answer, cx);
+        }
+    }
+
+    pub(crate) fn on_timer<R: Rng>(&mut self, timer: Timer, cx: &mut Context<'_, R>) {
+        match timer {
+            Timer::Hop(id, hop) => self.on_hop_timeout(id, hop, cx),
+            Timer::Over(id) => self.on_over(id, cx),
+        }
+    }
+
+    fn on_hop_timeout<R: Rng>(&mut self, id: RequestId, hop: u32, cx: &mut Context<'_, R>) {
+        let Some(pending) = self.pending.get(&id) else { return };
+        if let State::Offered(next, since) = pending.state
+            && pending.hop() == hop
+        {
+            cx.table.end_request(next);
+            cx.table.observe(cx.now, next, cx.now.since(since));
+            cx.signal(Signal::Doubt(next));
+            self.advance(id, cx);
+        }
+    }
+
+    fn on_over<R: Rng>(&mut self, id: RequestId, cx: &mut Context<'_, R>) {
+        let Some(pending) = self.pending.remove(&id) else { return };
+        if let State::Offered(next, _) | State::Accepted(next) = pending.state {
+            cx.table.end_request(next);
+        }
+        if let Source::Here(origin) = pending.source {
+            self.timed_out(origin, pending.tried, cx);
+        }
+    }
+
+    /// A link broke: what was sent over it goes another way at once.
+    pub(crate) fn on_link_down<R: Rng>(&mut self, node: NodeId, cx: &mut Context<'_, R>) {
+        let stranded = self.pending.iter().filter(|(_, pending)| pending.is_with(node)).map(|(&id, _)| id);
+        for id in stranded.collect::<alloc::vec::Vec<_>>() {
+            self.advance(id, cx);
+        }
+    }
+}
+
+impl Pending {
+    fn from(&self) -> Option<NodeId> {
+        match &self.source {
+            Source::Link(from) => Some(*from),
+            Source::Here(_) => None,
+        }
+    }
+
+    fn avoids(&self, node: NodeId) -> bool {
+        matches!(&self.source, Source::Here(origin) if origin.avoid.contains(&node))
+    }
+
+    fn is_with(&self, node: NodeId) -> bool {
+        matches!(self.state, State::Offered(next, _) | State::Accepted(next) if next == node)
+    }
+
+    /// Which hop is being tried, so that a timer that was set for an earlier one is told apart.
+    fn hop(&self) -> u32 {
+        u32::try_from(self.tried.len()).unwrap_or(u32::MAX)
+    }
+
+    fn offer<R: Rng>(&mut self, next: NodeId, cx: &mut Context<'_, R>) {
+        self.tried.insert(next);
+        self.tried_target |= cx.table.peer(next).is_some_and(|peer| peer.cell() == self.request.target);
+        self.state = State::Offered(next, cx.now);
+        cx.table.begin_request(next);
+        cx.send(next, Message::Request(self.request.clone()));
+        cx.timer(hop_timeout(next, cx), Timer::Hop(self.request.id, self.hop()));
+    }
+}
+
+impl Source {
+    fn deliver<R: Rng>(self, answer: Answer, cx: &mut Context<'_, R>) {
+        match self {
+            Self::Link(from) => cx.send(from, Message::Answer(answer)),
+            Self::Here(origin) => cx.signal(Signal::Asked(origin.ask.asker, Ok(answer))),
+        }
+    }
+}
+
+/// The hop's time to accept: less for a neighbour whose latency is known, since its answers do not vary that much.
+/// Eight times the latency is far in the tail of any link that works; 50 ms allow for a busy machine.
+fn hop_timeout<R>(next: NodeId, cx: &Context<'_, R>) -> Duration {
+    let usual = cx.table.latency(next).map(|latency| latency.saturating_mul(8).max(Duration::from_millis(50)));
+    usual.map_or(cx.config.hop_timeout, |usual| usual.min(cx.config.hop_timeout))
+}
+
+fn next_hop<R: Rng>(pending: &Pending, cx: &mut Context<'_, R>) -> Option<NodeId> {
+    let open = |node: NodeId| !pending.tried.contains(&node) && pending.from() != Some(node);
+    if let Source::Here(Origin { ask: Ask { via: Some(via), .. }, .. }) = pending.source {
+        return (open(via) && cx.table.is_linked(via)).then_some(via);
+    }
+    let request = &pending.request;
+    let leg = Leg { here: cx.me.cell(), target: request.target, hops_left: request.hops_left };
+    // One move before the target there is no way around its own nodes, so nobody is avoided there.
+    let anybody = leg.here.is_neighbour(&leg.target);
+    let usable = |node| open(node) && (anybody || !pending.avoids(node)) && request.newcomer() != Some(node);
+    let table: &_ = cx.table;
+    leg.next_hop(table.shape(), table, usable, cx.rng)
+}

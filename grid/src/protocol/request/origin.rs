@@ -1,0 +1,81 @@
+//! The origin's side of a request: several attempts, each by other first hops than those that failed.
+
+use alloc::collections::BTreeSet;
+
+use rand_core::Rng;
+
+use crate::id::NodeId;
+use crate::message::Request;
+use crate::output::RequestFailure;
+use crate::protocol::request::{Requests, SIDESTEPS, Source, Timer};
+use crate::protocol::{Ask, Context, Signal};
+
+/// What the origin keeps of its request.
+#[derive(Debug)]
+pub(super) struct Origin {
+    pub(super) ask: Ask,
+    /// First hops that took the request over and did not bring it home.
+    pub(super) avoid: BTreeSet<NodeId>,
+    attempts: u8,
+    wide: bool,
+}
+
+impl Requests {
+    /// A request of our own.
+    pub(crate) fn ask<R: Rng>(&mut self, ask: Ask, cx: &mut Context<'_, R>) {
+        self.attempt(Origin { ask, avoid: BTreeSet::new(), attempts: 0, wide: false }, cx);
+    }
+
+    fn attempt<R: Rng>(&mut self, mut origin: Origin, cx: &mut Context<'_, R>) {
+        if origin.attempts >= cx.config.attempts {
+            return fail(&origin, RequestFailure::TimedOut(origin.ask.target), cx);
+        }
+        origin.attempts += 1;
+        let extra = if origin.wide { SIDESTEPS } else { 0 } + u8::from(origin.ask.via.is_some());
+        let request = Request {
+            id: cx.request_id(),
+            target: origin.ask.target,
+            hops: 0,
+            hops_left: cx.table.shape().dims() + extra,
+            body: origin.ask.body.clone(),
+        };
+        cx.timer(cx.config.answer_timeout, Timer::Over(request.id));
+        if origin.ask.via.is_some() {
+            self.admit_by_introducer(origin, request, cx);
+        } else {
+            self.admit(Source::Here(origin), request, cx);
+        }
+    }
+
+    /// The introducer gets the request even if we are in the target's cell ourselves: we look for others there.
+    fn admit_by_introducer<R: Rng>(&mut self, origin: Origin, request: Request, cx: &mut Context<'_, R>) {
+        let id = request.id;
+        self.insert(Source::Here(origin), request);
+        self.advance(id, cx);
+    }
+
+    /// No way was found within the hops allowed: allow more, once.
+    pub(super) fn no_way<R: Rng>(&mut self, mut origin: Origin, request: Request, cx: &mut Context<'_, R>) {
+        if origin.wide {
+            return fail(&origin, RequestFailure::NoWay(request.target), cx);
+        }
+        origin.wide = true;
+        self.attempt(origin, cx);
+    }
+
+    /// Somebody took the request over, and nothing came back: go around the first hops that were used.
+    pub(super) fn timed_out<R: Rng>(
+        &mut self,
+        mut origin: Origin,
+        mut tried: BTreeSet<NodeId>,
+        cx: &mut Context<'_, R>,
+    ) {
+        origin.avoid.append(&mut tried);
+        origin.wide = true;
+        self.attempt(origin, cx);
+    }
+}
+
+fn fail<R: Rng>(origin: &Origin, failure: RequestFailure, cx: &mut Context<'_, R>) {
+    cx.signal(Signal::Asked(origin.ask.asker, Err(failure)));
+}
