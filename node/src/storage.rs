@@ -10,6 +10,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -193,37 +194,46 @@ impl Shared {
     /// opened anew; if that fails too, the next piece of work tries again.
     fn with<T>(&self, work: impl Fn(&Database) -> Result<T, redb::Error>) -> Result<T, StorageError> {
         let outcome = match &*self.database.read().unwrap_or_else(PoisonError::into_inner) {
-            Some(database) => Some(work(database)),
+            Some(database) => Some(self.guard(|| work(database))),
             None => None,
         };
         match outcome {
-            Some(Ok(result)) => Ok(result),
+            Some(Ok(Ok(result))) => Ok(result),
             // Another piece of work met the error before this one; this one was not begun.
-            Some(Err(redb::Error::PreviousIo)) | None => {
+            Some(Ok(Err(redb::Error::PreviousIo))) | None => {
                 self.reopen()?;
                 match &*self.database.read().unwrap_or_else(PoisonError::into_inner) {
-                    Some(database) => work(database).map_err(|error| self.explain(error)),
+                    Some(database) => self.guard(|| work(database))?.map_err(|error| self.explain(error)),
                     None => Err(self.explain(redb::Error::PreviousIo)),
                 }
             }
-            Some(Err(error)) => {
-                let error = self.explain(error);
-                if let Err(again) = self.reopen() {
-                    tracing::warn!(error = %again, "the database could not be opened again yet");
-                }
-                Err(error)
-            }
+            Some(Ok(Err(error))) => self.recover(self.explain(error)),
+            Some(Err(damaged)) => self.recover(damaged),
         }
+    }
+
+    fn guard<T>(&self, work: impl FnOnce() -> T) -> Result<T, StorageError> {
+        guard(self.folder.database(), work)
+    }
+
+    fn recover<T>(&self, error: StorageError) -> Result<T, StorageError> {
+        if let Err(again) = self.reopen() {
+            tracing::warn!(error = %again, "the database could not be opened again yet");
+        }
+        Err(error)
     }
 
     /// Closes and opens the database, unless another thread has just done it.
     fn reopen(&self) -> Result<(), StorageError> {
         let mut database = self.database.write().unwrap_or_else(PoisonError::into_inner);
-        if database.as_ref().is_some_and(|database| database.begin_write().is_ok()) {
+        if let Some(open) = database.as_ref()
+            && matches!(self.guard(|| open.begin_write().is_ok()), Ok(true))
+        {
             return Ok(());
         }
         // The old one has to be closed first, or it would still hold the file.
-        *database = None;
+        let old = database.take();
+        self.guard(|| drop(old))?;
         *database = Some(tables::open(&self.folder, self.owner)?);
         Ok(())
     }
@@ -231,6 +241,14 @@ impl Shared {
     fn explain(&self, error: redb::Error) -> StorageError {
         explain(self.folder.database(), error)
     }
+}
+
+/// Does work in which redb panics at some kinds of damage to its file, and makes an error of that.
+fn guard<T>(file: PathBuf, work: impl FnOnce() -> T) -> Result<T, StorageError> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+        StorageError::Damaged { file, why: text.unwrap_or("it cannot be read").to_owned() }
+    })
 }
 
 /// Makes of the database's error one that tells people what to do.

@@ -3,7 +3,7 @@
 use redb::{Database, ReadableTable, TableDefinition};
 
 use super::folder::Folder;
-use super::{Owner, StorageError, explain};
+use super::{Owner, StorageError, explain, guard};
 use crate::private;
 
 /// Key to value.
@@ -29,9 +29,12 @@ pub(super) fn open(folder: &Folder, owner: Owner) -> Result<Database, StorageErr
     let file = private::open_or_create(&folder.database())
         .map_err(|error| StorageError::Io { path: folder.database(), error })?;
     let report = |error: redb::Error| explain(folder.database(), error);
-    let database =
-        Database::builder().set_cache_size(CACHE_BYTES).create_file(file).map_err(|error| report(error.into()))?;
-    let found = claim(&database, owner).map_err(report)?;
+    let (database, found) = guard(folder.database(), || {
+        let database = Database::builder().set_cache_size(CACHE_BYTES).create_file(file)?;
+        let found = claim(&database, owner)?;
+        Ok((database, found))
+    })?
+    .map_err(report)?;
     check(folder, owner, &found)?;
     Ok(database)
 }
