@@ -32,6 +32,14 @@ pub struct Config {
     pub probe_helpers: u8,
     /// Time between two comparisons of a line with a random node on it.
     pub exchange_every: Duration,
+    /// Time between two looks for neighbours that nobody on our lines knows. One request each: at two a minute a node
+    /// spends well below a percent of its traffic on it, and halves of a line find each other within minutes.
+    pub scout_every: Duration,
+    /// First wait before a node that has joined asks once more through its introducer; doubles each time. A grid in
+    /// its first minutes changes much, so it begins short.
+    pub rejoin_first: Duration,
+    /// The longest such wait: an hour costs the introducer of 10,000 nodes three joins a second.
+    pub rejoin_most: Duration,
     /// First wait before a failed dial or join is tried again; doubles each time, with jitter.
     pub retry_first: Duration,
     /// The longest such wait.
@@ -65,13 +73,16 @@ impl Default for Config {
             probe_timeout: Duration::from_secs(1),
             probe_helpers: 3,
             exchange_every: Duration::from_secs(10),
+            scout_every: Duration::from_secs(30),
+            rejoin_first: Duration::from_secs(30),
+            rejoin_most: Duration::from_secs(3600),
             retry_first: Duration::from_secs(1),
             retry_most: Duration::from_secs(120),
             max_dial_failures: 4,
             join_timeout: Duration::from_secs(10),
             max_dialing: 32,
             max_neighbours: 2048,
-            max_guests: 64,
+            max_guests: 256,
             guest_time: Duration::from_secs(60),
         }
     }

@@ -22,9 +22,9 @@ use crate::protocol::join::{self, Join};
 use crate::protocol::links::{self, Links};
 use crate::protocol::liveness::{self, Liveness};
 use crate::protocol::request::{self, Requests};
+use crate::protocol::scout::{self, Scout};
 use crate::protocol::store::{self, Store};
 use crate::protocol::{Asker, Context, Signal};
-use crate::record::Record;
 use crate::time::Time;
 
 /// Timers, each belonging to one part of the protocol. The shell only hands them back.
@@ -42,6 +42,8 @@ pub enum Timer {
     Liveness(liveness::Timer),
     /// Of requests.
     Request(request::Timer),
+    /// Of the look for unknown neighbours.
+    Scout(scout::Timer),
     /// Of the cell's records.
     Store(store::Timer),
 }
@@ -56,7 +58,10 @@ macro_rules! timer_from {
     };
 }
 
-timer_from!(Client: client, Exchange: exchange, Join: join, Links: links, Liveness: liveness, Request: request, Store: store);
+timer_from!(
+    Client: client, Exchange: exchange, Join: join, Links: links, Liveness: liveness, Request: request, Scout: scout,
+    Store: store
+);
 
 /// One node.
 #[derive(Debug)]
@@ -78,6 +83,7 @@ struct Parts {
     links: Links,
     liveness: Liveness,
     requests: Requests,
+    scout: Scout,
     store: Store,
 }
 
@@ -123,6 +129,7 @@ impl<R: Rng> Overlay<R> {
             links: Links::default(),
             liveness: Liveness::default(),
             requests: Requests::default(),
+            scout: Scout::default(),
             store: Store::default(),
         };
         let table = Table::new(parameters.shape, me.cell());
@@ -194,7 +201,10 @@ impl Parts {
             Input::DialFailed { target: DialTarget::Peer(peer), why } => self.links.on_dial_failed(&peer, why, cx),
             Input::DialFailed { target: DialTarget::Introducer(_), why } => self.join.on_introducer_failed(&why, cx),
             Input::Sealed { ticket, sealed } => self.join.on_sealed(ticket, sealed, cx),
-            Input::Opened { ticket, welcome } => self.join.on_opened(ticket, welcome, cx),
+            Input::Opened { ticket, welcome } => {
+                self.scout.on_opened(ticket, &welcome, cx);
+                self.join.on_opened(ticket, welcome, cx);
+            }
             Input::Stored { ticket, outcome } => self.store.on_stored(ticket, outcome, cx),
             Input::Loaded { ticket, record } => self.store.on_loaded(ticket, record, cx),
         }
@@ -224,6 +234,7 @@ impl Parts {
         known.into_iter().for_each(|peer| self.links.look_for(peer, cx));
         self.liveness.start(cx);
         self.exchange.start(cx);
+        self.scout.start(cx);
     }
 
     /// Tells everybody who may know it where we can be dialled now.
@@ -287,6 +298,7 @@ impl Parts {
             Timer::Links(timer) => self.links.on_timer(timer, cx),
             Timer::Liveness(timer) => self.liveness.on_timer(timer, cx),
             Timer::Request(timer) => self.requests.on_timer(timer, cx),
+            Timer::Scout(timer) => self.scout.on_timer(timer, cx),
             Timer::Store(timer) => self.store.on_timer(timer, cx),
         }
     }
@@ -308,18 +320,15 @@ impl Parts {
             Signal::Heard(peer) => self.links.heard(peer, cx),
             Signal::Ask(ask) => self.requests.ask(ask, cx),
             Signal::Asked(Asker::Join(number), outcome) => self.join.on_asked(number, outcome, cx),
+            Signal::Asked(Asker::Scout, outcome) => self.scout.on_asked(outcome, cx),
             Signal::Asked(Asker::Client(ticket, cell), outcome) => self.client.on_asked(ticket, cell, outcome, cx),
             Signal::Serve(id, RequestBody::Join(newcomer)) => self.join.serve(id, newcomer, cx),
-            Signal::Serve(id, RequestBody::Put(record)) => self.put(id, record, cx),
+            Signal::Serve(id, RequestBody::Put(record)) => self.store.put(id, record, cx),
             Signal::Serve(id, RequestBody::Get { key, ask_cell }) => self.store.get(id, key, ask_cell, cx),
             Signal::Serve(id, RequestBody::Echo(bytes)) => {
                 self.requests.reply(id, crate::message::AnswerBody::Echo(bytes), cx);
             }
             Signal::Reply(id, body) => self.requests.reply(id, body, cx),
         }
-    }
-
-    fn put<R: Rng>(&mut self, id: crate::id::RequestId, record: Record, cx: &mut Context<'_, R>) {
-        self.store.put(id, record, cx);
     }
 }

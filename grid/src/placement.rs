@@ -8,9 +8,9 @@ use crate::cell::{Cell, Shape};
 use crate::id::RoutingKey;
 
 /// The cells of a sequence at most. The first `R` occupied ones keep the record; the others stand in for vacant ones.
-/// In a grid with four nodes a cell (1.8 % vacant), sixteen cells all vacant is a chance of 10^-28; in a nearly empty
-/// grid they are what a put and a get can agree on.
-pub const SEQUENCE: usize = 16;
+/// In a grid with four nodes a cell (1.8 % vacant) hardly more than `R` are ever asked; in a nearly empty one they are
+/// what a put and a get can agree on, and 64 are all cells of the small grids that people begin with.
+pub const SEQUENCE: usize = 64;
 
 /// The record's cells, in the order in which they are responsible: cell `i` has the number that the first eight bytes
 /// of `SHA-256("rook replica v1" ‖ routing key ‖ i)` give modulo the number of cells, repetitions left out. As many as

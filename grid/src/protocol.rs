@@ -7,6 +7,7 @@ pub(crate) mod join;
 pub(crate) mod links;
 pub(crate) mod liveness;
 pub(crate) mod request;
+pub(crate) mod scout;
 pub(crate) mod store;
 
 use alloc::collections::VecDeque;
@@ -112,6 +113,8 @@ pub(crate) struct Ask {
 pub(crate) enum Asker {
     /// An inquiry of the join, by its number.
     Join(u32),
+    /// The look for unknown neighbours.
+    Scout,
     /// An operation of the owner's, by its ticket, and which of its cells.
     Client(Ticket, Cell),
 }

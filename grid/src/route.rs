@@ -34,7 +34,8 @@ impl Leg {
     /// Chooses the next hop among nodes for which `usable` holds; `None` if no move within `hops_left` is open.
     ///
     /// In this order: a move that corrects a coordinate; a bridge that lies nearer to the target; a sidestep along a
-    /// wrong axis, which costs one hop more; a sidestep along a right axis, which costs two more.
+    /// wrong axis or to another node of our own cell, which costs one hop more; a bridge that lies no nearer but may
+    /// know others; a sidestep along a right axis, which costs two hops more.
     pub fn next_hop<N: Neighbours, R: Rng>(
         &self,
         shape: Shape,
@@ -42,8 +43,13 @@ impl Leg {
         usable: impl Fn(NodeId) -> bool,
         rng: &mut R,
     ) -> Option<NodeId> {
-        let tiers: [Tier<N>; 4] =
-            [Self::direct, Self::bridges, Self::sidesteps_on_wrong_axes, Self::sidesteps_on_right_axes];
+        let tiers: [Tier<N>; 5] = [
+            Self::direct,
+            Self::nearer_bridges,
+            Self::sidesteps_at_the_same_distance,
+            Self::all_bridges,
+            Self::sidesteps_on_right_axes,
+        ];
         tiers.iter().find_map(|tier| {
             let mut candidates = tier(self, shape, neighbours);
             candidates.retain(|&node| usable(node));
@@ -71,19 +77,26 @@ impl Leg {
             .collect()
     }
 
-    fn bridges<N: Neighbours>(&self, _shape: Shape, neighbours: &N) -> Vec<NodeId> {
-        let nearer = |cell: Cell| cell.distance(&self.target) < self.distance();
-        let reachable = |&(_, cell): &(NodeId, Cell)| nearer(cell) && self.affords(cell.distance(&self.target));
+    fn nearer_bridges<N: Neighbours>(&self, _shape: Shape, neighbours: &N) -> Vec<NodeId> {
+        self.bridges(neighbours, |cell| cell.distance(&self.target) < self.distance())
+    }
+
+    fn all_bridges<N: Neighbours>(&self, _shape: Shape, neighbours: &N) -> Vec<NodeId> {
+        self.bridges(neighbours, |_| true)
+    }
+
+    fn bridges<N: Neighbours>(&self, neighbours: &N, wanted: impl Fn(Cell) -> bool) -> Vec<NodeId> {
+        let reachable = |&(_, cell): &(NodeId, Cell)| wanted(cell) && self.affords(cell.distance(&self.target));
         neighbours.bridges().filter(reachable).map(|(node, _)| node).collect()
     }
 
-    fn sidesteps_on_wrong_axes<N: Neighbours>(&self, shape: Shape, neighbours: &N) -> Vec<NodeId> {
+    fn sidesteps_at_the_same_distance<N: Neighbours>(&self, shape: Shape, neighbours: &N) -> Vec<NodeId> {
         if self.distance() == 0 || !self.affords(self.distance()) {
             return Vec::new();
         }
         let axes = self.here.differing_axes(&self.target);
-        let cells = axes.flat_map(|axis| shape.line(self.here, axis));
-        let cells = cells.filter(|&cell| cell != self.here && cell.distance(&self.target) == self.distance());
+        let cells = axes.flat_map(|axis| shape.line(self.here, axis).filter(|&cell| cell != self.here));
+        let cells = cells.filter(|cell| cell.distance(&self.target) == self.distance()).chain([self.here]);
         cells.flat_map(|cell| neighbours.linked_in(cell)).copied().collect()
     }
 

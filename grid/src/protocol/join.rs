@@ -12,6 +12,7 @@ mod inquiry;
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use rand_core::Rng;
 
@@ -32,8 +33,8 @@ use inquiry::{Inquiry, Progress};
 /// When joining should go on by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Timer {
-    /// Try again from the start.
-    Retry,
+    /// Try again from the start, or once more after a success. The number tells which plan: the newest counts.
+    Retry(u32),
     /// An inquiry has had its time; the second number tells which of its steps.
     Inquiry(u32, u32),
     /// Look whether the neighbours are linked.
@@ -43,7 +44,7 @@ pub enum Timer {
 /// Where joining stands.
 #[derive(Debug, PartialEq, Eq)]
 enum Phase {
-    /// Not begun, or waiting to try again.
+    /// Not begun, done, or waiting to try again.
     Idle,
     /// The introducer is being dialled.
     Dialing,
@@ -51,8 +52,6 @@ enum Phase {
     Asking,
     /// All rosters are here, neighbours are being dialled. The number counts the looks so far.
     Settling(u32),
-    /// Done.
-    Joined,
 }
 
 /// How this node gets in, and how it lets others in.
@@ -60,14 +59,18 @@ enum Phase {
 pub(crate) struct Join {
     introducers: Vec<Address>,
     phase: Phase,
-    /// The introducer in use.
+    joined: bool,
+    /// The introducer in use, and the one used last.
     introducer: Option<NodeId>,
+    last_introducer: Option<NodeId>,
     failures: u32,
+    /// Rounds through the introducer since the node has joined.
+    rounds: u32,
     inquiries: BTreeMap<u32, Inquiry>,
     next_inquiry: u32,
     /// Neighbours that were asked for rosters after a restart.
     asked: BTreeSet<NodeId>,
-    retry_set: bool,
+    plans: u32,
     /// Welcomes that are being sealed for others.
     sealing: BTreeMap<Ticket, RequestId>,
 }
@@ -89,18 +92,21 @@ impl Join {
         Self {
             introducers: Vec::new(),
             phase: Phase::Idle,
+            joined: false,
             introducer: None,
+            last_introducer: None,
             failures: 0,
+            rounds: 0,
             inquiries: BTreeMap::new(),
             next_inquiry: 0,
             asked: BTreeSet::new(),
-            retry_set: false,
+            plans: 0,
             sealing: BTreeMap::new(),
         }
     }
 
     pub(crate) fn is_joined(&self) -> bool {
-        self.phase == Phase::Joined
+        self.joined
     }
 
     pub(crate) fn start<R: Rng>(&mut self, known: usize, introducers: Vec<Address>, cx: &mut Context<'_, R>) {
@@ -115,22 +121,35 @@ impl Join {
 
     fn begin<R: Rng>(&mut self, cx: &mut Context<'_, R>) {
         self.inquiries.clear();
+        if let Some(introducer) = self.last_introducer.filter(|&id| cx.table.is_linked(id)) {
+            return self.ask_introducer(introducer, cx);
+        }
         let count = self.introducers.len() as u64;
         let index = usize::try_from(below(cx.rng, count)).unwrap_or(0);
         if let Some(address) = self.introducers.get(index) {
             self.phase = Phase::Dialing;
-            cx.emit(Event::JoinProgress(JoinStep::Dial));
+            self.progress(JoinStep::Dial, cx);
             cx.out.push(Output::Dial(DialTarget::Introducer(address.clone())));
         }
     }
 
     pub(crate) fn on_introducer<R: Rng>(&mut self, id: NodeId, cx: &mut Context<'_, R>) {
-        if self.phase != Phase::Dialing {
-            return;
+        if self.phase == Phase::Dialing {
+            self.ask_introducer(id, cx);
         }
-        self.introducer = Some(id);
+    }
+
+    /// What an owner who waits for the first join wants to see; later rounds are silent.
+    fn progress<R: Rng>(&self, step: JoinStep, cx: &mut Context<'_, R>) {
+        if !self.joined {
+            cx.emit(Event::JoinProgress(step));
+        }
+    }
+
+    fn ask_introducer<R: Rng>(&mut self, id: NodeId, cx: &mut Context<'_, R>) {
+        (self.introducer, self.last_introducer) = (Some(id), Some(id));
         self.phase = Phase::Asking;
-        cx.emit(Event::JoinProgress(JoinStep::Route));
+        self.progress(JoinStep::Route, cx);
         self.inquire(None, 0, cx);
         let axes: Vec<Axis> = cx.table.shape().axes().collect();
         axes.into_iter().for_each(|axis| self.inquire(Some(axis), 0, cx));
@@ -150,12 +169,27 @@ impl Join {
     fn fail<R: Rng>(&mut self, step: JoinStep, why: String, cx: &mut Context<'_, R>) {
         self.phase = Phase::Idle;
         self.inquiries.clear();
+        if self.joined {
+            return self.plan_round(cx);
+        }
         self.failures += 1;
         let retry_in = backoff(cx.rng, cx.config.retry_first, cx.config.retry_most, self.failures);
         cx.emit(Event::JoinFailed { step, why, retry_in });
-        if !self.retry_set {
-            self.retry_set = true;
-            cx.timer(retry_in, Timer::Retry);
+        self.retry(retry_in, cx);
+    }
+
+    fn retry<R: Rng>(&mut self, wait: Duration, cx: &mut Context<'_, R>) {
+        self.plans += 1;
+        cx.timer(wait, Timer::Retry(self.plans));
+    }
+
+    /// A node that has joined asks again through its introducer, ever less often: nodes that came while the grid was
+    /// sparse, or during a partition, may know each other and nobody else, and would never find out by themselves.
+    fn plan_round<R: Rng>(&mut self, cx: &mut Context<'_, R>) {
+        if !self.introducers.is_empty() {
+            self.rounds += 1;
+            let wait = backoff(cx.rng, cx.config.rejoin_first, cx.config.rejoin_most, self.rounds);
+            self.retry(wait, cx);
         }
     }
 
@@ -229,8 +263,8 @@ impl Join {
         }
         self.review(cx);
         let alone = cx.table.linked_neighbours().next().is_none();
-        if self.is_joined() && alone && !self.introducers.is_empty() {
-            self.phase = Phase::Idle;
+        if self.joined && alone && !self.introducers.is_empty() {
+            (self.joined, self.rounds) = (false, 0);
             self.fail(JoinStep::Rosters, "all neighbours are gone".into(), cx);
         }
     }
@@ -253,9 +287,8 @@ impl Join {
 
     pub(crate) fn on_timer<R: Rng>(&mut self, timer: Timer, links: &Links, cx: &mut Context<'_, R>) {
         match timer {
-            Timer::Retry => {
-                self.retry_set = false;
-                if self.phase == Phase::Idle {
+            Timer::Retry(plan) => {
+                if self.phase == Phase::Idle && plan == self.plans {
                     self.begin(cx);
                 }
             }
@@ -315,7 +348,7 @@ impl Join {
     fn settle<R: Rng>(&mut self, cx: &mut Context<'_, R>) {
         self.phase = Phase::Settling(0);
         self.inquiries.clear();
-        cx.emit(Event::JoinProgress(JoinStep::Rosters));
+        self.progress(JoinStep::Rosters, cx);
         cx.timer(LOOK_EVERY, Timer::Settle);
     }
 
@@ -330,11 +363,15 @@ impl Join {
     }
 
     fn finish<R: Rng>(&mut self, cx: &mut Context<'_, R>) {
-        self.phase = Phase::Joined;
+        self.phase = Phase::Idle;
         self.failures = 0;
         self.asked.clear();
-        let neighbours = cx.table.linked_neighbours().count();
-        cx.emit(Event::Joined { neighbours: u32::try_from(neighbours).unwrap_or(u32::MAX) });
+        if !self.joined {
+            self.joined = true;
+            let neighbours = cx.table.linked_neighbours().count();
+            cx.emit(Event::Joined { neighbours: u32::try_from(neighbours).unwrap_or(u32::MAX) });
+        }
+        self.plan_round(cx);
         if let Some(introducer) = self.introducer.take()
             && cx.table.role(introducer) == Some(Role::Guest)
         {
@@ -373,7 +410,7 @@ impl Join {
 }
 
 /// Time between two looks at the links.
-const LOOK_EVERY: core::time::Duration = core::time::Duration::from_millis(500);
+const LOOK_EVERY: Duration = Duration::from_millis(500);
 
 fn other_cell_on_line<R: Rng>(axis: Axis, cx: &mut Context<'_, R>) -> Cell {
     let home = cx.me.cell();

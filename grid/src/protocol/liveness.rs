@@ -47,6 +47,9 @@ pub(crate) struct Liveness {
     confirming: BTreeMap<NodeId, Nonce>,
     /// Nodes that a ping of our own is out for.
     pinged: BTreeSet<NodeId>,
+    /// Nodes whose silence others must be told of: we found it by a probe of our own. A broken link or another's
+    /// suspicion is known to the others as well.
+    found: BTreeSet<NodeId>,
 }
 
 /// Pings for others at the same time; more are not taken on, so that nobody can make us flood.
@@ -77,6 +80,7 @@ impl Liveness {
         }
         while let Some(target) = self.round.pop() {
             if cx.table.is_linked(target) {
+                self.found.insert(target);
                 return self.ping(target, None, cx);
             }
         }
@@ -107,6 +111,7 @@ impl Liveness {
                 Some((asker, nonce)) => cx.send(asker, Message::ProbedAlive { nonce, target: from }),
                 None => {
                     self.pinged.remove(&from);
+                    self.found.remove(&from);
                     cx.table.suspect(from, false);
                 }
             }
@@ -125,6 +130,7 @@ impl Liveness {
     pub(crate) fn on_doubt<R: Rng>(&mut self, target: NodeId, cx: &mut Context<'_, R>) {
         if cx.table.is_linked(target) {
             cx.table.suspect(target, true);
+            self.found.insert(target);
             self.ping(target, None, cx);
         }
     }
@@ -136,6 +142,7 @@ impl Liveness {
 
     pub(crate) fn on_link_up(&mut self, target: NodeId) {
         self.confirming.remove(&target);
+        self.found.remove(&target);
     }
 
     /// Asks `k` nodes that share a line with the target whether it answers them.
@@ -184,11 +191,8 @@ impl Liveness {
             return;
         }
         self.confirming.remove(&target);
-        let Some(cell) = cx.table.peer(target).map(Peer::cell) else { return };
-        let concerned = |peer: &&Peer| peer.id() != target && peer.cell().is_neighbour(&cell);
-        let others: Vec<_> = cx.table.linked_neighbours().filter(concerned).map(Peer::id).collect();
-        for other in others {
-            cx.send(other, Message::Suspect(target));
+        if self.found.remove(&target) {
+            tell_others(target, cx);
         }
         cx.signal(Signal::Dead(target));
     }
@@ -198,5 +202,15 @@ impl Liveness {
         if cx.table.is_linked(target) {
             self.ping(target, None, cx);
         }
+    }
+}
+
+/// Tells the nodes that share a line with a dead one.
+fn tell_others<R: Rng>(target: NodeId, cx: &mut Context<'_, R>) {
+    let Some(cell) = cx.table.peer(target).map(Peer::cell) else { return };
+    let concerned = |peer: &&Peer| peer.id() != target && peer.cell().is_neighbour(&cell);
+    let others: Vec<_> = cx.table.linked_neighbours().filter(concerned).map(Peer::id).collect();
+    for other in others {
+        cx.send(other, Message::Suspect(target));
     }
 }

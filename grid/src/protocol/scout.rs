@@ -1,0 +1,88 @@
+//! Looking for neighbours that nobody on our lines knows of.
+//!
+//! Comparing rosters along a line cannot join two halves of it that have never met, as they grow while a grid is
+//! still sparse, or remain after a partition. So every now and then a node sends a join request for itself to a
+//! random cell of one of its lines *by way of another line*: whoever answers there, sealed, and is not known yet,
+//! ties the halves together; the comparison of rosters does the rest.
+
+use alloc::collections::BTreeSet;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use rand_core::Rng;
+
+use crate::cell::{Axis, Cell};
+use crate::chance::{jitter, pick};
+use crate::id::NodeId;
+use crate::input::Ticket;
+use crate::message::{Answer, AnswerBody, RequestBody};
+use crate::neighbours::Neighbours;
+use crate::output::{Output, RequestFailure};
+use crate::peer::Peer;
+use crate::protocol::{Ask, Asker, Context, Signal};
+
+/// When to look again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Timer {
+    /// The next look.
+    Look,
+}
+
+/// Answers that are being opened.
+#[derive(Debug, Default)]
+pub(crate) struct Scout {
+    opening: BTreeSet<Ticket>,
+}
+
+impl Scout {
+    pub(crate) fn start<R: Rng>(&mut self, cx: &mut Context<'_, R>) {
+        let wait = jitter(cx.rng, cx.config.scout_every);
+        cx.timer(wait, Timer::Look);
+    }
+
+    pub(crate) fn on_timer<R: Rng>(&mut self, timer: Timer, cx: &mut Context<'_, R>) {
+        match timer {
+            Timer::Look => {
+                self.look(cx);
+                self.start(cx);
+            }
+        }
+    }
+
+    fn look<R: Rng>(&mut self, cx: &mut Context<'_, R>) {
+        let home = cx.me.cell();
+        let axes: Vec<Axis> = cx.table.shape().axes().collect();
+        let Some(&axis) = pick(cx.rng, &axes) else { return };
+        let line: Vec<Cell> = cx.table.shape().line(home, axis).collect();
+        let Some(&target) = pick(cx.rng, &line) else { return };
+        let off_the_line = |peer: &&Peer| !cx.table.is_on_line(axis, peer.cell());
+        let neighbours = cx.table.linked_neighbours().filter(off_the_line).map(Peer::id);
+        let ways: Vec<NodeId> = neighbours.chain(cx.table.bridges().map(|(id, _)| id)).collect();
+        if let Some(&via) = pick(cx.rng, &ways) {
+            let body = RequestBody::Join(cx.me.without_contact());
+            cx.signal(Signal::Ask(Ask { asker: Asker::Scout, via: Some(via), target, body }));
+        }
+    }
+
+    pub(crate) fn on_asked<R: Rng>(&mut self, outcome: Result<Answer, RequestFailure>, cx: &mut Context<'_, R>) {
+        // Nobody there, or no way: nothing is found, and nothing is lost.
+        if let Ok(Answer { body: AnswerBody::Welcome(sealed), .. }) = outcome {
+            let ticket = cx.ticket();
+            self.opening.insert(ticket);
+            cx.out.push(Output::Open { ticket, sealed });
+        }
+    }
+
+    pub(crate) fn on_opened<R: Rng>(
+        &mut self,
+        ticket: Ticket,
+        welcome: &Result<Peer, String>,
+        cx: &mut Context<'_, R>,
+    ) {
+        if self.opening.remove(&ticket)
+            && let Ok(peer) = welcome
+        {
+            cx.signal(Signal::Heard(peer.clone()));
+        }
+    }
+}
