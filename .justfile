@@ -1,0 +1,39 @@
+# What a developer can do here. Each line is a command that also works by hand.
+
+# list the recipes
+default:
+    @just --justfile .justfile --list
+
+# a whole grid on loopback, in one process
+demo *ARGS:
+    cargo run --release -- demo {{ARGS}}
+
+# all tests
+test:
+    cargo test --workspace
+
+# formatting, lints, documentation
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets -- -D warnings
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+# every mint kernel against the sha1 crate
+bench:
+    cargo run --release -- bench mint
+
+# 2,000 simulated nodes: join, kill 30 %, repair
+sim *ARGS:
+    cargo run --release -p sim -- join --nodes 2000 --dims 3 --side 8 --seed 1 --kill 0.3 {{ARGS}}
+
+# 32 real processes
+cluster:
+    cargo test -p node --test cluster_32 -- --nocapture
+
+# dependencies: licences, sources, bans
+deny:
+    cargo deny --config .deny.toml --offline check bans licenses sources
+
+# what CI runs
+ci:
+    .ci/run
