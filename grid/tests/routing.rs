@@ -76,7 +76,9 @@ proptest! {
         let world = World::new(shape, &vacant);
         let (here, target) = (shape.cell_at(a), shape.cell_at(b));
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        if let Some(next) = (Leg { here, target, hops_left }).next_hop(shape, &world, |_| true, &mut rng) {
+        // The world's one node of a cell is the one that chooses.
+        let other = |node| world.cell_of(node) != here;
+        if let Some(next) = (Leg { here, target, hops_left }).next_hop(shape, &world, other, &mut rng) {
             let cell = world.cell_of(next);
             prop_assert!(cell != here && cell.is_neighbour(&here));
             prop_assert!(cell.distance(&target) < hops_left);
@@ -92,7 +94,8 @@ fn vacant_corners_take_a_sidestep_only_if_the_hops_allow_it() {
     let vacant = [cell(1, 0), cell(0, 1)].map(|cell| shape.index(cell)).into();
     let world = World::new(shape, &vacant);
     let mut rng = ChaCha8Rng::seed_from_u64(1);
-    let mut next = |hops_left| Leg { here, target, hops_left }.next_hop(shape, &world, |_| true, &mut rng);
+    let other = |node| world.cell_of(node) != here;
+    let mut next = |hops_left| Leg { here, target, hops_left }.next_hop(shape, &world, other, &mut rng);
     assert_eq!(next(2), None);
     let sidestep = world.cell_of(next(3).unwrap());
     assert!([cell(2, 0), cell(0, 2)].contains(&sidestep), "{sidestep}");
@@ -109,6 +112,16 @@ fn a_bridge_is_taken_where_no_neighbour_leads_on() {
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let leg = Leg { here, target, hops_left: 3 };
     assert_eq!(leg.next_hop(shape, &world, |_| true, &mut rng), Some(name(shape.index(bridge))));
+}
+
+#[test]
+fn another_node_of_the_own_cell_is_asked_before_giving_up() {
+    let shape = Shape::new(2, 2).unwrap();
+    let (here, target) = (shape.cell(&[0, 0]).unwrap(), shape.cell(&[1, 1]).unwrap());
+    let world = World::new(shape, &[1, 2, 3].into());
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let mut next = |hops_left| Leg { here, target, hops_left }.next_hop(shape, &world, |_| true, &mut rng);
+    assert_eq!((next(2), next(3)), (None, Some(name(0))));
 }
 
 #[test]
