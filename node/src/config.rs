@@ -4,7 +4,6 @@
 
 mod error;
 pub mod grid_file;
-
 mod section;
 
 pub use error::ConfigError;

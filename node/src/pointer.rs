@@ -274,6 +274,6 @@ mod tests {
     #[test]
     fn a_record_has_one_pointer_for_ever() {
         let text = Pointer::new(RecordKey::from_bytes([0; 32])).to_string();
-        assert_eq!(text, "rook1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq");
+        assert_eq!(text, "rook1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqfvarae");
     }
 }

@@ -193,19 +193,17 @@ impl Shared {
     /// Does one piece of work. If the disk fails meanwhile, the database refuses everything from then on, so it is
     /// opened anew; if that fails too, the next piece of work tries again.
     fn with<T>(&self, work: impl Fn(&Database) -> Result<T, redb::Error>) -> Result<T, StorageError> {
-        let outcome = match &*self.database.read().unwrap_or_else(PoisonError::into_inner) {
-            Some(database) => Some(self.guard(|| work(database))),
-            None => None,
+        let attempt = || {
+            let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+            database.as_ref().map(|database| self.guard(|| work(database)))
         };
-        match outcome {
+        match attempt() {
             Some(Ok(Ok(result))) => Ok(result),
             // Another piece of work met the error before this one; this one was not begun.
             Some(Ok(Err(redb::Error::PreviousIo))) | None => {
                 self.reopen()?;
-                match &*self.database.read().unwrap_or_else(PoisonError::into_inner) {
-                    Some(database) => self.guard(|| work(database))?.map_err(|error| self.explain(error)),
-                    None => Err(self.explain(redb::Error::PreviousIo)),
-                }
+                let outcome = attempt().unwrap_or(Ok(Err(redb::Error::PreviousIo)));
+                outcome?.map_err(|error| self.explain(error))
             }
             Some(Ok(Err(error))) => self.recover(self.explain(error)),
             Some(Err(damaged)) => self.recover(damaged),
@@ -253,12 +251,17 @@ fn guard<T>(file: PathBuf, work: impl FnOnce() -> T) -> Result<T, StorageError> 
 
 /// Makes of the database's error one that tells people what to do.
 fn explain(file: PathBuf, error: redb::Error) -> StorageError {
+    let damaged = matches!(error, redb::Error::Corrupted(_) | redb::Error::UpgradeRequired(_));
+    let why = error.to_string();
+    let redb::Error::Io(error) = error else {
+        return match damaged {
+            true => StorageError::Damaged { file, why },
+            false => StorageError::Database { file, error: Box::new(error) },
+        };
+    };
     match error {
-        redb::Error::Io(error) if means_full(&error) => StorageError::Full { file },
-        redb::Error::Io(error) if means_damaged(&error) => StorageError::Damaged { file, why: error.to_string() },
-        redb::Error::Io(error) => StorageError::Io { path: file, error },
-        redb::Error::Corrupted(why) => StorageError::Damaged { file, why },
-        error @ redb::Error::UpgradeRequired(_) => StorageError::Damaged { file, why: error.to_string() },
-        error => StorageError::Database { file, error: Box::new(error) },
+        error if means_full(&error) => StorageError::Full { file },
+        error if means_damaged(&error) => StorageError::Damaged { file, why },
+        error => StorageError::Io { path: file, error },
     }
 }

@@ -93,7 +93,7 @@ impl Bounded for u32 {
 fn proof(name: &str) -> Result<Proof, String> {
     match name == Proof::Sha1.name() {
         true => Ok(Proof::Sha1),
-        false => Err(format!("{name:?} is no proof function; there is {:?}", Proof::Sha1.name())),
+        false => Err(format!("no such proof function; there is {:?}", Proof::Sha1.name())),
     }
 }
 
@@ -172,7 +172,7 @@ mod tests {
         let wrong = error(&good.replace("dims = 2", "dims = 9"));
         assert_eq!(wrong, "g.toml: a grid has 1 to 8 dimensions, not 9");
         let wrong = error(&good.replace("\"sha1\"", "\"scrypt\""));
-        assert_eq!(wrong, "g.toml, line 11: proof: \"scrypt\" is no proof function; there is \"sha1\"");
+        assert_eq!(wrong, "g.toml, line 11: proof: \"scrypt\": no such proof function; there is \"sha1\"");
         let wrong = error(&good.replace("dims = 2", "dims = "));
         assert!(wrong.starts_with("g.toml, line 5: is no TOML: "), "{wrong}");
     }

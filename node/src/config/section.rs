@@ -76,13 +76,9 @@ impl<'a> Section<'a> {
     /// A table in this one.
     pub(super) fn section(&self, key: &str, known: &'static [&'static str]) -> Result<Option<Self>, ConfigError> {
         let Some(value) = self.table.get(key) else { return Ok(None) };
-        match value.get_ref() {
-            DeValue::Table(table) => {
-                let prefix = format!("{}{key}.", self.prefix);
-                Self::checked(self.source, table.clone(), known, prefix).map(Some)
-            }
-            _ => Err(self.wrong_type(key, value, "a table")),
-        }
+        let DeValue::Table(table) = value.get_ref() else { return Err(self.wrong_type(key, value, "a table")) };
+        let prefix = format!("{}{key}.", self.prefix);
+        Self::checked(self.source, table.clone(), known, prefix).map(Some)
     }
 
     pub(super) fn text(&self, key: &str) -> Result<Option<String>, ConfigError> {
@@ -122,7 +118,18 @@ impl<'a> Section<'a> {
         parse: impl Fn(&str) -> Result<T, E>,
     ) -> Result<Option<T>, ConfigError> {
         let Some(text) = self.text(key)? else { return Ok(None) };
-        parse(&text).map(Some).map_err(|why| self.refuse(key, why.to_string()))
+        parse(&text).map(Some).map_err(|why| self.refuse(key, format!("{text:?}: {why}")))
+    }
+
+    /// A list of texts, each made into something else.
+    pub(super) fn parsed_list<T, E: std::fmt::Display>(
+        &self,
+        key: &str,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Result<Option<Vec<T>>, ConfigError> {
+        let Some(texts) = self.texts(key)? else { return Ok(None) };
+        let parsed = texts.iter().map(|text| parse(text).map_err(|why| self.refuse(key, format!("{text:?}: {why}"))));
+        parsed.collect::<Result<_, _>>().map(Some)
     }
 
     /// An error about the value of `key`.
@@ -153,7 +160,7 @@ impl<'a> Section<'a> {
 /// The known key that differs least, if it is near enough to be a slip.
 fn nearest(key: &str, known: &'static [&'static str]) -> Option<&'static str> {
     let distance = |candidate: &&'static str| edit_distance(key, candidate);
-    let best = known.iter().copied().min_by_key(|candidate| distance(&candidate))?;
+    let best = known.iter().copied().min_by_key(|candidate| distance(candidate))?;
     (distance(&best) <= best.len().max(3) / 3).then_some(best)
 }
 

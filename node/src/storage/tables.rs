@@ -9,8 +9,11 @@ use crate::private;
 /// Key to value.
 pub(super) const RECORDS: TableDefinition<'_, [u8; 32], &[u8]> = TableDefinition::new("records");
 
-/// Node to identity, credential, contact.
-pub(super) const PEERS: TableDefinition<'_, [u8; 32], (&[u8], &[u8], Option<&[u8]>)> = TableDefinition::new("peers");
+/// Identity, credential, contact.
+type CardRow = (&'static [u8], &'static [u8], Option<&'static [u8]>);
+
+/// Node to card.
+pub(super) const PEERS: TableDefinition<'_, [u8; 32], CardRow> = TableDefinition::new("peers");
 
 /// Name to secret.
 pub(super) const SECRETS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("secrets");

@@ -1,0 +1,25 @@
+//! The local HTTP API: how the command line, and other programs of the same user, talk to a running node.
+//!
+//! It listens on loopback only and demands a token that only the same user can read ([`runtime`]). The `Host` header
+//! has to be its own address, so that a web page whose name suddenly points at 127.0.0.1 gets nowhere.
+
+pub mod client;
+mod handlers;
+mod openapi;
+pub mod runtime;
+mod server;
+pub mod types;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+pub use server::{Api, ServeError, Serving};
+
+/// Where a node's API is unless told otherwise.
+pub const DEFAULT_API: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7117);
+
+/// Header: links crossed to the node that answered.
+const HOPS: &str = "rook-hops";
+/// Header: the cell of the node that answered, as JSON.
+const FROM_CELL: &str = "rook-from-cell";
+/// Header: how long it took.
+const MILLISECONDS: &str = "rook-milliseconds";

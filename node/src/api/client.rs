@@ -1,0 +1,204 @@
+//! What the command line uses to talk to a running node.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Bytes, Incoming};
+use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap};
+use hyper::{Method, Request, Response, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+use super::runtime::{self, Entry};
+use super::types::{Fault, FoundHeaders, Peers, Put, Status};
+use super::{DEFAULT_API, FROM_CELL, HOPS, MILLISECONDS};
+use crate::pointer::Pointer;
+
+/// Why a node could not be asked, or what it answered instead.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// No node runs at the address.
+    #[error("no node of yours is reachable at {api}{}: {}", other(why), advice(running))]
+    NoNode {
+        /// Where it should be.
+        api: SocketAddr,
+        /// What happened, if it was more than nobody listening.
+        why: String,
+        /// The APIs of this user that are up.
+        running: Vec<SocketAddr>,
+    },
+    /// The node has answered that it cannot.
+    #[error("{}; {}", .0.error, .0.what_to_do)]
+    Refused(Fault),
+    /// What came back is no answer of a node's API.
+    #[error("what answers at {api} is no node of this version ({why}): see what listens there, or say another --api")]
+    Strange {
+        /// Where.
+        api: SocketAddr,
+        /// What is strange.
+        why: String,
+    },
+}
+
+fn other(why: &str) -> String {
+    match why.is_empty() {
+        true => String::new(),
+        false => format!(" ({why})"),
+    }
+}
+
+fn advice(running: &[SocketAddr]) -> String {
+    match running {
+        [] => "start one with `rook run`, or try out a whole grid with `rook demo`".to_owned(),
+        running => {
+            let flags: Vec<String> = running.iter().map(|api| format!("--api {api}")).collect();
+            format!("these are up: {}", flags.join(", "))
+        }
+    }
+}
+
+/// A value that was found, and the way it came.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// The value.
+    pub value: Bytes,
+    /// How it was found.
+    pub headers: FoundHeaders,
+}
+
+/// One running node, as the same user reaches it.
+#[derive(Clone)]
+pub struct Client {
+    api: SocketAddr,
+    token: String,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("api", &self.api).finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// The node whose API is at that address, or at the usual one.
+    ///
+    /// # Errors
+    /// [`ClientError::NoNode`] if this user runs none there; it names those that are up.
+    pub fn find(api: Option<SocketAddr>) -> Result<Self, ClientError> {
+        let api = api.unwrap_or(DEFAULT_API);
+        let Some(Entry { token, .. }) = runtime::find(api) else { return Err(no_node(api, String::new())) };
+        Ok(Self { api, token })
+    }
+
+    /// Stores a value.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn put(&self, value: Vec<u8>) -> Result<Put, ClientError> {
+        self.json(Method::POST, "/v1/records", value).await
+    }
+
+    /// Finds a value.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn get(&self, pointer: Pointer) -> Result<Found, ClientError> {
+        let response = self.send(Method::GET, &format!("/v1/records/{pointer}"), Vec::new()).await?;
+        let headers = self.found_headers(response.headers())?;
+        Ok(Found { value: self.body(response).await?, headers })
+    }
+
+    /// The node's state.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn status(&self) -> Result<Status, ClientError> {
+        self.json(Method::GET, "/v1/status", Vec::new()).await
+    }
+
+    /// The nodes that it knows.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn peers(&self) -> Result<Peers, ClientError> {
+        self.json(Method::GET, "/v1/peers", Vec::new()).await
+    }
+
+    /// Makes the node leave the grid and end.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn leave(&self) -> Result<(), ClientError> {
+        self.send(Method::POST, "/v1/leave", Vec::new()).await.map(|_| ())
+    }
+
+    async fn json<T: serde::de::DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Vec<u8>,
+    ) -> Result<T, ClientError> {
+        let response = self.send(method, path, body).await?;
+        let body = self.body(response).await?;
+        serde_json::from_slice(&body).map_err(|error| self.strange(error))
+    }
+
+    /// Sends one request; an answer that is no success becomes an error.
+    async fn send(&self, method: Method, path: &str, body: Vec<u8>) -> Result<Response<Incoming>, ClientError> {
+        let stream = TcpStream::connect(self.api).await.map_err(|error| no_node(self.api, error.to_string()))?;
+        let (mut sender, connection) =
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| self.strange(error))?;
+        tokio::spawn(connection);
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(HOST, self.api.to_string())
+            .header(AUTHORIZATION, format!("Bearer {}", self.token))
+            .header(CONTENT_TYPE, "application/octet-stream")
+            .body(Full::new(Bytes::from(body)))
+            .map_err(|error| self.strange(error))?;
+        let response = sender.send_request(request).await.map_err(|error| self.strange(error))?;
+        match response.status() {
+            status if status.is_success() => Ok(response),
+            status => Err(self.fault(status, response).await),
+        }
+    }
+
+    async fn fault(&self, status: StatusCode, response: Response<Incoming>) -> ClientError {
+        match self.body(response).await {
+            Ok(body) => match serde_json::from_slice(&body) {
+                Ok(fault) => ClientError::Refused(fault),
+                Err(_) => self.strange(format!("status {status}")),
+            },
+            Err(error) => error,
+        }
+    }
+
+    async fn body(&self, response: Response<Incoming>) -> Result<Bytes, ClientError> {
+        let body = response.into_body().collect().await.map_err(|error| self.strange(error))?;
+        Ok(body.to_bytes())
+    }
+
+    fn found_headers(&self, headers: &HeaderMap) -> Result<FoundHeaders, ClientError> {
+        let text = |name: &str| {
+            let value = headers.get(name).and_then(|value| value.to_str().ok());
+            value.ok_or_else(|| self.strange(format!("no header {name}")))
+        };
+        Ok(FoundHeaders {
+            hops: serde_json::from_str(text(HOPS)?).map_err(|error| self.strange(error))?,
+            from_cell: serde_json::from_str(text(FROM_CELL)?).map_err(|error| self.strange(error))?,
+            ms: serde_json::from_str(text(MILLISECONDS)?).map_err(|error| self.strange(error))?,
+        })
+    }
+
+    fn strange(&self, why: impl fmt::Display) -> ClientError {
+        ClientError::Strange { api: self.api, why: why.to_string() }
+    }
+}
+
+fn no_node(api: SocketAddr, why: String) -> ClientError {
+    let running = runtime::running().into_iter().map(|entry| entry.api).filter(|&up| up != api).collect();
+    ClientError::NoNode { api, why, running }
+}

@@ -1,0 +1,18 @@
+//! The API's description for machines.
+
+use axum::Json;
+use utoipa::OpenApi;
+
+use super::handlers;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "rook", description = "The local API of a Grid of Trust node"),
+    paths(handlers::put, handlers::get, handlers::status, handlers::peers, handlers::leave)
+)]
+struct Description;
+
+/// The OpenAPI document.
+pub(super) async fn document() -> Json<utoipa::openapi::OpenApi> {
+    Json(Description::openapi())
+}

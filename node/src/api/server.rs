@@ -1,0 +1,194 @@
+//! Serves the API: binds it, publishes its token, and lets in only who has it.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::http::header::{AUTHORIZATION, HOST};
+use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use grid::parameters::Parameters;
+use subtle::ConstantTimeEq;
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+
+use super::handlers::{self, Failure};
+use super::openapi;
+use super::runtime::{self, Entry, Published};
+use crate::handle::NodeHandle;
+
+/// Why the API cannot be served.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// Other machines could reach it.
+    #[error("the API at {0} could be reached by other machines: use a loopback address, 127.0.0.1:PORT or [::1]:PORT")]
+    NotLoopback(SocketAddr),
+    /// Somebody else listens there.
+    #[error("the API cannot listen at {api}: the port is in use{}; say another with --api, or port 0 for any free one", owner(*pid))]
+    InUse {
+        /// Where.
+        api: SocketAddr,
+        /// The process, if it is a node of this user.
+        pid: Option<u32>,
+    },
+    /// The system refuses.
+    #[error("the API cannot listen at {api}: {error}; say another with --api, or port 0 for any free one")]
+    Listen {
+        /// Where.
+        api: SocketAddr,
+        /// What the system says.
+        error: io::Error,
+    },
+    /// The token could not be put where the command line finds it.
+    #[error(
+        "the API's token cannot be written for the command line to find: {0}; set XDG_RUNTIME_DIR to a folder of yours"
+    )]
+    Publish(io::Error),
+    /// The system has no random numbers.
+    #[error("the system gives no random numbers for the API's token: {0}")]
+    Random(String),
+}
+
+fn owner(pid: Option<u32>) -> String {
+    pid.map(|pid| format!(" by your node with pid {pid}")).unwrap_or_default()
+}
+
+/// What the handlers share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) node: NodeHandle,
+    pub(super) grid: Parameters,
+    /// Told when somebody asked the node to leave.
+    pub(super) leave: Arc<Notify>,
+    token: String,
+    hosts: [String; 2],
+}
+
+/// A bound API, whose address is known before the node is there to serve.
+#[derive(Debug)]
+pub struct Api {
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl Api {
+    /// Binds the address; port 0 takes a free one.
+    ///
+    /// # Errors
+    /// If it is no loopback address, or in use.
+    pub async fn bind(api: SocketAddr) -> Result<Self, ServeError> {
+        if !api.ip().is_loopback() {
+            return Err(ServeError::NotLoopback(api));
+        }
+        let refuse = |error: io::Error| match error.kind() == io::ErrorKind::AddrInUse {
+            true => ServeError::InUse { api, pid: runtime::find(api).map(|entry| entry.pid) },
+            false => ServeError::Listen { api, error },
+        };
+        let listener = TcpListener::bind(api).await.map_err(refuse)?;
+        let address = listener.local_addr().map_err(|error| ServeError::Listen { api, error })?;
+        Ok(Self { listener, address })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Publishes the token and serves until the returned guard is dropped. `leave` is told when a client asks the node
+    /// to leave.
+    ///
+    /// # Errors
+    /// If the token cannot be published.
+    pub fn serve(
+        self,
+        node: NodeHandle,
+        id: String,
+        grid: &Parameters,
+        leave: Arc<Notify>,
+    ) -> Result<Serving, ServeError> {
+        let token = new_token()?;
+        let entry = Entry { api: self.address, token: token.clone(), pid: std::process::id(), id };
+        let published = runtime::publish(entry).map_err(ServeError::Publish)?;
+        let shared = Arc::new(Shared {
+            node,
+            grid: grid.clone(),
+            leave,
+            token,
+            hosts: [self.address.to_string(), format!("localhost:{}", self.address.port())],
+        });
+        let router = router(shared);
+        let task = tokio::spawn(async move {
+            if let Err(error) = axum::serve(self.listener, router).await {
+                tracing::error!(%error, "the API ended");
+            }
+        });
+        Ok(Serving { task, _published: published })
+    }
+}
+
+/// An API that is served as long as this lives.
+#[derive(Debug)]
+pub struct Serving {
+    task: tokio::task::JoinHandle<()>,
+    _published: Published,
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+fn router(shared: Arc<Shared>) -> Router {
+    Router::new()
+        .route("/v1/records", post(handlers::put).put(handlers::put))
+        .route("/v1/records/{pointer}", get(handlers::get))
+        .route("/v1/status", get(handlers::status))
+        .route("/v1/peers", get(handlers::peers))
+        .route("/v1/leave", post(handlers::leave))
+        .route("/v1/openapi.json", get(openapi::document))
+        .fallback(handlers::unknown)
+        .layer(middleware::from_fn_with_state(Arc::clone(&shared), let_in))
+        .with_state(shared)
+}
+
+/// 256 random bits in hex.
+fn new_token() -> Result<String, ServeError> {
+    use rand::TryRng;
+    let mut bytes = [0; 32];
+    rand::rngs::SysRng.try_fill_bytes(&mut bytes).map_err(|error| ServeError::Random(error.to_string()))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Lets in only who speaks to us by our own address and has the token.
+async fn let_in(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
+    match check(&shared, request.headers()) {
+        Ok(()) => next.run(request).await,
+        Err(failure) => failure.into_response(),
+    }
+}
+
+fn check(shared: &Shared, headers: &HeaderMap) -> Result<(), Failure> {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    if !text(HOST).is_some_and(|host| shared.hosts.iter().any(|own| own == host)) {
+        return Err(Failure::new(
+            StatusCode::FORBIDDEN,
+            "the Host header is not this API's address",
+            format!("ask for http://{}", shared.hosts[0]),
+        ));
+    }
+    let token = text(AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
+    match bool::from(token.as_bytes().ct_eq(shared.token.as_bytes())) {
+        true => Ok(()),
+        false => Err(Failure::new(
+            StatusCode::UNAUTHORIZED,
+            "the token is missing or wrong",
+            "send `Authorization: Bearer TOKEN` with the token of the API's file in the runtime folder".to_owned(),
+        )),
+    }
+}

@@ -1,0 +1,169 @@
+//! The command line, `rook`. One file a command; what they print for people and for scripts stands in `text`.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "the one place that talks to people")]
+
+mod bench;
+mod demo;
+mod grid;
+mod identity;
+mod identity_file;
+mod mint;
+mod records;
+mod run;
+mod signals;
+mod state;
+mod text;
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// A grid of strangers that stores data you can rely on.
+#[derive(Debug, Parser)]
+#[command(name = "rook", version, max_term_width = 100, after_help = AFTER_HELP)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "To begin: `rook demo` shows a whole grid on this machine. To take part in one: \
+`rook mint --grid local --out identity.pem`, then `rook run --identity identity.pem --data data --peer ADDRESS`.\n\
+Exit status: 0 if it worked, 1 if not, 2 if it was called wrongly, 130 if it was interrupted.";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Mint(mint::MintArgs),
+    /// Show or check an identity.
+    #[command(subcommand)]
+    Identity(identity::IdentityCommand),
+    /// Make or show a grid's parameters.
+    #[command(subcommand)]
+    Grid(grid::GridCommand),
+    Run(Box<run::RunArgs>),
+    Put(records::PutArgs),
+    Get(records::GetArgs),
+    /// Show a running node's state.
+    Status(state::StateArgs),
+    /// Show the nodes that a running node knows.
+    Peers(state::StateArgs),
+    Demo(demo::DemoArgs),
+    /// Measure this machine.
+    #[command(subcommand)]
+    Bench(bench::BenchCommand),
+}
+
+/// Why a command did not do what it was asked.
+#[derive(Debug)]
+struct Failure {
+    message: String,
+    status: u8,
+}
+
+impl Failure {
+    fn new(message: impl Into<String>) -> Self {
+        Self { message: message.into(), status: 1 }
+    }
+
+    /// It was called wrongly.
+    fn usage(message: impl Into<String>) -> Self {
+        Self { message: message.into(), status: 2 }
+    }
+
+    /// Ctrl-C ended it.
+    fn interrupted(message: impl Into<String>) -> Self {
+        Self { message: message.into(), status: 130 }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+/// Any error of the library is a failure with its own words.
+impl<E: std::error::Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self::new(error.to_string())
+    }
+}
+
+/// Runs the command that the process was called with.
+pub fn main() -> ExitCode {
+    start_log();
+    match perform(Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            let kind = if failure.status == 130 { "interrupted" } else { "error" };
+            text::note(format_args!("{kind}: {failure}"));
+            ExitCode::from(failure.status)
+        }
+    }
+}
+
+fn perform(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Mint(args) => block_on(mint::mint(args)),
+        Command::Identity(command) => identity::identity(&command),
+        Command::Grid(command) => grid::grid(&command),
+        Command::Bench(command) => bench::bench(&command),
+        Command::Put(args) => block_on(records::put(args)),
+        Command::Get(args) => block_on(records::get(args)),
+        Command::Status(args) => block_on(state::status(args)),
+        Command::Peers(args) => block_on(state::peers(args)),
+        Command::Run(args) => block_on(run::run(*args)),
+        Command::Demo(args) => block_on(demo::demo(args)),
+    }
+}
+
+fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(work)
+}
+
+/// Log lines go to standard error; `ROOK_LOG` chooses them as `RUST_LOG` does elsewhere.
+fn start_log() {
+    use std::io::IsTerminal;
+    let filter = tracing_subscriber::EnvFilter::try_from_env("ROOK_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    let terminal = std::io::stderr().is_terminal();
+    // A second call, in a test, is no harm.
+    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(terminal).try_init();
+}
+
+/// An API's address: `127.0.0.1:7117`, `[::1]:7117`, `localhost:7117` or a port alone.
+fn api_address(text: &str) -> Result<SocketAddr, String> {
+    let local = |port: u16| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
+    if let Ok(port) = text.strip_prefix("localhost:").unwrap_or(text).parse() {
+        return Ok(local(port));
+    }
+    let address: SocketAddr =
+        text.parse().map_err(|_| "an API's address is 127.0.0.1:PORT, [::1]:PORT or localhost:PORT".to_owned())?;
+    match address.ip().is_loopback() {
+        true => Ok(address),
+        false => Err("an API is on this machine alone: 127.0.0.1:PORT, [::1]:PORT or localhost:PORT".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_fit_together() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn api_addresses_are_on_this_machine() {
+        assert_eq!(api_address("7118").unwrap().to_string(), "127.0.0.1:7118");
+        assert_eq!(api_address("localhost:1").unwrap().to_string(), "127.0.0.1:1");
+        assert_eq!(api_address("[::1]:5").unwrap().to_string(), "[::1]:5");
+        assert!(api_address("0.0.0.0:5").is_err());
+        assert!(api_address("host:5").is_err());
+    }
+}

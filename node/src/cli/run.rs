@@ -1,0 +1,139 @@
+//! `rook run`: a node, until it is told to leave.
+
+mod events;
+mod settings;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use libp2p::Multiaddr;
+use tokio::sync::{Notify, broadcast};
+
+use self::events::Reporter;
+use self::settings::Settings;
+use super::Failure;
+use super::api_address;
+use super::identity_file;
+use super::signals::Signals;
+use super::text::note;
+use crate::api::Api;
+use crate::daemon::{self, NodeOptions};
+use crate::handle::NodeHandle;
+use crate::minting;
+use crate::storage::{Owner, Storage};
+
+/// How long the farewell to the neighbours may take.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Run a node until Ctrl-C.
+#[derive(Debug, clap::Args)]
+pub(super) struct RunArgs {
+    /// The identity file, from `rook mint`.
+    #[arg(long)]
+    identity: Option<PathBuf>,
+    /// The grid [default: the one that the identity was minted for].
+    #[arg(long, value_name = "local|main|FILE")]
+    grid: Option<String>,
+    /// A file whose first line is the identity's passphrase.
+    #[arg(long)]
+    passphrase_file: Option<PathBuf>,
+    /// The folder for records and known neighbours; it is made if it is not there.
+    #[arg(long)]
+    data: Option<PathBuf>,
+    /// Where others connect to; may be said more than once [default: UDP and TCP port 7118, IPv4 and IPv6].
+    #[arg(long, value_name = "MULTIADDR")]
+    listen: Vec<Multiaddr>,
+    /// A node to join through; may be said more than once. Without one the node relies on the neighbours that it
+    /// knows from before, or is the first of its grid.
+    #[arg(long, value_name = "MULTIADDR")]
+    peer: Vec<Multiaddr>,
+    /// Where the local API listens; port 0 takes a free one [default: 127.0.0.1:7117].
+    #[arg(long, value_parser = api_address)]
+    api: Option<SocketAddr>,
+    /// A TOML file with all this and more; flags win over it.
+    #[arg(long)]
+    config: Option<PathBuf>,
+    /// Print events as JSON, one a line.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
+    let mut signals = Signals::new()?;
+    let reporter = Reporter::new(args.json);
+    let settings = Settings::of(args)?;
+    let (identity, parameters) =
+        identity_file::load(&settings.identity, settings.passphrase_file.as_deref(), settings.grid.as_deref())?;
+    minting::verify_on(&parameters, identity.identity(), minting::today())
+        .map_err(|broken| Failure::new(format!("{}: {broken}", settings.identity.display())))?;
+    let id = minting::node_id(identity.identity());
+    raise_open_files();
+    let api = Api::bind(settings.api).await?;
+    let storage = Storage::open(&settings.data, Owner { grid: parameters.grid_id(), node: id })?;
+    let alone = settings.peers.is_empty() && storage.known()?.is_empty();
+    let options = NodeOptions {
+        identity,
+        parameters: parameters.clone(),
+        config: settings.protocol,
+        limits: settings.limits,
+        storage,
+        listen: settings.listen,
+        peers: settings.peers,
+        frame_log: None,
+    };
+    let node = daemon::start(options).await?;
+    let events = node.events();
+    let (address, leave) = (api.address(), Arc::new(Notify::new()));
+    let _serving = api.serve(node.clone(), id.to_string(), &parameters, Arc::clone(&leave))?;
+    reporter.ready(&node.status().await?, &parameters, address, alone);
+    report_until_told_to_leave(&reporter, &node, events, &mut signals, &leave).await;
+    reporter.leaving();
+    say_farewell(&node, &mut signals).await;
+    Ok(())
+}
+
+/// Passes the node's events on to people.
+async fn report_until_told_to_leave(
+    reporter: &Reporter,
+    node: &NodeHandle,
+    mut events: broadcast::Receiver<grid::output::Event>,
+    signals: &mut Signals,
+    leave: &Notify,
+) {
+    loop {
+        tokio::select! {
+            event = events.recv() => match event {
+                Ok(event) => reporter.event(&event),
+                Err(broadcast::error::RecvError::Lagged(missed)) => reporter.missed(missed),
+                Err(broadcast::error::RecvError::Closed) => return,
+            },
+            () = signals.wait() => return,
+            () = leave.notified() => return,
+            () = node.stopped() => return,
+        }
+    }
+}
+
+/// Leaves; a second signal, or a farewell that takes too long, ends it at once.
+async fn say_farewell(node: &NodeHandle, signals: &mut Signals) {
+    let farewell = async {
+        node.leave().await;
+        node.stopped().await;
+    };
+    tokio::select! {
+        () = farewell => {}
+        () = signals.wait() => note("ended without the farewell; the neighbours will notice by themselves"),
+        () = tokio::time::sleep(LEAVE_TIMEOUT) => note("the farewell took too long; the neighbours will notice by themselves"),
+    }
+}
+
+/// Every neighbour costs a file descriptor, and the usual soft limit of 1,024 is for programs that use `select`.
+pub(super) fn raise_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if current != maximum && setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum }).is_err() {
+        tracing::warn!(?current, "the limit of open files could not be raised");
+    }
+}

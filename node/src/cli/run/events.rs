@@ -1,0 +1,144 @@
+//! What a running node tells its owner: as sentences, or as JSON for scripts.
+
+use std::net::SocketAddr;
+
+use grid::output::{Event, JoinStep};
+use grid::parameters::Parameters;
+use serde_json::{Value, json};
+
+use crate::cli::text::{self, say};
+use crate::handle::NodeStatus;
+
+/// Says each thing in the form that was asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Reporter {
+    json: bool,
+}
+
+impl Reporter {
+    pub(super) fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    fn tell(self, sentence: impl FnOnce() -> String, object: impl FnOnce() -> Value) {
+        match self.json {
+            true => say(object()),
+            false => say(sentence()),
+        }
+    }
+
+    /// The node listens, and its API answers.
+    pub(super) fn ready(self, status: &NodeStatus, grid: &Parameters, api: SocketAddr, alone: bool) {
+        let listen: Vec<String> = status.listen.iter().map(ToString::to_string).collect();
+        let cell = status.cell.coordinates();
+        let sentence = || {
+            let mut lines = vec![format!(
+                "node {} in cell {} of grid {} ({})",
+                text::short(&status.id.to_string()),
+                text::cell(cell),
+                grid.name,
+                text::short(&status.grid.to_string())
+            )];
+            lines.push(format!("API at {api}"));
+            if alone {
+                lines.push("no --peer, and no neighbours known from before: this node is the first of its grid".into());
+            }
+            lines.push("a friend joins through this node with one of".into());
+            lines.extend(listen.iter().map(|address| format!("  --peer {address}")));
+            lines.join("\n")
+        };
+        let object = || {
+            json!({ "event": "ready", "id": status.id.to_string(), "grid": grid.name,
+                "grid_id": status.grid.to_string(), "cell": cell, "listen": &listen, "api": api.to_string(),
+                "alone": alone })
+        };
+        self.tell(sentence, object);
+    }
+
+    /// Something happened.
+    pub(super) fn event(self, event: &Event) {
+        match event {
+            Event::JoinProgress(step) => {
+                self.tell(|| format!("joining: {}", doing(*step)), || json!({ "event": "joining", "step": name(*step) }));
+            }
+            Event::JoinFailed { step, why, retry_in } => self.tell(
+                || {
+                    let wait = text::duration(*retry_in);
+                    let what = what_to_do(*step);
+                    format!("join failed when trying to {}: {why}\n  {what}\n  next try in {wait}", doing(*step))
+                },
+                || {
+                    json!({ "event": "join_failed", "step": name(*step), "why": why, "what_to_do": what_to_do(*step),
+                        "retry_in_ms": u64::try_from(retry_in.as_millis()).unwrap_or(u64::MAX) })
+                },
+            ),
+            Event::Joined { neighbours } => self.tell(
+                || format!("joined, with {neighbours} neighbours linked"),
+                || json!({ "event": "joined", "neighbours": neighbours }),
+            ),
+            Event::RosterDoubt { counted, least, greatest } => self.tell(
+                || {
+                    format!(
+                        "a line was said to have {counted} nodes, the other lines make {least} to {greatest} believable: \
+                         asking elsewhere"
+                    )
+                },
+                || json!({ "event": "roster_doubt", "counted": counted, "least": least, "greatest": greatest }),
+            ),
+            Event::NeighbourUp(id) => tracing::info!(%id, "a neighbour is linked"),
+            Event::NeighbourDown(id) => tracing::info!(%id, "a neighbour is gone"),
+            // Whoever asked hears of these by the API.
+            Event::PutDone { .. } | Event::GetDone { .. } | Event::EchoDone { .. } => {}
+        }
+    }
+
+    /// Events came faster than they could be written.
+    pub(super) fn missed(self, count: u64) {
+        self.tell(|| format!("{count} events were not shown"), || json!({ "event": "missed", "count": count }));
+    }
+
+    /// The node was told to leave.
+    pub(super) fn leaving(self) {
+        self.tell(|| "leaving".to_owned(), || json!({ "event": "leaving" }));
+    }
+}
+
+/// A step's name for scripts.
+fn name(step: JoinStep) -> &'static str {
+    match step {
+        JoinStep::Dial => "dial",
+        JoinStep::Credential => "credential",
+        JoinStep::Route => "route",
+        JoinStep::HomeCell => "home_cell",
+        JoinStep::DialBack => "dial_back",
+        JoinStep::Rosters => "rosters",
+    }
+}
+
+/// A step for people.
+fn doing(step: JoinStep) -> &'static str {
+    match step {
+        JoinStep::Dial => "dial the introducer",
+        JoinStep::Credential => "exchange credentials with the introducer",
+        JoinStep::Route => "have the introducer route the request to the home cell",
+        JoinStep::HomeCell => "get an answer from the home cell",
+        JoinStep::DialBack => "dial the node of the home cell that answered",
+        JoinStep::Rosters => "get the rosters of the lines",
+    }
+}
+
+/// What to try when a step failed.
+fn what_to_do(step: JoinStep) -> &'static str {
+    match step {
+        JoinStep::Dial => {
+            "check the --peer address, that its node runs, and that no firewall is between (UDP for quic-v1, TCP for tcp)"
+        }
+        JoinStep::Credential => {
+            "check that both nodes are of the same grid (`rook status` shows its id) and that the clocks of both are right"
+        }
+        JoinStep::Route => "the introducer may have just started or lost its links; try another --peer as well",
+        JoinStep::HomeCell => "the nodes there may have just left; it is tried by other ways, another --peer helps too",
+        JoinStep::DialBack => "check that this machine may open connections to any address and port, IPv6 included",
+        JoinStep::Rosters => "the neighbours may be overloaded; it is tried with others",
+    }
+}

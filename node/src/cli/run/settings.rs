@@ -1,0 +1,67 @@
+//! What to run: the flags, then the file, then what is usual.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+
+use grid::config::Config;
+use libp2p::Multiaddr;
+
+use super::RunArgs;
+use crate::api::DEFAULT_API;
+use crate::cli::Failure;
+use crate::config::run_file::{self, RunFile};
+use crate::daemon::Limits;
+
+/// The usual addresses: any interface, port 7118.
+const LISTEN_V4: [&str; 2] = ["/ip4/0.0.0.0/udp/7118/quic-v1", "/ip4/0.0.0.0/tcp/7118"];
+const LISTEN_V6: [&str; 2] = ["/ip6/::/udp/7118/quic-v1", "/ip6/::/tcp/7118"];
+
+/// Everything that `rook run` has to know.
+#[derive(Debug)]
+pub(super) struct Settings {
+    pub(super) identity: PathBuf,
+    pub(super) grid: Option<String>,
+    pub(super) passphrase_file: Option<PathBuf>,
+    pub(super) data: PathBuf,
+    pub(super) listen: Vec<Multiaddr>,
+    pub(super) peers: Vec<Multiaddr>,
+    pub(super) api: SocketAddr,
+    pub(super) protocol: Config,
+    pub(super) limits: Limits,
+}
+
+impl Settings {
+    pub(super) fn of(args: RunArgs) -> Result<Self, Failure> {
+        let file = match &args.config {
+            Some(file) => run_file::read(file)?,
+            None => RunFile::default(),
+        };
+        Ok(Self {
+            identity: needed(args.identity, file.identity, "--identity FILE", "`rook mint` makes one")?,
+            grid: args.grid.or(file.grid),
+            passphrase_file: args.passphrase_file.or(file.passphrase_file),
+            data: needed(args.data, file.data, "--data FOLDER", "it is made if it is not there")?,
+            listen: said(args.listen).or(file.listen).map_or_else(usual_listen, Ok)?,
+            peers: said(args.peer).or(file.peers).unwrap_or_default(),
+            api: args.api.or(file.api).unwrap_or(DEFAULT_API),
+            protocol: file.protocol,
+            limits: file.limits,
+        })
+    }
+}
+
+fn needed(flag: Option<PathBuf>, file: Option<PathBuf>, name: &str, hint: &str) -> Result<PathBuf, Failure> {
+    let found = flag.or(file).filter(|path| path != Path::new(""));
+    found.ok_or_else(|| Failure::usage(format!("{name} is missing, and so is its like in a --config file: {hint}")))
+}
+
+fn said(addresses: Vec<Multiaddr>) -> Option<Vec<Multiaddr>> {
+    (!addresses.is_empty()).then_some(addresses)
+}
+
+/// IPv6 only where there is any.
+fn usual_listen() -> Result<Vec<Multiaddr>, Failure> {
+    let v6 = TcpListener::bind("[::]:0").is_ok();
+    let addresses = LISTEN_V4.into_iter().chain(LISTEN_V6.into_iter().filter(|_| v6));
+    addresses.map(|address| address.parse().map_err(Failure::from)).collect()
+}

@@ -1,0 +1,63 @@
+//! `rook status` and `rook peers`.
+
+use std::net::SocketAddr;
+
+use super::text::{self, fields, say, say_json, table};
+use super::{Failure, api_address};
+use crate::api::client::Client;
+use crate::api::types::{Peer, Status};
+
+/// Which node to ask, and how to print what it says.
+#[derive(Debug, clap::Args)]
+pub(super) struct StateArgs {
+    /// The node to ask: where its API listens [default: 127.0.0.1:7117].
+    #[arg(long, value_parser = api_address)]
+    api: Option<SocketAddr>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn status(args: StateArgs) -> Result<(), Failure> {
+    let status = Client::find(args.api)?.status().await?;
+    match args.json {
+        true => say_json(&status),
+        false => say(describe(&status)),
+    }
+    Ok(())
+}
+
+fn describe(status: &Status) -> String {
+    let joined = if status.joined { "yes" } else { "not yet" };
+    let own = [
+        ("id", status.id.clone()),
+        ("grid", format!("{} ({})", status.grid, text::short(&status.grid_id))),
+        ("cell", text::cell(&status.cell)),
+        ("joined", joined.to_owned()),
+        ("neighbours", format!("{}, in {} cells of its lines", status.neighbours, status.cells_known)),
+        ("vacant cells", format!("{} of its lines", status.vacant_cells)),
+        ("links", status.links.to_string()),
+        ("records", status.records.to_string()),
+    ];
+    let listen = status.listen.iter().map(|address| ("listens at", address.clone()));
+    fields(&own.into_iter().chain(listen).collect::<Vec<_>>())
+}
+
+pub(super) async fn peers(args: StateArgs) -> Result<(), Failure> {
+    let peers = Client::find(args.api)?.peers().await?;
+    match args.json {
+        true => say_json(&peers),
+        false => say(table(&["id", "cell", "link", "kind", "latency"], &peers.peers.iter().map(row).collect::<Vec<_>>())),
+    }
+    Ok(())
+}
+
+fn row(peer: &Peer) -> Vec<String> {
+    vec![
+        text::short(&peer.id).to_owned(),
+        text::cell(&peer.cell),
+        if peer.linked { "open" } else { "none" }.to_owned(),
+        if peer.neighbour { "neighbour" } else { "guest" }.to_owned(),
+        peer.latency_ms.map_or_else(|| "-".to_owned(), |ms| text::seconds(ms / 1e3)),
+    ]
+}

@@ -1,0 +1,167 @@
+//! What `rook run --config FILE` takes. Everything in it may be left out; a flag of the same meaning wins over it.
+//!
+//! ```toml
+//! identity = "identity.pem"         # paths are relative to this file
+//! data = "data"
+//! listen = ["/ip4/0.0.0.0/udp/7118/quic-v1"]
+//! peers = ["/ip4/192.0.2.1/udp/7118/quic-v1/p2p/12D3..."]
+//! api = "127.0.0.1:7117"
+//!
+//! [limits]
+//! connections = 400
+//!
+//! [protocol]                        # times in milliseconds
+//! hop_timeout_ms = 500
+//! ```
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use grid::config::Config;
+use grid::parameters::Parameters;
+use libp2p::Multiaddr;
+
+use super::error::{ConfigError, Problem};
+use super::section::Section;
+use crate::daemon::Limits;
+
+/// What the file says; `None` where it says nothing.
+#[derive(Clone, Debug, Default)]
+pub struct RunFile {
+    /// The identity file.
+    pub identity: Option<PathBuf>,
+    /// The grid: `local`, `main` or a grid file.
+    pub grid: Option<String>,
+    /// The file with the identity's passphrase.
+    pub passphrase_file: Option<PathBuf>,
+    /// The data folder.
+    pub data: Option<PathBuf>,
+    /// Where to listen.
+    pub listen: Option<Vec<Multiaddr>>,
+    /// Introducers.
+    pub peers: Option<Vec<Multiaddr>>,
+    /// Where the API listens.
+    pub api: Option<SocketAddr>,
+    /// How the node behaves; what the file does not say is as usual.
+    pub protocol: Config,
+    /// What others may cost us; what the file does not say is as usual.
+    pub limits: Limits,
+}
+
+const KEYS: &[&str] = &["identity", "grid", "passphrase_file", "data", "listen", "peers", "api", "limits", "protocol"];
+
+const PROTOCOL_KEYS: &[&str] = &[
+    "hop_timeout_ms",
+    "answer_timeout_ms",
+    "operation_timeout_ms",
+    "hedge_after_ms",
+    "replicate_timeout_ms",
+    "probe_every_ms",
+    "probe_timeout_ms",
+    "exchange_every_ms",
+    "retry_first_ms",
+    "retry_most_ms",
+    "join_timeout_ms",
+    "guest_time_ms",
+    "attempts",
+    "write_quorum",
+    "max_forwarding",
+    "max_dialing",
+    "max_neighbours",
+    "max_guests",
+];
+
+/// The longest time that may be asked for: a day.
+const LONGEST_MS: u64 = 86_400_000;
+
+/// Reads the file.
+///
+/// # Errors
+/// [`ConfigError`] says what is wrong with it, and on which line.
+pub fn read(file: &Path) -> Result<RunFile, ConfigError> {
+    let text = std::fs::read_to_string(file).map_err(|error| ConfigError::new(file, None, Problem::Read(error)))?;
+    parse(file, &text)
+}
+
+fn parse(file: &Path, text: &str) -> Result<RunFile, ConfigError> {
+    let section = Section::document(file, text, KEYS)?;
+    let folder = file.parent().unwrap_or(Path::new(""));
+    let path = |key| section.text(key).map(|path| path.map(|path| folder.join(path)));
+    Ok(RunFile {
+        identity: path("identity")?,
+        grid: grid(&section, folder)?,
+        passphrase_file: path("passphrase_file")?,
+        data: path("data")?,
+        listen: section.parsed_list("listen", str::parse)?,
+        peers: section.parsed_list("peers", str::parse)?,
+        api: section.parsed("api", str::parse)?,
+        protocol: match section.section("protocol", PROTOCOL_KEYS)? {
+            Some(section) => protocol(&section)?,
+            None => Config::default(),
+        },
+        limits: match section.section("limits", LIMIT_KEYS)? {
+            Some(section) => limits(&section)?,
+            None => Limits::default(),
+        },
+    })
+}
+
+/// A preset stays a name; a file is relative to the folder.
+fn grid(section: &Section<'_>, folder: &Path) -> Result<Option<String>, ConfigError> {
+    let Some(name) = section.text("grid")? else { return Ok(None) };
+    Ok(Some(match Parameters::preset(&name) {
+        Some(_) => name,
+        None => folder.join(name).to_string_lossy().into_owned(),
+    }))
+}
+
+fn protocol(section: &Section<'_>) -> Result<Config, ConfigError> {
+    let mut config = Config::default();
+    let times = [
+        ("hop_timeout_ms", &mut config.hop_timeout),
+        ("answer_timeout_ms", &mut config.answer_timeout),
+        ("operation_timeout_ms", &mut config.operation_timeout),
+        ("hedge_after_ms", &mut config.hedge_after),
+        ("replicate_timeout_ms", &mut config.replicate_timeout),
+        ("probe_every_ms", &mut config.probe_every),
+        ("probe_timeout_ms", &mut config.probe_timeout),
+        ("exchange_every_ms", &mut config.exchange_every),
+        ("retry_first_ms", &mut config.retry_first),
+        ("retry_most_ms", &mut config.retry_most),
+        ("join_timeout_ms", &mut config.join_timeout),
+        ("guest_time_ms", &mut config.guest_time),
+    ];
+    for (key, time) in times {
+        if let Some(ms) = section.number(key, 1..=LONGEST_MS)? {
+            *time = Duration::from_millis(ms);
+        }
+    }
+    for (key, count) in [("attempts", &mut config.attempts), ("write_quorum", &mut config.write_quorum)] {
+        small(section, key, count)?;
+    }
+    let counts = [
+        ("max_forwarding", &mut config.max_forwarding),
+        ("max_dialing", &mut config.max_dialing),
+        ("max_neighbours", &mut config.max_neighbours),
+        ("max_guests", &mut config.max_guests),
+    ];
+    for (key, count) in counts {
+        large(section, key, count)?;
+    }
+    Ok(config)
+}
+
+fn small(section: &Section<'_>, key: &str, count: &mut u8) -> Result<(), ConfigError> {
+    if let Some(number) = section.number(key, 1..=16)? {
+        *count = u8::try_from(number).unwrap_or(u8::MAX);
+    }
+    Ok(())
+}
+
+fn large(section: &Section<'_>, key: &str, count: &mut usize) -> Result<(), ConfigError> {
+    if let Some(number) = section.number(key, 1..=1_000_000)? {
+        *count = usize::try_from(number).unwrap_or(usize::MAX);
+    }
+    Ok(())
+}

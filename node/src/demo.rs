@@ -1,0 +1,271 @@
+//! A whole grid in one process, on loopback and on throw-away data: for `rook demo`, and for whoever wants to try the
+//! library out.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use grid::cell::{Cell, GeometryError, Shape};
+use grid::config::Config;
+use grid::output::EchoReport;
+use grid::parameters::Parameters;
+use grid::record::Record;
+use hashcash::SecretIdentity;
+use libp2p::Multiaddr;
+use tempfile::TempDir;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
+
+use crate::api::{Api, ServeError, Serving};
+use crate::daemon::{self, Limits, NodeOptions, StartError};
+use crate::handle::{NodeHandle, OperationError, Stopped};
+use crate::storage::{Owner, Storage, StorageError};
+
+/// What an identity of a demonstration costs: nearly nothing.
+const BITS: u8 = 16;
+
+/// How long the nodes may take to join.
+const JOIN_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Why a demonstration came to nothing.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DemoError {
+    /// Too few nodes to show anything.
+    #[error("a demonstration needs at least 2 nodes, not {0}")]
+    TooFewNodes(usize),
+    /// The grid cannot be.
+    #[error(transparent)]
+    Shape(#[from] GeometryError),
+    /// Minting failed.
+    #[error("an identity could not be minted: {0}")]
+    Mint(String),
+    /// No place for the throw-away data.
+    #[error("no throw-away folder could be made: {0}")]
+    Folder(std::io::Error),
+    /// A folder could not be used.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// A node could not be started.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// An API could not be served.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// A node ended that should not have.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+    /// A put, get or echo failed.
+    #[error(transparent)]
+    Operation(#[from] OperationError),
+    /// Some nodes have not joined.
+    #[error("only {joined} of {nodes} nodes joined within {} s", JOIN_TIMEOUT.as_secs())]
+    NotJoined {
+        /// Those that have.
+        joined: usize,
+        /// All of them.
+        nodes: usize,
+    },
+    /// A task died.
+    #[error("a task of the demonstration died: {0}")]
+    Task(#[from] tokio::task::JoinError),
+}
+
+/// The parameters of a demonstration's grid.
+///
+/// # Errors
+/// If there can be no such grid.
+pub fn parameters(dims: u8, side: u16) -> Result<Parameters, DemoError> {
+    let shape = Shape::new(dims, side)?;
+    Ok(Parameters { name: "demo".into(), shape, identity_bits: BITS, ..Parameters::local() })
+}
+
+/// Mints identities, on all cores; `done` hears of each.
+///
+/// # Errors
+/// If the system gives no random numbers or the date is unknown.
+pub async fn mint(
+    parameters: &Parameters,
+    nodes: usize,
+    mut done: impl FnMut(usize),
+) -> Result<Vec<SecretIdentity>, DemoError> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let mut identities = Vec::with_capacity(nodes);
+    let mut minting = JoinSet::new();
+    let mut begun = 0;
+    while identities.len() < nodes {
+        while begun < nodes && minting.len() < cores {
+            let parameters = parameters.clone();
+            minting.spawn_blocking(move || mint_one(&parameters));
+            begun += 1;
+        }
+        if let Some(identity) = minting.join_next().await {
+            identities.push(identity??);
+            done(identities.len());
+        }
+    }
+    Ok(identities)
+}
+
+fn mint_one(parameters: &Parameters) -> Result<SecretIdentity, DemoError> {
+    crate::minting::mint_quickly(parameters).map_err(|error| DemoError::Mint(error.to_string()))
+}
+
+/// One node of a demonstration.
+#[derive(Debug)]
+pub struct DemoNode {
+    /// Its handle.
+    pub handle: NodeHandle,
+    /// Its cell.
+    pub cell: Cell,
+    /// Its API's address.
+    pub api: std::net::SocketAddr,
+    storage: Storage,
+    _serving: Serving,
+}
+
+impl DemoNode {
+    /// Whether the record is on this node's disk.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn holds(&self, record: &Record) -> Result<bool, DemoError> {
+        Ok(self.storage.load(record.key())?.is_some())
+    }
+}
+
+/// A grid that lives as long as this.
+#[derive(Debug)]
+pub struct Demo {
+    /// The nodes that run; the first one introduced the others.
+    pub nodes: Vec<DemoNode>,
+    parameters: Parameters,
+    // Dropped last: the folder goes when the nodes are gone.
+    folder: TempDir,
+}
+
+impl Demo {
+    /// Starts the nodes; all but the first join through the first.
+    ///
+    /// # Errors
+    /// If one of them cannot be started.
+    pub async fn start(parameters: Parameters, identities: Vec<SecretIdentity>) -> Result<Self, DemoError> {
+        if identities.len() < 2 {
+            return Err(DemoError::TooFewNodes(identities.len()));
+        }
+        let folder = tempfile::Builder::new().prefix("rook-demo-").tempdir().map_err(DemoError::Folder)?;
+        let mut demo = Self { nodes: Vec::new(), parameters, folder };
+        for (number, identity) in identities.into_iter().enumerate() {
+            let introducer = match demo.nodes.first() {
+                Some(first) => first.handle.status().await?.listen,
+                None => Vec::new(),
+            };
+            let node = demo.start_node(number, identity, introducer).await?;
+            demo.nodes.push(node);
+        }
+        Ok(demo)
+    }
+
+    async fn start_node(
+        &self,
+        number: usize,
+        identity: SecretIdentity,
+        introducer: Vec<Multiaddr>,
+    ) -> Result<DemoNode, DemoError> {
+        let id = crate::minting::node_id(&identity);
+        let owner = Owner { grid: self.parameters.grid_id(), node: id };
+        let storage = Storage::open(&self.folder.path().join(format!("node-{number}")), owner)?;
+        let any_port = [Multiaddr::empty()
+            .with(LOOPBACK)
+            .with(libp2p::multiaddr::Protocol::Udp(0))
+            .with(libp2p::multiaddr::Protocol::QuicV1)];
+        let options = NodeOptions {
+            identity,
+            parameters: self.parameters.clone(),
+            config: Config::default(),
+            limits: Limits::default(),
+            storage: storage.clone(),
+            listen: any_port.into(),
+            peers: introducer.into_iter().take(1).collect(),
+            frame_log: None,
+        };
+        let handle = daemon::start(options).await?;
+        let api = Api::bind(ANY_API).await?;
+        let address = api.address();
+        let leave = Arc::new(Notify::new());
+        tokio::spawn(leave_when_told(handle.clone(), Arc::clone(&leave)));
+        let serving = api.serve(handle.clone(), id.to_string(), &self.parameters, leave)?;
+        let cell = handle.status().await?.cell;
+        Ok(DemoNode { handle, cell, api: address, storage, _serving: serving })
+    }
+
+    /// Waits until all nodes have joined.
+    ///
+    /// # Errors
+    /// [`DemoError::NotJoined`] if it takes too long.
+    pub async fn joined(&self) -> Result<(), DemoError> {
+        let begun = Instant::now();
+        loop {
+            let mut joined = 0;
+            for node in &self.nodes {
+                joined += usize::from(node.handle.status().await?.status.joined);
+            }
+            if joined == self.nodes.len() {
+                return Ok(());
+            }
+            if begun.elapsed() > JOIN_TIMEOUT {
+                return Err(DemoError::NotJoined { joined, nodes: self.nodes.len() });
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// How many nodes are in each cell, by the cell's number.
+    pub fn population(&self) -> Vec<usize> {
+        let shape = self.parameters.shape;
+        let count = |cell| self.nodes.iter().filter(|node| node.cell == cell).count();
+        (0..shape.cells()).map(|index| count(shape.cell_at(index))).collect()
+    }
+
+    /// Asks every cell that has a node from every node, and returns how the answers came.
+    ///
+    /// # Errors
+    /// If one of them does not answer.
+    pub async fn echo_everywhere(&self) -> Result<Vec<EchoReport>, DemoError> {
+        let mut cells: Vec<Cell> = self.nodes.iter().map(|node| node.cell).collect();
+        cells.sort();
+        cells.dedup();
+        let mut reports = Vec::new();
+        for node in &self.nodes {
+            for &cell in &cells {
+                reports.push(node.handle.echo(cell).await?);
+            }
+        }
+        Ok(reports)
+    }
+
+    /// Stops a node for good and forgets it.
+    pub async fn stop(&mut self, index: usize) {
+        let node = self.nodes.remove(index);
+        node.handle.leave().await;
+        node.handle.stopped().await;
+    }
+
+    /// Stops all nodes and removes their data.
+    pub async fn end(mut self) {
+        while let Some(node) = self.nodes.pop() {
+            node.handle.leave().await;
+            node.handle.stopped().await;
+        }
+    }
+}
+
+const LOOPBACK: libp2p::multiaddr::Protocol<'static> = libp2p::multiaddr::Protocol::Ip4(std::net::Ipv4Addr::LOCALHOST);
+
+const ANY_API: std::net::SocketAddr = std::net::SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+
+async fn leave_when_told(node: NodeHandle, leave: Arc<Notify>) {
+    tokio::select! {
+        () = leave.notified() => node.leave().await,
+        () = node.stopped() => {}
+    }
+}
