@@ -98,10 +98,10 @@ struct GridOutput {
 }
 
 impl GridOutput {
-    fn of(parameters: &Parameters) -> Self {
+    fn of(parameters: &Parameters) -> Result<Self, Failure> {
         let expected_attempts = f64::from(parameters.identity_bits).exp2();
-        let rate = mint::rate_here();
-        Self {
+        let rate = mint::rate_here()?;
+        Ok(Self {
             name: parameters.name.clone(),
             grid_id: parameters.grid_id().to_string(),
             dims: parameters.shape.dims(),
@@ -118,13 +118,13 @@ impl GridOutput {
             expected_attempts,
             attempts_per_s_here: rate,
             expected_mint_seconds_here: expected_attempts / rate,
-        }
+        })
     }
 }
 
 fn show(args: &ShowArgs) -> Result<(), Failure> {
     let parameters = grid_file::find(&args.grid)?;
-    let output = GridOutput::of(&parameters);
+    let output = GridOutput::of(&parameters)?;
     if args.json {
         say_json(&output);
         return Ok(());

@@ -164,6 +164,6 @@ impl MintOutput {
 }
 
 /// Attempts a second of all cores of this machine, from a short measurement.
-pub(super) fn rate_here() -> f64 {
+pub(super) fn rate_here() -> Result<f64, Failure> {
     super::bench::rate_of_all_cores(Duration::from_millis(200))
 }

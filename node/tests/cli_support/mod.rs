@@ -1,0 +1,265 @@
+//! Runs the real program: nodes as processes that die with the test, and commands against them.
+
+#![allow(dead_code, unreachable_pub, reason = "each test uses a part of it")]
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+
+/// A throw-away folder in which the program also keeps what it would keep for its user.
+pub struct Place {
+    folder: tempfile::TempDir,
+}
+
+impl Place {
+    pub fn new() -> Self {
+        let place = Self { folder: tempfile::Builder::new().prefix("rook-test-").tempdir().unwrap() };
+        std::fs::create_dir(place.path("runtime")).unwrap();
+        place
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// A command of the program.
+    pub fn rook<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rook"));
+        command.args(args).current_dir(self.folder.path());
+        command.env("XDG_RUNTIME_DIR", self.path("runtime")).env("TMPDIR", self.path("runtime"));
+        command.env("RUST_BACKTRACE", "0");
+        die_with_us(&mut command);
+        command
+    }
+
+    /// Runs a command to its end.
+    pub fn output<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Output {
+        self.rook(args).stdin(Stdio::null()).output().unwrap()
+    }
+
+    /// Runs a command that has to succeed, and returns what it says.
+    pub fn ok<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> String {
+        succeeded(self.output(args))
+    }
+
+    /// Runs a command that has to succeed, and returns its JSON.
+    pub fn json<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Value {
+        let text = self.ok(args);
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error} in {text:?}"))
+    }
+
+    /// Runs a command that has to fail with that status, and returns what it says about it.
+    pub fn fails<A: AsRef<OsStr>>(&self, status: i32, args: impl IntoIterator<Item = A>) -> String {
+        failed(status, self.output(args))
+    }
+
+    /// Writes a file.
+    pub fn write(&self, name: &str, contents: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path(name);
+        std::fs::write(&path, contents).unwrap();
+        path
+    }
+
+    /// Mints an identity and returns its file.
+    pub fn mint(&self, grid: impl AsRef<OsStr>, name: &str) -> PathBuf {
+        let path = self.path(name);
+        self.ok([OsStr::new("mint"), "--grid".as_ref(), grid.as_ref(), "--out".as_ref(), path.as_os_str()]);
+        path
+    }
+
+    /// The file of a grid whose identities cost nearly nothing.
+    pub fn grid(&self, name: &str, dims: u8, side: u16) -> PathBuf {
+        let file = self.path(&format!("{name}.toml"));
+        let (dims, side) = (dims.to_string(), side.to_string());
+        let args = ["grid", "new", "--name", name, "--dims", &dims, "--side", &side, "--bits", "8", "-o"];
+        self.ok(args.iter().map(OsStr::new).chain([file.as_os_str()]));
+        file
+    }
+
+    /// The arguments that run a node on loopback, with any free port for its API.
+    pub fn run_args(&self, identity: &Path, data: &str) -> Vec<String> {
+        let text = |path: &Path| path.to_str().unwrap().to_owned();
+        let args = ["run", "--json", "--api", "127.0.0.1:0", "--listen", "/ip4/127.0.0.1/udp/0/quic-v1"];
+        let mut args: Vec<String> = args.map(str::to_owned).into();
+        args.extend(["--identity".to_owned(), text(identity), "--data".to_owned(), text(&self.path(data))]);
+        args
+    }
+
+    /// Starts a node and waits until it listens.
+    pub fn node(&self, args: &[String]) -> Node {
+        let mut node = self.start(args);
+        let ready = node.wait_for("ready", Duration::from_secs(30));
+        node.api = ready["api"].as_str().unwrap().to_owned();
+        node.id = ready["id"].as_str().unwrap().to_owned();
+        let listen = ready["listen"].as_array().unwrap();
+        node.listen = listen.iter().map(|address| address.as_str().unwrap().to_owned()).collect();
+        node
+    }
+
+    /// Starts a process that tells its events.
+    pub fn start(&self, args: &[String]) -> Node {
+        Node::of(self.rook(args))
+    }
+}
+
+/// Has the system kill the process when the thread that starts it ends, however that comes.
+pub fn die_with_us(command: &mut Command) {
+    let prepare = || rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).map_err(Into::into);
+    // Safety: between fork and exec, only one system call is made.
+    #[allow(unsafe_code, reason = "there is no other way to bind a child's life to ours")]
+    unsafe {
+        command.pre_exec(prepare);
+    }
+}
+
+/// What a command that succeeded says.
+pub fn succeeded(output: Output) -> String {
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {error}", output.status);
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// What a command that failed with that status says about it.
+pub fn failed(status: i32, output: Output) -> String {
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(status), "{error}");
+    assert!(!error.contains("panicked"), "{error}");
+    error
+}
+
+/// A running node.
+pub struct Node {
+    pub api: String,
+    pub id: String,
+    pub listen: Vec<String>,
+    child: Child,
+    events: Receiver<Value>,
+    errors: Option<std::thread::JoinHandle<String>>,
+}
+
+impl Node {
+    /// Starts a command that prints JSON objects, one a line.
+    pub fn of(mut command: Command) -> Self {
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut stderr = child.stderr.take().unwrap();
+        let (sender, events) = channel();
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                let event = serde_json::from_str(&line).unwrap_or(Value::String(line));
+                if sender.send(event).is_err() {
+                    return;
+                }
+            }
+        });
+        let errors = std::thread::spawn(move || {
+            let mut text = String::new();
+            let _ = stderr.read_to_string(&mut text);
+            text
+        });
+        Self { api: String::new(), id: String::new(), listen: Vec::new(), child, events, errors: Some(errors) }
+    }
+
+    /// Waits for an event of that name.
+    pub fn wait_for(&mut self, name: &str, time: Duration) -> Value {
+        let deadline = Instant::now() + time;
+        let mut seen = Vec::new();
+        loop {
+            match self.events.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(event) if event["event"] == name => return event,
+                Ok(event) => seen.push(event),
+                Err(RecvTimeoutError::Timeout) => panic!("no {name:?} within {time:?}; instead {seen:#?}"),
+                Err(RecvTimeoutError::Disconnected) => {
+                    let status = self.child.wait().unwrap();
+                    panic!("ended ({status}) without {name:?}: {} after {seen:#?}", self.errors());
+                }
+            }
+        }
+    }
+
+    /// What it wrote to standard error; it has to have ended.
+    pub fn errors(&mut self) -> String {
+        self.errors.take().map(|errors| errors.join().unwrap()).unwrap_or_default()
+    }
+
+    /// The process still runs.
+    pub fn runs(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
+        kill_process(pid, signal).unwrap();
+    }
+
+    /// SIGKILL: nothing can be cleaned up.
+    pub fn kill(mut self) {
+        self.signal(Signal::KILL);
+        self.child.wait().unwrap();
+    }
+
+    /// Waits for the end.
+    pub fn wait(&mut self, time: Duration) -> ExitStatus {
+        let deadline = Instant::now() + time;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "still runs after {time:?}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// SIGTERM: it has to leave with status 0.
+    pub fn terminate(mut self) {
+        self.signal(Signal::TERM);
+        let status = self.wait(Duration::from_secs(15));
+        assert!(status.success(), "{status}: {}", self.errors());
+    }
+
+    /// Ctrl-C.
+    pub fn interrupt(&self) {
+        self.signal(Signal::INT);
+    }
+}
+
+impl Drop for Node {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs a command with something on its standard input.
+pub fn with_input(mut command: Command, input: &[u8]) -> Output {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_vec();
+    let writer = std::thread::spawn(move || {
+        // The command may give up before it has read all.
+        let _ = stdin.write_all(&input);
+    });
+    let output = child.wait_with_output().unwrap();
+    writer.join().unwrap();
+    output
+}
+
+/// Asks again and again until the answer is there.
+pub fn eventually<T>(what: &str, time: Duration, mut ask: impl FnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + time;
+    loop {
+        if let Some(answer) = ask() {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "not within {time:?}: {what}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
