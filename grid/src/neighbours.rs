@@ -61,6 +61,10 @@ pub(crate) struct Table {
     linked: BTreeMap<Cell, Vec<NodeId>>,
 }
 
+/// Linked nodes in other cells of each line with which a node needs no bridges. Wild guess: with three, one may fail
+/// and another be out of the way; in a grid with four nodes a cell a line has dozens.
+const WELL_CONNECTED: usize = 3;
+
 /// A latency that no answer has proved yet: assumed small, so that new neighbours are tried.
 const UNKNOWN_LATENCY: Duration = Duration::from_millis(20);
 
@@ -238,11 +242,13 @@ impl Table {
         LineSummary { axis, count, sum }
     }
 
-    /// Whether some line of ours has no linked node but in our own cell: then neighbours alone may not lead everywhere.
+    /// Whether some line of ours has hardly a linked node but in our own cell: then neighbours alone may not lead
+    /// everywhere.
     pub(crate) fn is_sparse(&self) -> bool {
-        self.shape
-            .axes()
-            .any(|axis| !self.linked_neighbours().any(|peer| self.home.shared_line(&peer.cell()) == Some(axis)))
+        self.shape.axes().any(|axis| {
+            let on_axis = |peer: &&Peer| self.home.shared_line(&peer.cell()) == Some(axis);
+            self.linked_neighbours().filter(on_axis).take(WELL_CONNECTED).count() < WELL_CONNECTED
+        })
     }
 
     /// Whether a roster has anybody in a cell, linked or not, besides one node that does not count.

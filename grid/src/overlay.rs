@@ -73,6 +73,8 @@ pub struct Overlay<R> {
     tickets: u64,
     signals: VecDeque<Signal>,
     parts: Parts,
+    /// Farewell has been said: whatever comes now must not bring us back.
+    left: bool,
 }
 
 #[derive(Debug)]
@@ -133,11 +135,15 @@ impl<R: Rng> Overlay<R> {
             store: Store::default(),
         };
         let table = Table::new(parameters.shape, me.cell());
-        Self { me, config, rng, table, tickets: 0, signals: VecDeque::new(), parts }
+        Self { me, config, rng, table, tickets: 0, signals: VecDeque::new(), parts, left: false }
     }
 
     /// Takes one input and appends what is to be done about it to `out`, in the order in which it is to be done.
     pub fn handle(&mut self, now: Time, input: Input, out: &mut Vec<Output>) {
+        if self.left {
+            return;
+        }
+        self.left = matches!(input, Input::Command(Command::Leave));
         if let Input::Command(Command::CardChanged(me)) = &input {
             self.me = me.clone();
         }
@@ -255,7 +261,10 @@ impl Parts {
 
     fn on_connected<R: Rng>(&mut self, peer: Peer, introducer: Option<Address>, cx: &mut Context<'_, R>) {
         let id = peer.id();
-        self.links.on_connected(peer, cx);
+        // An introducer that is dialled may turn out to be linked already, under its own name.
+        if !cx.table.is_linked(id) {
+            self.links.on_connected(peer, cx);
+        }
         if introducer.is_some() {
             self.join.on_introducer(id, cx);
         }

@@ -1,1 +1,34 @@
-//! placeholder
+//! Grid of Trust in simulated networks: the state machine that ships, thousands of times, in a network that is made up.
+//!
+//! | Part | What it is for |
+//! | --- | --- |
+//! | [`network`] | discrete events: carries out what nodes want, tells them what happens |
+//! | [`host`], [`link`] | machines that crash, lie on a disk's bottom and come back; latency, loss, partitions |
+//! | [`identity`] | identities without keys, and what they would have cost |
+//! | [`oracle`] | what is true, and what must always hold |
+//! | [`scenario`] | growing a network, asking it, killing a part of it |
+//! | [`traffic`], [`trace`] | what was sent; a hash that tells two runs apart |
+//! | [`queue`], [`chance`] | the order of events; randomness from one seed |
+//!
+//! # Example
+//!
+//! ```
+//! use sim::scenario::Scenario;
+//! use core::time::Duration;
+//!
+//! let mut scenario = Scenario::new(2, 2, 1).expect("a possible shape");
+//! scenario.grow(8, Duration::from_millis(500)).expect("identities are in the book");
+//! scenario.network.run_for(Duration::from_secs(60));
+//! assert_eq!(scenario.roster_errors().missing, 0);
+//! ```
+
+pub mod chance;
+pub mod host;
+pub mod identity;
+pub mod link;
+pub mod network;
+pub mod oracle;
+pub mod queue;
+pub mod scenario;
+pub mod trace;
+pub mod traffic;

@@ -152,7 +152,11 @@ impl Store {
         if let Some(replication) = self.replications.get_mut(&nonce)
             && replication.waiting.remove(&from)
         {
-            replication.count(if stored { Ok(()) } else { Err(StoreFailure::Failed) });
+            match stored {
+                true => replication.count(Ok(())),
+                // Our own disk's reason, if it has one, says more.
+                false => _ = replication.failure.get_or_insert(StoreFailure::Failed),
+            }
             self.conclude(nonce, cx);
         }
     }

@@ -1,0 +1,62 @@
+//! One simulated machine: the state machine, its links, and its disk.
+
+use std::collections::BTreeMap;
+
+use grid::id::{NodeId, RecordKey};
+use grid::overlay::Overlay;
+use grid::peer::Peer;
+use grid::record::Record;
+use rand_chacha::ChaCha8Rng;
+
+use crate::identity::HostIndex;
+use crate::link::{LinkEnd, Position};
+
+/// Whether a host works, and if not, how others find out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Power {
+    /// Running.
+    Up,
+    /// The process was ended: the machine's kernel closes its connections and refuses new ones.
+    Killed,
+    /// The machine vanished: nothing comes back, not even a refusal.
+    Silent,
+}
+
+/// What survives a restart.
+#[derive(Clone, Debug, Default)]
+pub struct Disk {
+    /// Records.
+    pub records: BTreeMap<RecordKey, Record>,
+    /// Neighbours.
+    pub known: BTreeMap<NodeId, Peer>,
+    /// Writes fail for lack of space.
+    pub full: bool,
+}
+
+/// One machine.
+#[derive(Debug)]
+pub struct Host {
+    /// The node that runs on it.
+    pub overlay: Overlay<ChaCha8Rng>,
+    /// Whether it runs.
+    pub power: Power,
+    /// Counts restarts, so that what was planned for an earlier run is dropped.
+    pub run: u32,
+    /// Its disk.
+    pub disk: Disk,
+    /// Open links.
+    pub links: BTreeMap<HostIndex, LinkEnd>,
+    /// Where it is.
+    pub position: Position,
+    /// Hosts of different islands cannot reach each other.
+    pub island: u8,
+    /// When its credential was issued: each run has a newer one.
+    pub issued: u64,
+}
+
+impl Host {
+    /// Whether it runs.
+    pub fn is_up(&self) -> bool {
+        self.power == Power::Up
+    }
+}

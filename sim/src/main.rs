@@ -1,0 +1,36 @@
+#![allow(clippy::print_stdout, reason = "a command line prints its results")]
+//! `rook-sim`: runs simulations and prints figures.
+
+mod join;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Grid of Trust in simulated networks.
+#[derive(Debug, Parser)]
+#[command(name = "rook-sim", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Grow a network through one introducer, ask it, kill a part of it, ask again, let it repair, ask again.
+    Join(join::Options),
+}
+
+fn main() -> ExitCode {
+    let Arguments { command: Command::Join(options) } = Arguments::parse();
+    match options.run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            #[expect(clippy::print_stderr, reason = "where a person looks for it")]
+            {
+                eprintln!("rook-sim: {message}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}

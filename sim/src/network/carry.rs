@@ -1,0 +1,102 @@
+//! Carrying out the outputs of a node, and delivering what others sent.
+
+use core::time::Duration;
+
+use grid::input::Input;
+use grid::message::{Message, StoreFailure};
+use grid::output::Output;
+
+use crate::identity::HostIndex;
+use crate::network::{Happening, Network, Told};
+use crate::traffic::kind;
+
+/// A commit to disk: a fast one with a flush.
+const STORE: Duration = Duration::from_millis(2);
+/// A read from disk.
+const LOAD: Duration = Duration::from_micros(200);
+/// An RSA operation with a private key; sealing is faster, but never mind.
+const RSA: Duration = Duration::from_millis(2);
+
+impl Network {
+    pub(crate) fn carry_out(&mut self, host: HostIndex, output: Output) {
+        match output {
+            Output::Send { to, message } => self.send(host, self.book.host(to), message),
+            Output::Dial(target) => self.dial(host, target),
+            Output::Disconnect(node) => self.close(host, self.book.host(node)),
+            Output::SetTimer { after, timer } => self.plan_local(after, host, Input::Timer(timer)),
+            Output::Seal { ticket, to } => {
+                let sealed = self.seal(host, self.book.host(to.id()));
+                self.plan_local(RSA, host, Input::Sealed { ticket, sealed });
+            }
+            Output::Open { ticket, sealed } => {
+                let welcome = self.open(host, &sealed).ok_or_else(|| "it was sealed to somebody else".to_owned());
+                self.plan_local(RSA, host, Input::Opened { ticket, welcome });
+            }
+            Output::Store { ticket, record } => {
+                let disk = &mut self.hosts[host].disk;
+                let outcome = if disk.full { Err(StoreFailure::Full) } else { Ok(()) };
+                if outcome.is_ok() {
+                    disk.records.insert(record.key(), record);
+                }
+                self.plan_local(STORE, host, Input::Stored { ticket, outcome });
+            }
+            Output::Load { ticket, key } => {
+                let record = self.hosts[host].disk.records.get(&key).cloned();
+                self.plan_local(LOAD, host, Input::Loaded { ticket, record });
+            }
+            Output::Remember(peer) => {
+                self.hosts[host].disk.known.insert(peer.id(), peer);
+            }
+            Output::Forget(node) => {
+                self.hosts[host].disk.known.remove(&node);
+            }
+            Output::Emit(event) => self.told.push(Told { at: self.now, host, event }),
+        }
+    }
+
+    fn seal(&mut self, host: HostIndex, to: HostIndex) -> Option<Vec<u8>> {
+        let card = self.book.peer(host, self.hosts[host].issued).ok()?;
+        self.vault.push((to, card));
+        Some((self.vault.len() as u64 - 1).to_be_bytes().to_vec())
+    }
+
+    fn open(&self, host: HostIndex, sealed: &[u8]) -> Option<grid::peer::Peer> {
+        let index = usize::try_from(u64::from_be_bytes(sealed.try_into().ok()?)).ok()?;
+        let (to, peer) = self.vault.get(index)?;
+        (*to == host).then(|| peer.clone())
+    }
+
+    fn send(&mut self, from: HostIndex, to: HostIndex, message: Message) {
+        let Some(end) = self.hosts[from].links.get(&to).copied() else { return };
+        let latency = self.latency(from, to);
+        let arrival = (self.now + latency).max(end.last_arrival);
+        if let Some(end) = self.hosts[from].links.get_mut(&to) {
+            end.last_arrival = arrival;
+        }
+        let link = end.number;
+        self.queue.push(arrival, Happening::Arrival { from, to, link, message });
+    }
+
+    pub(crate) fn latency(&mut self, from: HostIndex, to: HostIndex) -> Duration {
+        let (a, b) = (self.hosts[from].position, self.hosts[to].position);
+        self.weather.latency(a, b, &mut self.chance)
+    }
+
+    pub(crate) fn arrive(&mut self, from: HostIndex, to: HostIndex, link: u64, message: Message) {
+        if self.hosts[from].island != self.hosts[to].island {
+            return self.doom(from, to, link);
+        }
+        if !self.hosts[to].is_up() {
+            return;
+        }
+        if self.hosts[to].links.get(&from).is_none_or(|end| end.number != link) {
+            // The other side has no such link any more, after a restart for example, and resets it.
+            let latency = self.latency(to, from);
+            return self.plan(latency, Happening::Closed { host: from, other: to, link });
+        }
+        self.trace.note(self.now, from as u64, to as u64, kind(&message).len() as u64 + 2);
+        self.traffic.note(&self.book, from, to, &message);
+        let from = self.book.id(from);
+        self.input(to, Input::Message { from, message });
+    }
+}

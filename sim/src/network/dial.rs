@@ -1,0 +1,120 @@
+//! Links: how they come to be, close and break.
+
+use grid::input::Input;
+use grid::peer::{DialFailure, DialTarget};
+use grid::time::Time;
+
+use crate::host::Power;
+use crate::identity::HostIndex;
+use crate::link::LinkEnd;
+use crate::network::{Happening, Network};
+
+impl Network {
+    /// The dial's first packets travel: one round trip to connect, half of another to show the credential.
+    pub(crate) fn dial(&mut self, from: HostIndex, target: DialTarget) {
+        let run = self.hosts[from].run;
+        let wait = match self.resolve(&target) {
+            Some(to) => self.latency(from, to) * 3,
+            None => self.weather.connect_timeout,
+        };
+        self.plan(wait, Happening::Knock { from, run, target });
+    }
+
+    /// The host behind a target; `None` for an address that is nobody's.
+    fn resolve(&self, target: &DialTarget) -> Option<HostIndex> {
+        let host = match target {
+            DialTarget::Peer(peer) => self.book.host(peer.id()),
+            DialTarget::Introducer(address) => address.0.parse().ok()?,
+        };
+        (host < self.hosts.len()).then_some(host)
+    }
+
+    pub(crate) fn knock(&mut self, from: HostIndex, run: u32, target: DialTarget) {
+        if self.hosts[from].run != run || !self.hosts[from].is_up() {
+            return;
+        }
+        let Some(to) = self.resolve(&target) else {
+            let why = DialFailure::Unreachable("no such host".into());
+            return self.input(from, Input::DialFailed { target, why });
+        };
+        let reachable = self.hosts[from].island == self.hosts[to].island;
+        match self.hosts[to].power {
+            Power::Up if reachable => self.link(from, to, target),
+            Power::Killed if reachable => {
+                let why = DialFailure::Unreachable("connection refused".into());
+                self.input(from, Input::DialFailed { target, why });
+            }
+            Power::Up | Power::Killed | Power::Silent => {
+                let timeout = self.weather.connect_timeout;
+                let why = DialFailure::TimedOut(timeout);
+                self.plan_local(timeout, from, Input::DialFailed { target, why });
+            }
+        }
+    }
+
+    /// Both have shown their credentials: the link is open. A dial of somebody who is linked already changes nothing.
+    fn link(&mut self, from: HostIndex, to: HostIndex, target: DialTarget) {
+        let introducer = match target {
+            DialTarget::Introducer(address) => Some(address),
+            DialTarget::Peer(_) => None,
+        };
+        if !self.hosts[from].links.contains_key(&to) {
+            self.open_link(from, to);
+        } else if introducer.is_none() {
+            return;
+        }
+        let latency = self.latency(to, from);
+        if let Ok(peer) = self.book.peer(to, self.hosts[to].issued) {
+            self.plan_local(latency, from, Input::Connected { peer: peer.without_contact(), introducer });
+        }
+    }
+
+    fn open_link(&mut self, from: HostIndex, to: HostIndex) {
+        self.links += 1;
+        // What is sent before the dialler has seen the link open arrives after it.
+        let end = |last_arrival: Time| LinkEnd { number: self.links, last_arrival, doomed: false };
+        let (here, there) = (end(self.now), end(self.now + self.weather.least + self.weather.span * 2));
+        self.hosts[from].links.insert(to, here);
+        self.hosts[to].links.insert(from, there);
+        if let Ok(peer) = self.book.peer(from, self.hosts[from].issued) {
+            self.input(to, Input::Connected { peer: peer.without_contact(), introducer: None });
+        }
+    }
+
+    /// One side closes a link.
+    pub(crate) fn close(&mut self, host: HostIndex, other: HostIndex) {
+        if let Some(end) = self.hosts[host].links.get(&other).copied() {
+            let after = end.last_arrival.since(self.now).max(self.latency(host, other));
+            self.plan(after, Happening::Closed { host: other, other: host, link: end.number });
+            self.closed(host, other, end.number);
+        }
+    }
+
+    /// All links of a host close, as a kernel closes those of a process that has ended.
+    pub(crate) fn close_all(&mut self, host: HostIndex) {
+        let others: Vec<HostIndex> = self.hosts[host].links.keys().copied().collect();
+        for other in others {
+            self.close(host, other);
+        }
+    }
+
+    pub(crate) fn closed(&mut self, host: HostIndex, other: HostIndex, link: u64) {
+        if self.hosts[host].links.get(&other).is_some_and(|end| end.number == link) {
+            self.hosts[host].links.remove(&other);
+            let node = self.book.id(other);
+            self.input(host, Input::Disconnected(node));
+        }
+    }
+
+    /// A message was lost for good between two islands: the reliable link cannot go on, and both ends find out after
+    /// their idle time.
+    pub(crate) fn doom(&mut self, from: HostIndex, to: HostIndex, link: u64) {
+        for (host, other) in [(from, to), (to, from)] {
+            let Some(end) = self.hosts[host].links.get_mut(&other) else { continue };
+            if end.number == link && !end.doomed {
+                end.doomed = true;
+                self.plan(self.weather.idle_timeout, Happening::Closed { host, other, link });
+            }
+        }
+    }
+}

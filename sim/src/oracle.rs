@@ -1,0 +1,89 @@
+//! What is true, seen from above, and what must hold at any time.
+
+use std::collections::BTreeSet;
+
+use grid::cell::Cell;
+use grid::id::NodeId;
+
+use crate::identity::HostIndex;
+use crate::network::Network;
+
+/// How far the rosters of the living are from the truth.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RosterErrors {
+    /// Living neighbours that a roster lacks, over all nodes.
+    pub missing: usize,
+    /// Dead nodes or strangers that a roster has.
+    pub extra: usize,
+    /// Nodes that have not joined.
+    pub unjoined: usize,
+}
+
+/// Compares every living node's rosters with the truth.
+pub fn roster_errors(network: &Network) -> RosterErrors {
+    let living = network.living();
+    let mut errors = RosterErrors::default();
+    for &host in &living {
+        let overlay = &network.hosts()[host].overlay;
+        let has: BTreeSet<NodeId> = overlay.peers().iter().filter(|peer| peer.neighbour).map(|peer| peer.id).collect();
+        let truth = true_neighbours(network, &living, host);
+        errors.missing += truth.difference(&has).count();
+        errors.extra += has.difference(&truth).count();
+        errors.unjoined += usize::from(!overlay.status().joined);
+    }
+    errors
+}
+
+fn true_neighbours(network: &Network, living: &[HostIndex], host: HostIndex) -> BTreeSet<NodeId> {
+    let (book, home) = (network.book(), network.book().cell(host));
+    let near = |&&other: &&HostIndex| other != host && book.cell(other).is_neighbour(&home);
+    living.iter().filter(near).map(|&other| book.id(other)).collect()
+}
+
+/// The cells in which somebody lives.
+pub fn occupied_cells(network: &Network) -> BTreeSet<Cell> {
+    network.living().into_iter().map(|host| network.book().cell(host)).collect()
+}
+
+/// Nobody but neighbours, and bridges by the owner's own word, was ever given a contact.
+///
+/// # Errors
+/// How many were.
+pub fn invariant_contacts_reach_neighbours_only(network: &Network) -> Result<(), String> {
+    match network.traffic().leaked_contacts {
+        0 => Ok(()),
+        leaked => Err(format!("{leaked} contacts were given to nodes that are no neighbours of their owner")),
+    }
+}
+
+/// A link that one living end considers open, the other does too.
+///
+/// # Errors
+/// The first that is not.
+pub fn invariant_links_are_symmetric(network: &Network) -> Result<(), String> {
+    for host in network.living() {
+        for (&other, end) in &network.hosts()[host].links {
+            let back = network.hosts()[other].links.get(&host).map(|end| end.number);
+            if network.hosts()[other].is_up() && back != Some(end.number) {
+                return Err(format!("host {host} has link {} to {other}, which has {back:?}", end.number));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Every record on the disk of a living node lies in a cell that its key names.
+///
+/// # Errors
+/// The first that does not.
+pub fn invariant_records_are_where_they_belong(network: &Network) -> Result<(), String> {
+    for host in network.living() {
+        let home = network.book().cell(host);
+        for key in network.hosts()[host].disk.records.keys() {
+            if !grid::placement::replica_cells(network.shape(), &key.routing_key()).contains(&home) {
+                return Err(format!("host {host} in cell {home} keeps record {key}, which does not belong there"));
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,158 @@
+//! What was sent: counts and bytes by kind, and whether an address reached somebody who must not know it.
+
+use std::collections::BTreeMap;
+
+use grid::message::{AnswerBody, Message, RequestBody};
+use grid::peer::Peer;
+
+use crate::identity::{Book, HostIndex};
+
+/// Bytes of a card without contact on the real wire: a 272-byte identity, a 256-byte signature, keys and lengths.
+const CARD: u64 = 650;
+/// Bytes of a contact: a few addresses and an Ed25519 signature.
+const CONTACT: u64 = 150;
+/// Bytes around every message: frame length, kind, numbers.
+const ENVELOPE: u64 = 30;
+
+/// Counts of one kind of message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Count {
+    /// Messages delivered.
+    pub messages: u64,
+    /// Their estimated bytes on the real wire.
+    pub bytes: u64,
+}
+
+/// What was delivered since the beginning.
+#[derive(Clone, Debug, Default)]
+pub struct Traffic {
+    kinds: BTreeMap<&'static str, Count>,
+    /// Contacts given to somebody who is no neighbour of their owner, by somebody else. Must stay 0.
+    pub leaked_contacts: u64,
+    /// Contacts that their owner gave to a bridge itself, as it may in a sparse grid.
+    pub bridge_contacts: u64,
+}
+
+impl Traffic {
+    /// Takes one message.
+    pub fn note(&mut self, book: &Book, from: HostIndex, to: HostIndex, message: &Message) {
+        let count = self.kinds.entry(kind(message)).or_default();
+        count.messages += 1;
+        count.bytes += ENVELOPE + payload(message);
+        for peer in cards(message).filter(|peer| peer.has_contact()) {
+            let entitled = peer.cell().is_neighbour(&book.cell(to)) || book.id(to) == peer.id();
+            match (entitled, peer.id() == book.id(from)) {
+                (true, _) => {}
+                (false, true) => self.bridge_contacts += 1,
+                (false, false) => self.leaked_contacts += 1,
+            }
+        }
+    }
+
+    /// The counts, by kind.
+    pub fn kinds(&self) -> impl Iterator<Item = (&'static str, Count)> + '_ {
+        self.kinds.iter().map(|(&kind, &count)| (kind, count))
+    }
+
+    /// All kinds together.
+    pub fn total(&self) -> Count {
+        self.kinds.values().fold(Count::default(), |sum, count| Count {
+            messages: sum.messages + count.messages,
+            bytes: sum.bytes + count.bytes,
+        })
+    }
+}
+
+/// All cards that a message shows in the clear.
+pub fn cards(message: &Message) -> impl Iterator<Item = &Peer> {
+    let (one, many): (Option<&Peer>, &[Peer]) = match message {
+        Message::Announce(peer) => (Some(peer), &[]),
+        Message::Request(request) => match &request.body {
+            RequestBody::Join(peer) => (Some(peer), &[]),
+            RequestBody::Put(_) | RequestBody::Get { .. } | RequestBody::Echo(_) => (None, &[]),
+        },
+        Message::Roster(peers) | Message::Cards(peers) => (None, peers),
+        Message::Farewell
+        | Message::Accepted(_)
+        | Message::Refused(..)
+        | Message::Answer(_)
+        | Message::Ping(_)
+        | Message::Pong(_)
+        | Message::ProbeFor { .. }
+        | Message::ProbedAlive { .. }
+        | Message::Suspect(_)
+        | Message::RosterQuery
+        | Message::LineSummary(_)
+        | Message::LineMembers { .. }
+        | Message::CardQuery(_)
+        | Message::Replicate { .. }
+        | Message::Replicated { .. }
+        | Message::Fetch { .. }
+        | Message::Fetched { .. } => (None, &[]),
+    };
+    one.into_iter().chain(many)
+}
+
+fn payload(message: &Message) -> u64 {
+    let cards: u64 = cards(message).map(|peer| CARD + if peer.has_contact() { CONTACT } else { 0 }).sum();
+    let rest = match message {
+        Message::Request(request) => match &request.body {
+            RequestBody::Put(record) => record.value().len(),
+            RequestBody::Echo(bytes) => bytes.len(),
+            RequestBody::Get { .. } => 33,
+            RequestBody::Join(_) => 0,
+        },
+        Message::Answer(answer) => match &answer.body {
+            AnswerBody::Found(record) => record.value().len(),
+            AnswerBody::Welcome(bytes) | AnswerBody::Echo(bytes) => bytes.len(),
+            AnswerBody::Stored { .. } | AnswerBody::NotStored(_) | AnswerBody::NotFound | AnswerBody::Vacant => 2,
+        },
+        Message::Replicate { record, .. } | Message::Fetched { record: Some(record), .. } => record.value().len(),
+        Message::LineMembers { members, .. } => 32 * members.len(),
+        Message::CardQuery(names) => 32 * names.len(),
+        Message::Announce(_)
+        | Message::Farewell
+        | Message::Accepted(_)
+        | Message::Refused(..)
+        | Message::Ping(_)
+        | Message::Pong(_)
+        | Message::ProbeFor { .. }
+        | Message::ProbedAlive { .. }
+        | Message::Suspect(_)
+        | Message::RosterQuery
+        | Message::Roster(_)
+        | Message::LineSummary(_)
+        | Message::Cards(_)
+        | Message::Replicated { .. }
+        | Message::Fetch { .. }
+        | Message::Fetched { record: None, .. } => 0,
+    };
+    cards + rest as u64
+}
+
+/// The kind's name, as reports print it.
+pub fn kind(message: &Message) -> &'static str {
+    match message {
+        Message::Announce(_) => "announce",
+        Message::Farewell => "farewell",
+        Message::Request(_) => "request",
+        Message::Accepted(_) => "accepted",
+        Message::Refused(..) => "refused",
+        Message::Answer(_) => "answer",
+        Message::Ping(_) => "ping",
+        Message::Pong(_) => "pong",
+        Message::ProbeFor { .. } => "probe-for",
+        Message::ProbedAlive { .. } => "probed-alive",
+        Message::Suspect(_) => "suspect",
+        Message::RosterQuery => "roster-query",
+        Message::Roster(_) => "roster",
+        Message::LineSummary(_) => "line-summary",
+        Message::LineMembers { .. } => "line-members",
+        Message::CardQuery(_) => "card-query",
+        Message::Cards(_) => "cards",
+        Message::Replicate { .. } => "replicate",
+        Message::Replicated { .. } => "replicated",
+        Message::Fetch { .. } => "fetch",
+        Message::Fetched { .. } => "fetched",
+    }
+}

@@ -1,0 +1,249 @@
+#![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm, clippy::print_stdout, reason = "a test may fail")]
+//! Small networks, sparse grids, and everything that can go wrong with a network.
+
+use core::time::Duration;
+
+use grid::cell::Cell;
+use grid::input::Command;
+use grid::message::StoreFailure;
+use grid::output::{Event, JoinStep, RequestFailure};
+use grid::record::Record;
+use proptest::prelude::*;
+use sim::link::Weather;
+use sim::oracle::{self, RosterErrors};
+use sim::scenario::Scenario;
+
+const fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn grown(dims: u8, side: u16, nodes: usize, seed: u64) -> Scenario {
+    let mut scenario = Scenario::new(dims, side, seed).unwrap();
+    scenario.grow(nodes, Duration::from_millis(500)).unwrap();
+    scenario.network.run_for(seconds(60));
+    scenario
+}
+
+fn all_is_well(scenario: &mut Scenario) {
+    assert_eq!(scenario.roster_errors(), RosterErrors::default());
+    let asked = scenario.ask_random_cells(200);
+    assert_eq!(asked.succeeded(), 200, "{asked:?}");
+    oracle::invariant_contacts_reach_neighbours_only(&scenario.network).unwrap();
+    oracle::invariant_links_are_symmetric(&scenario.network).unwrap();
+}
+
+fn events(scenario: &mut Scenario, host: usize) -> Vec<Event> {
+    scenario.network.take_told().into_iter().filter(|told| told.host == host).map(|told| told.event).collect()
+}
+
+#[test]
+fn a_handful_of_nodes_is_a_network() {
+    for nodes in [1, 2, 3, 5, 16] {
+        for seed in 0..5 {
+            let mut scenario = grown(2, 2, nodes, seed);
+            all_is_well(&mut scenario);
+            let (keys, puts) = scenario.put_records(20);
+            assert_eq!(keys.len(), 20, "{nodes} nodes, seed {seed}: {puts:?}");
+            assert_eq!(scenario.get_records(&keys).succeeded(), 20, "{nodes} nodes, seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn a_sparse_grid_holds_together_by_bridges() {
+    for seed in 0..5 {
+        let mut scenario = grown(2, 8, 10, seed);
+        scenario.network.run_for(seconds(300));
+        assert_eq!(scenario.roster_errors(), RosterErrors::default(), "seed {seed}");
+        let (keys, puts) = scenario.put_records(50);
+        assert_eq!(keys.len(), 50, "seed {seed}: {puts:?}");
+        assert_eq!(scenario.get_records(&keys).succeeded(), 50, "seed {seed}");
+        oracle::invariant_contacts_reach_neighbours_only(&scenario.network).unwrap();
+    }
+}
+
+#[test]
+fn a_crowd_may_join_at_the_same_moment() {
+    let mut scenario = Scenario::new(2, 4, 5).unwrap();
+    scenario.network.add(None).unwrap();
+    for _ in 1..60 {
+        scenario.network.add(Some(0)).unwrap();
+    }
+    scenario.network.run_for(seconds(240));
+    all_is_well(&mut scenario);
+}
+
+/// The cell at a distance from host 0 in which nobody is.
+fn vacant_cell(scenario: &Scenario, distance: u8) -> Option<Cell> {
+    let (network, shape) = (&scenario.network, scenario.network.shape());
+    let occupied = oracle::occupied_cells(network);
+    let home = network.book().cell(0);
+    (0..shape.cells())
+        .map(|index| shape.cell_at(index))
+        .find(|cell| !occupied.contains(cell) && cell.distance(&home) == distance)
+}
+
+#[test]
+fn a_vacant_home_cell_is_no_obstacle() {
+    let mut tried = 0;
+    for (seed, distance) in (0..12).flat_map(|seed| [(seed, 1), (seed, 2)]) {
+        let mut scenario = grown(2, 4, 24, seed);
+        if let Some(cell) = vacant_cell(&scenario, distance) {
+            tried += 1;
+            scenario.network.add_in(cell, Some(0)).unwrap();
+            scenario.network.run_for(seconds(60));
+            all_is_well(&mut scenario);
+        }
+    }
+    assert!(tried >= 5, "only {tried} seeds left a cell vacant");
+}
+
+#[test]
+fn lost_packets_delay_and_break_nothing() {
+    let weather = Weather { loss: 0.05, ..Weather::default() };
+    let mut scenario = Scenario::in_weather(2, 4, weather, 3).unwrap();
+    scenario.grow(60, Duration::from_millis(500)).unwrap();
+    scenario.network.run_for(seconds(120));
+    all_is_well(&mut scenario);
+}
+
+#[test]
+fn a_partition_heals() {
+    let mut scenario = grown(2, 4, 60, 4);
+    for host in 0..60 {
+        scenario.network.move_to_island(host, u8::from(host % 2 == 1));
+    }
+    scenario.network.run_for(seconds(180));
+    let torn = scenario.roster_errors();
+    assert!(torn.missing > 0, "the halves should have given each other up: {torn:?}");
+    for host in 0..60 {
+        scenario.network.move_to_island(host, 0);
+    }
+    scenario.network.run_for(seconds(300));
+    all_is_well(&mut scenario);
+}
+
+#[test]
+fn a_restart_needs_no_introducer_even_if_everybody_restarts() {
+    let mut scenario = grown(2, 3, 32, 6);
+    let (keys, _) = scenario.put_records(50);
+    scenario.network.kill(7);
+    scenario.network.run_for(seconds(30));
+    scenario.network.restart(7, None).unwrap();
+    scenario.network.run_for(seconds(60));
+    all_is_well(&mut scenario);
+
+    (0..32).for_each(|host| scenario.network.kill(host));
+    scenario.network.run_for(seconds(5));
+    for host in 0..32 {
+        scenario.network.restart(host, None).unwrap();
+        scenario.network.run_for(Duration::from_millis(300));
+    }
+    scenario.network.run_for(seconds(120));
+    all_is_well(&mut scenario);
+    assert_eq!(scenario.get_records(&keys).succeeded(), keys.len());
+}
+
+#[test]
+fn who_leaves_is_gone_at_once_and_who_vanishes_within_a_minute() {
+    let mut scenario = grown(2, 3, 32, 8);
+    scenario.network.leave(3);
+    scenario.network.run_for(seconds(2));
+    assert_eq!(scenario.roster_errors(), RosterErrors::default());
+
+    scenario.network.silence(5);
+    scenario.network.run_for(seconds(60));
+    assert_eq!(scenario.roster_errors(), RosterErrors::default());
+    all_is_well(&mut scenario);
+}
+
+#[test]
+fn a_killed_process_is_noticed_within_seconds() {
+    let mut scenario = grown(2, 3, 32, 9);
+    scenario.network.kill(5);
+    scenario.network.run_for(seconds(5));
+    assert_eq!(scenario.roster_errors(), RosterErrors::default());
+}
+
+#[test]
+fn a_dead_introducer_is_reported_by_step_and_tried_again() {
+    let mut scenario = grown(2, 2, 8, 10);
+    scenario.network.kill(0);
+    let late = scenario.network.add(Some(0)).unwrap();
+    scenario.network.run_for(seconds(10));
+    let failed = events(&mut scenario, late);
+    let dial = |event: &&Event| matches!(event, Event::JoinFailed { step: JoinStep::Dial, .. });
+    assert!(failed.iter().filter(dial).count() >= 2, "{failed:?}");
+
+    scenario.network.restart(0, None).unwrap();
+    scenario.network.run_for(seconds(200));
+    all_is_well(&mut scenario);
+}
+
+#[test]
+fn a_full_disk_is_said_and_the_other_cells_hold_the_record() {
+    let mut scenario = grown(2, 2, 16, 11);
+    let full: Vec<usize> = (0..16).collect();
+    full.iter().for_each(|&host| scenario.network.set_disk_full(host, true));
+    let ticket = scenario.network.ticket();
+    let record = Record::new(*b"too much");
+    scenario.network.command(0, Command::Put { ticket, record: record.clone() });
+    scenario.network.run_for(seconds(31));
+    let told = events(&mut scenario, 0);
+    let failure = told.iter().find_map(|event| match event {
+        Event::PutDone { outcome: Err(failure), .. } => Some(failure.clone()),
+        _ => None,
+    });
+    let Some(RequestFailure::TooFewCells { stored: 0, why: Some(StoreFailure::Full), .. }) = failure else {
+        panic!("{failure:?}");
+    };
+
+    full.iter().skip(4).for_each(|&host| scenario.network.set_disk_full(host, false));
+    scenario.network.command(0, Command::Put { ticket, record: record.clone() });
+    scenario.network.run_for(seconds(31));
+    assert_eq!(scenario.get_records(&[record.key()]).succeeded(), 1);
+}
+
+#[test]
+fn a_get_for_nothing_ends_and_says_how_many_were_asked() {
+    let mut scenario = grown(2, 4, 40, 12);
+    let ticket = scenario.network.ticket();
+    scenario.network.command(3, Command::Get { ticket, key: Record::new(*b"never put").key() });
+    scenario.network.run_for(seconds(10));
+    let told = events(&mut scenario, 3);
+    let asked = told.iter().find_map(|event| match event {
+        Event::GetDone { outcome: Err(RequestFailure::NotFound { asked }), .. } => Some(*asked),
+        _ => None,
+    });
+    assert!(asked.is_some_and(|asked| asked >= 3), "{told:?}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 12, ..ProptestConfig::default() })]
+
+    /// Whatever comes and goes: afterwards the rosters are true, the links symmetric, the contacts private.
+    #[test]
+    fn any_history_ends_well(seed: u64, steps in prop::collection::vec((0..5_u8, any::<prop::sample::Index>()), 1..25)) {
+        let mut scenario = grown(2, 3, 20, seed);
+        for (step, who) in steps {
+            let hosts = scenario.network.hosts().len();
+            // Host 0 introduces the others and stays.
+            let host = 1 + who.index(hosts - 1);
+            let up = scenario.network.hosts()[host].is_up();
+            match step {
+                0 => { scenario.network.add(Some(0)).unwrap(); }
+                1 if up => scenario.network.kill(host),
+                2 if up => scenario.network.silence(host),
+                3 if up => scenario.network.leave(host),
+                4 if !up => scenario.network.restart(host, Some(0)).unwrap(),
+                _ => {}
+            }
+            scenario.network.run_for(seconds(3));
+        }
+        scenario.network.run_for(seconds(400));
+        prop_assert_eq!(scenario.roster_errors(), RosterErrors::default());
+        prop_assert_eq!(oracle::invariant_links_are_symmetric(&scenario.network), Ok(()));
+        prop_assert_eq!(oracle::invariant_contacts_reach_neighbours_only(&scenario.network), Ok(()));
+        prop_assert_eq!(oracle::invariant_records_are_where_they_belong(&scenario.network), Ok(()));
+    }
+}
