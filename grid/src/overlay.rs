@@ -183,6 +183,11 @@ impl<R: Rng> Overlay<R> {
         }
     }
 
+    /// All nodes that this one knows, with their cards: for checking whether they still hold.
+    pub fn cards(&self) -> Vec<Peer> {
+        self.table.iter().map(|(peer, _, _)| peer.clone()).collect()
+    }
+
     /// All nodes that this one knows, in the order of their names.
     pub fn peers(&self) -> Vec<NeighbourStatus> {
         let status = |(peer, role, linked): (&Peer, Role, bool)| NeighbourStatus {

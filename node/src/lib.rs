@@ -1,7 +1,23 @@
 //! The daemon and the command line of Grid of Trust: carries out on libp2p, on disk and towards people what `grid`
 //! decides.
 
+pub mod api;
+pub mod cli;
 pub mod config;
+pub mod daemon;
+pub mod demo;
+pub mod handle;
+pub mod minting;
 pub mod pointer;
 pub mod private;
 pub mod storage;
+pub mod verifier;
+pub mod wire;
+
+mod clock;
+mod driver;
+mod own;
+mod sealing;
+mod shelf;
+mod timers;
+mod transport;

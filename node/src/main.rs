@@ -1,2 +1,5 @@
-//! rook
-fn main() {}
+//! `rook`: the command line of Grid of Trust. All of it stands in `cli`.
+
+fn main() -> std::process::ExitCode {
+    node::cli::main()
+}

@@ -1,0 +1,25 @@
+//! The clocks: the calendar's for what expires, a steady one for the state machine.
+
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use grid::time::Time;
+
+/// Seconds since 1970 by this machine's clock; 0 if it shows an earlier time.
+pub(crate) fn unix_seconds() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+/// A clock that never runs backwards, begun with the node.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SteadyClock(Instant);
+
+impl SteadyClock {
+    pub(crate) fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// The state machine's time.
+    pub(crate) fn now(&self) -> Time {
+        Time::from_micros(u64::try_from(self.0.elapsed().as_micros()).unwrap_or(u64::MAX))
+    }
+}

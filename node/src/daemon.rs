@@ -1,0 +1,151 @@
+//! Starting a node.
+
+use std::sync::Arc;
+
+use grid::config::Config;
+use grid::input::Command;
+use grid::overlay::Overlay;
+use grid::parameters::Parameters;
+use grid::peer::{Address, Card, Peer};
+use hashcash::SecretIdentity;
+use libp2p::Multiaddr;
+use libp2p::swarm::StreamProtocol;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use tokio::sync::{broadcast, mpsc, watch};
+
+use crate::clock::SteadyClock;
+use crate::driver::{Driver, Sources};
+use crate::handle::NodeHandle;
+use crate::own::{OwnCard, OwnCardError};
+use crate::shelf::Shelf;
+use crate::storage::{Storage, StorageError};
+use crate::timers::Timers;
+use crate::transport::{self, ListenError, Session};
+use crate::verifier::Verifier;
+use crate::wire;
+
+pub use crate::transport::{FrameLog, Limits};
+
+/// What a node needs to run.
+#[derive(Debug)]
+pub struct NodeOptions {
+    /// Who it is.
+    pub identity: SecretIdentity,
+    /// The grid's parameters.
+    pub parameters: Parameters,
+    /// How it behaves.
+    pub config: Config,
+    /// What it allows others.
+    pub limits: Limits,
+    /// Its disk.
+    pub storage: Storage,
+    /// Where it listens; nowhere if empty, then it only dials out.
+    pub listen: Vec<Multiaddr>,
+    /// Whom it joins through.
+    pub peers: Vec<Multiaddr>,
+    /// Sees every frame that comes in; for tests.
+    pub frame_log: Option<FrameLog>,
+}
+
+/// Why a node did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// It cannot listen.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
+    /// It cannot say who it is.
+    #[error(transparent)]
+    OwnCard(#[from] OwnCardError),
+    /// The storage failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+    /// The grid's name cannot stand in a protocol name.
+    #[error("the protocol's name {0:?} is not possible")]
+    Protocol(String),
+}
+
+/// Transport events that may wait for the driver; more slow down their senders.
+const EVENTS: usize = 1024;
+/// Reports of workers that may wait for the driver.
+const INPUTS: usize = 1024;
+/// Wishes of the owner that may wait.
+const WISHES: usize = 256;
+/// Events that a slow listener may be behind before it misses some.
+const LISTENER_LAG: usize = 1024;
+
+/// Starts a node. Returns when its listening sockets are open; joining goes on from then.
+///
+/// # Errors
+/// [`StartError`] if it cannot listen, the data folder fails, or the identity is void.
+pub async fn start(options: NodeOptions) -> Result<NodeHandle, StartError> {
+    let NodeOptions { identity, parameters, config, limits, storage, listen, peers, frame_log } = options;
+    let verifier = Verifier::new(parameters.clone());
+    let identity = Arc::new(identity);
+    let own = OwnCard::load(identity.clone(), verifier.clone(), &storage)?;
+    let (own_card, own_seen) = watch::channel(own.peer(&[])?);
+    let wire_limits = wire::Limits { max_record_bytes: size(parameters.max_record_bytes) };
+    let session = Session::new(own_seen, verifier.clone(), parameters.shape, wire_limits, frame_log);
+    let (events_in, transport_events) = mpsc::channel(EVENTS);
+    let max_frame = size(parameters.max_message_bytes);
+    let (transport, listening) = transport::start(
+        own.keypair().clone(),
+        protocol(&parameters)?,
+        &listen,
+        Arc::new(session),
+        limits,
+        max_frame,
+        events_in,
+    )
+    .await?;
+    let me = own.peer(&listening)?;
+    own_card.send_replace(me.clone());
+    let introducers = peers.iter().map(|address| Address(address.to_string())).collect();
+    let start = Command::Start { known: known(&verifier, &storage).await?, records: storage.keys()?, introducers };
+    let (inputs, reports) = mpsc::channel(INPUTS);
+    let (wishes, wished) = mpsc::channel(WISHES);
+    let events = Arc::new(broadcast::channel(LISTENER_LAG).0);
+    let driver = Driver {
+        overlay: Overlay::new(&parameters, config, me, StdRng::from_seed(rand::random())),
+        clock: SteadyClock::start(),
+        timers: Timers::default(),
+        links: Default::default(),
+        transport,
+        shelf: Shelf::start(storage, inputs.clone()),
+        inputs,
+        verifier,
+        identity,
+        own,
+        own_card,
+        listening,
+        events: events.clone(),
+        waiters: Default::default(),
+        tickets: 0,
+        outputs: Vec::new(),
+    };
+    let (ended, stopped) = watch::channel(false);
+    let sources = Sources { transport: transport_events, inputs: reports, wishes: wished };
+    tokio::spawn(async move {
+        driver.run(sources, start).await;
+        ended.send_replace(true);
+    });
+    Ok(NodeHandle::new(wishes, events, stopped))
+}
+
+/// The link protocol of one grid: nodes of two grids have none in common.
+fn protocol(parameters: &Parameters) -> Result<StreamProtocol, StartError> {
+    let name = format!("/rook/{}/link/1", parameters.grid_id());
+    StreamProtocol::try_from_owned(name.clone()).map_err(|_| StartError::Protocol(name))
+}
+
+/// The neighbours that an earlier run left, those that still hold.
+async fn known(verifier: &Verifier, storage: &Storage) -> Result<Vec<Peer>, StorageError> {
+    let cards = storage.known()?;
+    let verify = |verifier: &Verifier, card: Card| verifier.verify_now(card).ok();
+    Ok(verifier.run(move |verifier| cards.into_iter().filter_map(|card| verify(verifier, card)).collect()).await)
+}
+
+fn size(bytes: u32) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,234 @@
+//! The driver: waits for the next thing that happens, gives it to the state machine, carries out what that wants.
+
+mod carry;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use grid::id::NodeId;
+use grid::input::{Command, Input, Ticket};
+use grid::output::{EchoReport, Event, GetReport, Output, PutReport, RequestFailure};
+use grid::overlay::Overlay;
+use grid::peer::Peer;
+use hashcash::SecretIdentity;
+use libp2p::{Multiaddr, PeerId};
+use rand::rngs::StdRng;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+
+use crate::clock::SteadyClock;
+use crate::handle::{NodeStatus, Wish};
+use crate::own::OwnCard;
+use crate::shelf::Shelf;
+use crate::timers::Timers;
+use crate::transport::{Outbox, TransportCommand, TransportEvent};
+use crate::verifier::Verifier;
+
+/// How often expired identities are looked for, and whether our own credential is due.
+const UPKEEP: Duration = Duration::from_secs(3600);
+/// Inputs taken between two looks at the timers.
+const BATCH: usize = 64;
+
+type Reply<T> = oneshot::Sender<Result<T, RequestFailure>>;
+
+/// Who waits for the outcome of an operation.
+pub(crate) enum Waiter {
+    Put(Reply<PutReport>),
+    Get(Reply<GetReport>),
+    Echo(Reply<EchoReport>),
+}
+
+/// Where things come from.
+pub(crate) struct Sources {
+    pub(crate) transport: mpsc::Receiver<TransportEvent>,
+    /// What workers report: disk and cryptography.
+    pub(crate) inputs: mpsc::Receiver<Input>,
+    pub(crate) wishes: mpsc::Receiver<Wish>,
+}
+
+/// One node's driver.
+pub(crate) struct Driver {
+    pub(crate) overlay: Overlay<StdRng>,
+    pub(crate) clock: SteadyClock,
+    pub(crate) timers: Timers,
+    pub(crate) links: HashMap<NodeId, Outbox>,
+    pub(crate) transport: mpsc::Sender<TransportCommand>,
+    pub(crate) shelf: Shelf,
+    pub(crate) inputs: mpsc::Sender<Input>,
+    pub(crate) verifier: Verifier,
+    pub(crate) identity: Arc<SecretIdentity>,
+    pub(crate) own: OwnCard,
+    pub(crate) own_card: watch::Sender<Peer>,
+    pub(crate) listening: Vec<Multiaddr>,
+    pub(crate) events: Arc<broadcast::Sender<Event>>,
+    pub(crate) waiters: HashMap<Ticket, Waiter>,
+    pub(crate) tickets: u64,
+    pub(crate) outputs: Vec<Output>,
+}
+
+impl Driver {
+    /// Runs until the node is told to leave, or nobody holds a handle of it any more.
+    pub(crate) async fn run(mut self, mut sources: Sources, start: Command) {
+        self.handle(Input::Command(start)).await;
+        let mut upkeep = tokio::time::interval(UPKEEP);
+        let mut reports = Vec::with_capacity(BATCH);
+        loop {
+            let next = self.timers.next().map_or_else(|| Instant::now() + UPKEEP, |next| next);
+            tokio::select! {
+                event = sources.transport.recv() => match event {
+                    Some(event) => self.on_transport(event).await,
+                    None => break,
+                },
+                count = sources.inputs.recv_many(&mut reports, BATCH), if reports.is_empty() => self.on_reports(&mut reports, count).await,
+                wish = sources.wishes.recv() => match wish {
+                    None | Some(Wish::Leave) => break,
+                    Some(wish) => self.on_wish(wish).await,
+                },
+                () = tokio::time::sleep_until(next.into()) => self.on_timers().await,
+                _ = upkeep.tick() => self.on_upkeep().await,
+            }
+        }
+        self.leave(sources).await;
+    }
+
+    /// Gives one input to the state machine and carries out what it wants, in order.
+    pub(crate) async fn handle(&mut self, input: Input) {
+        let mut outputs = std::mem::take(&mut self.outputs);
+        self.overlay.handle(self.clock.now(), input, &mut outputs);
+        for output in outputs.drain(..) {
+            self.carry_out(output).await;
+        }
+        self.outputs = outputs;
+    }
+
+    async fn on_transport(&mut self, event: TransportEvent) {
+        let input = match event {
+            TransportEvent::Message { from, message } => Input::Message { from, message },
+            TransportEvent::Up { peer, outbox, introducer } => {
+                self.links.insert(peer.id(), outbox);
+                Input::Connected { peer, introducer }
+            }
+            TransportEvent::Moved { node, outbox } => {
+                self.links.insert(node, outbox);
+                return;
+            }
+            TransportEvent::Already { peer, introducer } => Input::Connected { peer, introducer: Some(introducer) },
+            TransportEvent::Down(node) => {
+                self.links.remove(&node);
+                Input::Disconnected(node)
+            }
+            TransportEvent::DialFailed { target, why } => Input::DialFailed { target, why },
+            TransportEvent::Listening(addresses) => {
+                self.listening = addresses;
+                return self.card_changed().await;
+            }
+        };
+        self.handle(input).await;
+    }
+
+    async fn on_reports(&mut self, reports: &mut Vec<Input>, _count: usize) {
+        for input in reports.drain(..) {
+            self.handle(input).await;
+        }
+    }
+
+    async fn on_timers(&mut self) {
+        let now = Instant::now();
+        while let Some(timer) = self.timers.pop_due(now) {
+            self.handle(Input::Timer(timer)).await;
+        }
+    }
+
+    async fn on_wish(&mut self, wish: Wish) {
+        let ticket = self.ticket();
+        let command = match wish {
+            Wish::Put(record, reply) => {
+                self.waiters.insert(ticket, Waiter::Put(reply));
+                Command::Put { ticket, record }
+            }
+            Wish::Get(key, reply) => {
+                self.waiters.insert(ticket, Waiter::Get(reply));
+                Command::Get { ticket, key }
+            }
+            Wish::Echo(target, reply) => {
+                self.waiters.insert(ticket, Waiter::Echo(reply));
+                Command::Echo { ticket, target }
+            }
+            // Whoever asked may have gone away meanwhile.
+            Wish::Status(reply) => return self.tell_status(reply).await,
+            Wish::Peers(reply) => {
+                _ = reply.send(self.overlay.peers());
+                return;
+            }
+            Wish::Leave => return,
+        };
+        self.handle(Input::Command(command)).await;
+    }
+
+    fn ticket(&mut self) -> Ticket {
+        self.tickets += 1;
+        Ticket(self.tickets)
+    }
+
+    async fn tell_status(&mut self, reply: oneshot::Sender<NodeStatus>) {
+        let (count, counters) = oneshot::channel();
+        _ = self.transport.send(TransportCommand::Count(count)).await;
+        let status = NodeStatus {
+            id: self.overlay.me().id(),
+            grid: self.verifier.grid(),
+            cell: self.overlay.me().cell(),
+            listen: with_peer_id(&self.listening, self.own.keypair().public().to_peer_id()),
+            status: self.overlay.status(),
+            counters: counters.await.unwrap_or_default(),
+        };
+        _ = reply.send(status);
+    }
+
+    /// Renews the credential when it is due, and drops neighbours whose identities have expired.
+    async fn on_upkeep(&mut self) {
+        if self.own.is_due() {
+            match self.own.renew() {
+                Ok(()) => self.card_changed().await,
+                Err(error) => tracing::error!(%error, "the credential cannot be renewed"),
+            }
+        }
+        let (verifier, peers) = (self.verifier.clone(), self.overlay.cards());
+        let inputs = self.inputs.clone();
+        tokio::spawn(async move {
+            let expired = verifier.run(move |verifier| {
+                peers.into_iter().filter(|peer| !verifier.still_holds(peer)).map(|peer| peer.id()).collect::<Vec<_>>()
+            });
+            for node in expired.await {
+                _ = inputs.send(Input::Command(Command::Revoke(node))).await;
+            }
+        });
+    }
+
+    /// Our addresses or our credential have changed.
+    async fn card_changed(&mut self) {
+        match self.own.peer(&self.listening) {
+            Ok(me) => {
+                self.own_card.send_replace(me.clone());
+                self.handle(Input::Command(Command::CardChanged(me))).await;
+            }
+            Err(error) => tracing::error!(%error, "this node's own card is void; others will refuse it"),
+        }
+    }
+
+    /// Says farewell, lets everything be written, and ends.
+    async fn leave(mut self, sources: Sources) {
+        self.handle(Input::Command(Command::Leave)).await;
+        // Readers that wait for us must not keep the hub from closing.
+        drop(sources);
+        self.links.clear();
+        _ = self.transport.send(TransportCommand::Shutdown).await;
+        self.transport.closed().await;
+        self.shelf.close().await;
+    }
+}
+
+/// Addresses as others need them.
+pub(crate) fn with_peer_id(listening: &[Multiaddr], peer: PeerId) -> Vec<Multiaddr> {
+    let complete = |address: &Multiaddr| address.clone().with_p2p(peer).unwrap_or_else(|address| address);
+    listening.iter().map(complete).collect()
+}

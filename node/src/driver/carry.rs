@@ -1,0 +1,141 @@
+//! Carrying out what the state machine wants.
+
+use std::time::Instant;
+
+use grid::id::NodeId;
+use grid::input::{Input, Ticket};
+use grid::message::{Message, StoreFailure};
+use grid::output::{Event, Output};
+use grid::peer::{DialTarget, Peer};
+use libp2p::multiaddr::Protocol;
+use libp2p::{Multiaddr, PeerId};
+
+use super::{Driver, Waiter};
+use crate::shelf::Order;
+use crate::transport::TransportCommand;
+use crate::wire::encode_message;
+use crate::{sealing, verifier::Verifier};
+
+impl Driver {
+    pub(super) async fn carry_out(&mut self, output: Output) {
+        match output {
+            Output::Send { to, message } => self.send(to, &message).await,
+            Output::Dial(target) => self.dial(target).await,
+            Output::Disconnect(node) => self.close(node).await,
+            Output::SetTimer { after, timer } => self.timers.set(Instant::now() + after, timer),
+            Output::Seal { ticket, to } => self.seal(ticket, to),
+            Output::Open { ticket, sealed } => self.open(ticket, sealed),
+            Output::Store { ticket, record } => {
+                if self.shelf.order(Order::Store(ticket, record)).is_err() {
+                    let outcome = Err(StoreFailure::Failed);
+                    self.report_soon(Input::Stored { ticket, outcome });
+                }
+            }
+            Output::Load { ticket, key } => {
+                if self.shelf.order(Order::Load(ticket, key)).is_err() {
+                    self.report_soon(Input::Loaded { ticket, record: None });
+                }
+            }
+            Output::Remember(peer) => self.note(Order::Remember(peer.id(), peer.card().clone())),
+            Output::Forget(node) => self.note(Order::Forget(node)),
+            Output::Emit(event) => self.emit(event),
+        }
+    }
+
+    /// Sends on the link's outbox. One that is full belongs to a node that does not read: its link is cut.
+    async fn send(&mut self, to: NodeId, message: &Message) {
+        let Some(outbox) = self.links.get(&to) else { return };
+        if !outbox.send(encode_message(message)) {
+            tracing::info!(node = %to, "a node does not read what it is sent; its link is cut");
+            self.close(to).await;
+        }
+    }
+
+    async fn close(&mut self, node: NodeId) {
+        // Dropping the outbox lets the writer finish and close the stream.
+        self.links.remove(&node);
+        _ = self.transport.send(TransportCommand::Close(node)).await;
+    }
+
+    async fn dial(&mut self, target: DialTarget) {
+        let (peer, addresses) = match &target {
+            DialTarget::Peer(peer) => (self.verifier.transport_of(peer), self.verifier.addresses_of(peer)),
+            DialTarget::Introducer(address) => introducer(&address.0),
+        };
+        _ = self.transport.send(TransportCommand::Dial { target, peer, addresses }).await;
+    }
+
+    fn seal(&self, ticket: Ticket, to: Peer) {
+        let (me, inputs) = (self.overlay.me().clone(), self.inputs.clone());
+        let verifier = self.verifier.clone();
+        tokio::spawn(async move {
+            let seal = move |verifier: &Verifier| sealing::seal(verifier, &me, &to);
+            let sealed =
+                verifier.run(seal).await.inspect_err(|error| tracing::info!(%error, "a welcome cannot be sealed"));
+            _ = inputs.send(Input::Sealed { ticket, sealed: sealed.ok() }).await;
+        });
+    }
+
+    fn open(&self, ticket: Ticket, sealed: std::sync::Arc<[u8]>) {
+        let (identity, inputs) = (self.identity.clone(), self.inputs.clone());
+        let verifier = self.verifier.clone();
+        tokio::spawn(async move {
+            let open = move |verifier: &Verifier| sealing::open(verifier, &identity, &sealed);
+            let welcome = verifier.run(open).await.map_err(|error| error.to_string());
+            _ = inputs.send(Input::Opened { ticket, welcome }).await;
+        });
+    }
+
+    /// An input that must not be handled within the one that caused it.
+    fn report_soon(&self, input: Input) {
+        let inputs = self.inputs.clone();
+        tokio::spawn(async move { inputs.send(input).await });
+    }
+
+    fn note(&self, order: Order) {
+        if self.shelf.order(order).is_err() {
+            tracing::warn!("the disk does not keep up; the list of neighbours is not up to date");
+        }
+    }
+
+    fn emit(&mut self, event: Event) {
+        match &event {
+            Event::PutDone { ticket, outcome } => {
+                if let Some(Waiter::Put(reply)) = self.waiters.remove(ticket) {
+                    _ = reply.send(outcome.clone());
+                }
+            }
+            Event::GetDone { ticket, outcome } => {
+                if let Some(Waiter::Get(reply)) = self.waiters.remove(ticket) {
+                    _ = reply.send(outcome.clone());
+                }
+            }
+            Event::EchoDone { ticket, outcome } => {
+                if let Some(Waiter::Echo(reply)) = self.waiters.remove(ticket) {
+                    _ = reply.send(outcome.clone());
+                }
+            }
+            Event::JoinProgress(_)
+            | Event::JoinFailed { .. }
+            | Event::Joined { .. }
+            | Event::RosterDoubt { .. }
+            | Event::NeighbourUp(_)
+            | Event::NeighbourDown(_) => {}
+        }
+        // Nobody may be listening.
+        _ = self.events.send(event);
+    }
+}
+
+/// An introducer's peer id, if its address names one, and the address without it.
+fn introducer(text: &str) -> (Option<PeerId>, Vec<Multiaddr>) {
+    let Ok(mut address) = text.parse::<Multiaddr>() else { return (None, Vec::new()) };
+    match address.pop() {
+        Some(Protocol::P2p(peer)) => (Some(peer), vec![address]),
+        Some(last) => {
+            address.push(last);
+            (None, vec![address])
+        }
+        None => (None, Vec::new()),
+    }
+}

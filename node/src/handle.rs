@@ -1,0 +1,140 @@
+//! How the rest of the program talks to a running node.
+
+use std::sync::Arc;
+
+use grid::cell::Cell;
+use grid::id::{GridId, NodeId, RecordKey};
+use grid::output::{EchoReport, Event, GetReport, PutReport, RequestFailure};
+use grid::overlay::{NeighbourStatus, Status};
+use grid::record::Record;
+use libp2p::Multiaddr;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+
+pub use crate::transport::Counters;
+
+/// The node has ended, or is about to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the node has stopped")]
+pub struct Stopped;
+
+/// Why an operation came to nothing.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OperationError {
+    /// The network could not do it.
+    #[error(transparent)]
+    Failed(#[from] RequestFailure),
+    /// The node has ended.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}
+
+/// A node's state, for display.
+#[derive(Clone, Debug)]
+pub struct NodeStatus {
+    /// The node's name.
+    pub id: NodeId,
+    /// Its grid.
+    pub grid: GridId,
+    /// Its cell.
+    pub cell: Cell,
+    /// Where it can be dialled, `/p2p/` included.
+    pub listen: Vec<Multiaddr>,
+    /// Neighbours, links, cells and records.
+    pub status: Status,
+    /// What happened on the links.
+    pub counters: Counters,
+}
+
+/// What is wanted of the driver.
+#[derive(Debug)]
+pub(crate) enum Wish {
+    Put(Record, oneshot::Sender<Result<PutReport, RequestFailure>>),
+    Get(RecordKey, oneshot::Sender<Result<GetReport, RequestFailure>>),
+    Echo(Cell, oneshot::Sender<Result<EchoReport, RequestFailure>>),
+    Status(oneshot::Sender<NodeStatus>),
+    Peers(oneshot::Sender<Vec<NeighbourStatus>>),
+    Leave,
+}
+
+/// A running node. Clones are handles of the same node, which goes on until [`NodeHandle::leave`] is called.
+#[derive(Clone, Debug)]
+pub struct NodeHandle {
+    wishes: mpsc::Sender<Wish>,
+    events: Arc<broadcast::Sender<Event>>,
+    stopped: watch::Receiver<bool>,
+}
+
+impl NodeHandle {
+    pub(crate) fn new(
+        wishes: mpsc::Sender<Wish>,
+        events: Arc<broadcast::Sender<Event>>,
+        stopped: watch::Receiver<bool>,
+    ) -> Self {
+        Self { wishes, events, stopped }
+    }
+
+    async fn ask<T>(&self, wish: impl FnOnce(oneshot::Sender<T>) -> Wish) -> Result<T, Stopped> {
+        let (reply, answer) = oneshot::channel();
+        self.wishes.send(wish(reply)).await.map_err(|_| Stopped)?;
+        answer.await.map_err(|_| Stopped)
+    }
+
+    /// Stores a record in its cells.
+    ///
+    /// # Errors
+    /// [`OperationError`] if too few cells store it, or the node has stopped.
+    pub async fn put(&self, record: Record) -> Result<PutReport, OperationError> {
+        Ok(self.ask(|reply| Wish::Put(record, reply)).await??)
+    }
+
+    /// Finds a record.
+    ///
+    /// # Errors
+    /// [`OperationError`] if it is not found, or the node has stopped.
+    pub async fn get(&self, key: RecordKey) -> Result<GetReport, OperationError> {
+        Ok(self.ask(|reply| Wish::Get(key, reply)).await??)
+    }
+
+    /// Asks somebody in a cell to answer.
+    ///
+    /// # Errors
+    /// [`OperationError`] if nobody does, or the node has stopped.
+    pub async fn echo(&self, target: Cell) -> Result<EchoReport, OperationError> {
+        Ok(self.ask(|reply| Wish::Echo(target, reply)).await??)
+    }
+
+    /// The node's state.
+    ///
+    /// # Errors
+    /// If the node has stopped.
+    pub async fn status(&self) -> Result<NodeStatus, Stopped> {
+        self.ask(Wish::Status).await
+    }
+
+    /// The nodes that it knows.
+    ///
+    /// # Errors
+    /// If the node has stopped.
+    pub async fn peers(&self) -> Result<Vec<NeighbourStatus>, Stopped> {
+        self.ask(Wish::Peers).await
+    }
+
+    /// What happens from now on. Who reads too slowly misses the oldest events.
+    pub fn events(&self) -> broadcast::Receiver<Event> {
+        self.events.subscribe()
+    }
+
+    /// Says farewell to the neighbours and ends the node. Returns when it has ended.
+    pub async fn leave(&self) {
+        // A node that is gone already has left.
+        _ = self.wishes.send(Wish::Leave).await;
+        self.stopped().await;
+    }
+
+    /// Returns when the node has ended.
+    pub async fn stopped(&self) {
+        // The sender is dropped only with the node.
+        _ = self.stopped.clone().wait_for(|stopped| *stopped).await;
+    }
+}

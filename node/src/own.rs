@@ -1,0 +1,175 @@
+//! What a node says of itself: its transport key, its credential, its contact.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use grid::id::NodeId;
+use grid::peer::{Card, Peer};
+use hashcash::{CredentialError, SecretIdentity};
+use libp2p::Multiaddr;
+use libp2p::identity::{DecodingError, Keypair, SigningError};
+use libp2p::multiaddr::Protocol;
+use x25519_dalek::{PublicKey, StaticSecret};
+
+use crate::clock;
+use crate::storage::{Storage, StorageError};
+use crate::verifier::{CardError, Verifier};
+use crate::wire::{Contact, codec};
+
+/// Seconds that a credential is valid. It is renewed when half of them are over, and at every start.
+pub(crate) const CREDENTIAL_SECONDS: u64 = 30 * 86_400;
+
+/// The names under which the storage keeps the node's secrets.
+const TRANSPORT_KEY: &str = "transport key";
+const ONION_KEY: &str = "onion key";
+
+/// Why a node cannot say who it is.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OwnCardError {
+    /// The identity breaks a rule of the grid, or something else about the card would not be believed by others.
+    #[error(transparent)]
+    Card(#[from] CardError),
+    /// The credential cannot be signed.
+    #[error("cannot sign a credential: {0}")]
+    Credential(#[from] CredentialError),
+    /// The contact cannot be signed.
+    #[error("cannot sign the contact: {0}")]
+    Contact(#[from] SigningError),
+    /// The key in the data folder is no key.
+    #[error("the transport key in the data folder is damaged ({0}): remove the folder's database to make a new one")]
+    TransportKey(#[from] DecodingError),
+    /// The storage failed.
+    #[error(transparent)]
+    Storage(#[from] StorageError),
+}
+
+/// Makes the node's own card.
+#[derive(Debug)]
+pub(crate) struct OwnCard {
+    identity: Arc<SecretIdentity>,
+    keypair: Keypair,
+    onion_key: [u8; 32],
+    verifier: Verifier,
+    credential: Arc<[u8]>,
+    issued: u64,
+}
+
+impl OwnCard {
+    /// Takes the node's keys from the storage, or makes them and puts them there, and signs a fresh credential.
+    pub(crate) fn load(
+        identity: Arc<SecretIdentity>,
+        verifier: Verifier,
+        storage: &Storage,
+    ) -> Result<Self, OwnCardError> {
+        let keypair = transport_key(storage)?;
+        let onion_key = onion_key(storage)?;
+        let mut own = Self { identity, keypair, onion_key, verifier, credential: Arc::new([]), issued: 0 };
+        own.renew()?;
+        Ok(own)
+    }
+
+    /// Signs a fresh credential.
+    pub(crate) fn renew(&mut self) -> Result<(), OwnCardError> {
+        let issued = clock::unix_seconds().max(self.issued + 1);
+        let peer_id = self.keypair.public().to_peer_id().to_bytes();
+        let grid = self.verifier.grid();
+        let expires = issued + CREDENTIAL_SECONDS;
+        let credential = self.identity.sign_credential(
+            grid.as_bytes(),
+            &peer_id,
+            self.onion_key,
+            issued,
+            expires,
+            &mut rand::rng(),
+        )?;
+        (self.credential, self.issued) = (credential.to_bytes().into(), issued);
+        Ok(())
+    }
+
+    /// Whether it is time for a fresh credential.
+    pub(crate) fn is_due(&self) -> bool {
+        clock::unix_seconds() > self.issued + CREDENTIAL_SECONDS / 2
+    }
+
+    /// The card for these listening addresses, verified as others will verify it.
+    pub(crate) fn peer(&self, listening: &[Multiaddr]) -> Result<Peer, OwnCardError> {
+        let addresses: Vec<Vec<u8>> = dialable(listening).iter().map(Multiaddr::to_vec).collect();
+        let contact = match addresses.is_empty() {
+            true => None,
+            false => Some(self.contact(addresses)?),
+        };
+        let identity = self.identity.identity().to_bytes().into();
+        let card = Card { identity, credential: self.credential.clone(), contact };
+        Ok(self.verifier.verify_now(card)?)
+    }
+
+    fn contact(&self, addresses: Vec<Vec<u8>>) -> Result<Arc<[u8]>, OwnCardError> {
+        let version = unix_millis();
+        let id = NodeId::from_bytes(self.identity.identity().id());
+        let signed = Contact::signed_bytes(&self.verifier.grid(), &id, version, &addresses);
+        let signature = self.keypair.sign(&signed)?;
+        Ok(codec::encode(&Contact { version, addresses, signature }).into())
+    }
+
+    /// The transport key.
+    pub(crate) fn keypair(&self) -> &Keypair {
+        &self.keypair
+    }
+}
+
+fn unix_millis() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn transport_key(storage: &Storage) -> Result<Keypair, OwnCardError> {
+    if let Some(bytes) = storage.secret(TRANSPORT_KEY)? {
+        return Ok(Keypair::from_protobuf_encoding(&bytes)?);
+    }
+    let keypair = Keypair::generate_ed25519();
+    storage.set_secret(TRANSPORT_KEY, &keypair.to_protobuf_encoding()?)?;
+    Ok(keypair)
+}
+
+/// The public half of the X25519 key for tunnels.
+fn onion_key(storage: &Storage) -> Result<[u8; 32], OwnCardError> {
+    let kept = storage.secret(ONION_KEY)?.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
+    let secret = match kept {
+        Some(secret) => secret,
+        None => {
+            let secret: [u8; 32] = rand::random();
+            storage.set_secret(ONION_KEY, &secret)?;
+            secret
+        }
+    };
+    Ok(PublicKey::from(&StaticSecret::from(secret)).to_bytes())
+}
+
+/// The most addresses that a contact names.
+const MAX_ADDRESSES: usize = 16;
+
+/// The listening addresses that others may be able to use: loopback ones only if there are no others, since they mean
+/// every machine's own self; link-local ones never, since they mean nothing without an interface.
+pub(crate) fn dialable(listening: &[Multiaddr]) -> Vec<Multiaddr> {
+    let kept = |address: &&Multiaddr| ip(address).is_some_and(|ip| !is_link_local(ip));
+    let kept: Vec<&Multiaddr> = listening.iter().filter(kept).collect();
+    let public = |address: &Multiaddr| ip(address).is_some_and(|ip| !ip.is_loopback());
+    let any_public = kept.iter().any(|address| public(address));
+    kept.into_iter().filter(|address| !any_public || public(address)).take(MAX_ADDRESSES).cloned().collect()
+}
+
+fn is_link_local(ip: IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => ip.is_link_local(),
+        IpAddr::V6(ip) => ip.is_unicast_link_local(),
+    }
+}
+
+fn ip(address: &Multiaddr) -> Option<IpAddr> {
+    match address.iter().next()? {
+        Protocol::Ip4(ip) => Some(ip.into()),
+        Protocol::Ip6(ip) => Some(ip.into()),
+        _ => None,
+    }
+}

@@ -1,0 +1,123 @@
+//! Links between verified nodes, on libp2p: QUIC and TCP, IPv4 and IPv6.
+//!
+//! A link is one stream on one connection, opened by the dialler. Both sides show their credentials on it before
+//! anything else; then each side writes frames when it likes. Other protocols than this one and libp2p's ping are not
+//! spoken: `identify` above all, which would tell every stranger our addresses.
+//!
+//! ```text
+//! driver --TransportCommand--> hub (owns the swarm) --TransportEvent--> driver
+//!   |                            | spawns, for each connection: greet, then
+//!   '--Outbox--> writer task ----'                reader task --TransportEvent--> driver
+//! ```
+//!
+//! Nobody waits in a circle: the hub always takes commands, and keeps its events until the driver takes them; the
+//! driver never waits for a writer, whose queue is bounded and whose link is cut when it is full; a reader may wait for
+//! the driver, which slows down that one sender.
+
+mod behaviour;
+mod failure;
+mod handler;
+mod hub;
+mod link;
+mod session;
+mod swarm;
+
+use std::time::Duration;
+
+use grid::id::NodeId;
+use grid::message::Message;
+use grid::peer::{Address, DialFailure, DialTarget, Peer};
+use libp2p::{Multiaddr, PeerId};
+use tokio::sync::{mpsc, oneshot};
+
+pub(crate) use hub::start;
+pub(crate) use link::Outbox;
+pub use session::FrameLog;
+pub(crate) use session::Session;
+pub use swarm::ListenError;
+
+/// What a node allows others. Every connection costs memory: about 0.6 MB with full buffers, less when it is quiet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// How long the other side may take to show its credential, and how long a stream may take to open.
+    pub hello_timeout: Duration,
+    /// How long one frame may take to be written before the link is cut: the other side does not read.
+    pub write_stall: Duration,
+    /// Frames that may wait for one link.
+    pub queue_frames: usize,
+    /// Bytes that may wait for one link.
+    pub queue_bytes: usize,
+    /// Connections in all. The largest neighbourhood of the design's examples has 504 nodes.
+    pub max_connections: u32,
+    /// Inbound connections that have not shown a credential yet.
+    pub max_unproved: usize,
+    /// The same from one IP address. A whole demonstration on one machine has to fit.
+    pub max_unproved_per_ip: usize,
+    /// How long a dial may take.
+    pub dial_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            hello_timeout: Duration::from_secs(10),
+            write_stall: Duration::from_secs(20),
+            queue_frames: 1024,
+            queue_bytes: 8 << 20,
+            max_connections: 2500,
+            max_unproved: 128,
+            max_unproved_per_ip: 64,
+            dial_timeout: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Where transport events go: the driver's one inbox.
+pub(crate) type Inbox = mpsc::Sender<TransportEvent>;
+
+/// What happens on the links.
+#[derive(Debug)]
+pub(crate) enum TransportEvent {
+    /// A link is open. Alternates with `Down` for each node.
+    Up { peer: Peer, outbox: Outbox, introducer: Option<Address> },
+    /// The link goes on over another connection.
+    Moved { node: NodeId, outbox: Outbox },
+    /// An introducer that was dialled turned out to be linked already.
+    Already { peer: Peer, introducer: Address },
+    /// A node said something.
+    Message { from: NodeId, message: Message },
+    /// A link is gone.
+    Down(NodeId),
+    /// A dial led to no link.
+    DialFailed { target: DialTarget, why: DialFailure },
+    /// The addresses at which we listen have changed; this is all of them.
+    Listening(Vec<Multiaddr>),
+}
+
+/// What the driver wants of the links.
+#[derive(Debug)]
+pub(crate) enum TransportCommand {
+    /// Open a link.
+    Dial { target: DialTarget, peer: Option<PeerId>, addresses: Vec<Multiaddr> },
+    /// Close a link, after what is in its outbox; the driver drops its end of that.
+    Close(NodeId),
+    /// Tell the figures.
+    Count(oneshot::Sender<Counters>),
+    /// Close everything, after what is in the outboxes, and end.
+    Shutdown,
+}
+
+/// What has happened on the links since the start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Connections open now.
+    pub connections: usize,
+    /// Connections turned away because too many had shown no credential.
+    pub refused_connections: u64,
+    /// Connections cut because their greeting was wrong, late or missing.
+    pub failed_greetings: u64,
+    /// Links cut because of what came over them, or because the other side did not read.
+    pub cut_links: u64,
+    /// Cards in messages that were refused.
+    pub refused_cards: u64,
+}

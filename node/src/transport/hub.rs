@@ -1,0 +1,370 @@
+//! The hub: the task that owns the swarm, and decides which connection carries which node's link.
+
+mod greeted;
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Instant;
+
+use futures::StreamExt;
+use grid::id::NodeId;
+use grid::peer::{DialFailure, DialTarget};
+use libp2p::core::ConnectedPoint;
+use libp2p::identity::Keypair;
+use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
+use libp2p::swarm::{ConnectionId, StreamProtocol, SwarmEvent};
+use libp2p::{Multiaddr, PeerId, Stream, Swarm, ping};
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+
+use super::behaviour::LinkEvent;
+use super::failure::explain;
+use super::handler::Opened;
+use super::link::{GreetingError, Proved, greet};
+use super::session::Session;
+use super::swarm::{self, Behaviour, BehaviourEvent, ListenError};
+use super::{Counters, Inbox, Limits, TransportCommand, TransportEvent};
+
+/// Commands that may wait for the hub, which takes them at once.
+const COMMANDS: usize = 1024;
+/// Reports of link tasks that may wait for the hub.
+const REPORTS: usize = 1024;
+/// How often connections are looked through for those that have said nothing.
+const SWEEP: std::time::Duration = std::time::Duration::from_secs(1);
+/// How long the end waits for the outboxes.
+const SHUTDOWN: std::time::Duration = std::time::Duration::from_secs(3);
+
+/// What a link task tells the hub.
+pub(crate) enum Report {
+    /// The exchange of credentials is over.
+    Greeted(ConnectionId, Result<Proved, GreetingError>),
+    /// The other side has closed the link, or something was wrong with what it sent.
+    ReaderEnded(ConnectionId, Result<(), String>),
+    /// Everything was written and the stream closed, or writing failed.
+    WriterEnded(ConnectionId, Result<(), String>),
+}
+
+/// An event that waits for the driver, and what is to be done once the driver has it.
+struct Waiting {
+    event: TransportEvent,
+    /// A reader must not speak before its link is known.
+    then: Option<Box<dyn FnOnce() + Send>>,
+}
+
+struct Connection {
+    peer: PeerId,
+    we_dialled: bool,
+    since: Instant,
+    /// Whether the exchange of credentials has succeeded.
+    proved: bool,
+    tasks: Vec<AbortHandle>,
+}
+
+struct Link {
+    connection: ConnectionId,
+    peer: PeerId,
+    we_dialled: bool,
+    issued: u64,
+}
+
+pub(crate) struct Hub {
+    swarm: Swarm<Behaviour>,
+    session: Arc<Session>,
+    limits: Limits,
+    max_frame: usize,
+    inbox: Inbox,
+    waiting: VecDeque<Waiting>,
+    reports: mpsc::Sender<Report>,
+    dials: HashMap<ConnectionId, DialTarget>,
+    connections: HashMap<ConnectionId, Connection>,
+    links: HashMap<NodeId, Link>,
+    listening: Vec<Multiaddr>,
+    counters: Counters,
+    /// Set at shutdown: when to stop waiting for the outboxes.
+    ending: Option<Instant>,
+}
+
+/// Starts the hub. Returns when the listening sockets are open; their addresses come as events.
+///
+/// # Errors
+/// [`ListenError`] if a socket cannot be opened.
+pub(crate) async fn start(
+    keypair: Keypair,
+    protocol: StreamProtocol,
+    listen: &[Multiaddr],
+    session: Arc<Session>,
+    limits: Limits,
+    max_frame: usize,
+    inbox: Inbox,
+) -> Result<(mpsc::Sender<TransportCommand>, Vec<Multiaddr>), ListenError> {
+    let mut swarm = swarm::build(keypair, protocol, &limits)?;
+    swarm::listen(&mut swarm, listen)?;
+    let (reports, reported) = mpsc::channel(REPORTS);
+    let mut hub = Hub {
+        swarm,
+        session,
+        limits,
+        max_frame,
+        inbox,
+        waiting: VecDeque::new(),
+        reports,
+        dials: HashMap::new(),
+        connections: HashMap::new(),
+        links: HashMap::new(),
+        listening: Vec::new(),
+        counters: Counters::default(),
+        ending: None,
+    };
+    hub.await_listeners(listen).await?;
+    let listening = hub.listening.clone();
+    let (commands, commanded) = mpsc::channel(COMMANDS);
+    tokio::spawn(hub.run(commanded, reported));
+    Ok((commands, listening))
+}
+
+impl Hub {
+    /// Waits until every address that was asked for is being listened at.
+    async fn await_listeners(&mut self, wanted: &[Multiaddr]) -> Result<(), ListenError> {
+        let mut open = std::collections::HashSet::new();
+        while open.len() < wanted.len() {
+            match self.swarm.select_next_some().await {
+                SwarmEvent::NewListenAddr { listener_id, address } => {
+                    open.insert(listener_id);
+                    self.listening.push(address);
+                }
+                SwarmEvent::ListenerClosed { addresses, reason: Err(error), .. } => {
+                    let address = addresses.first().or(wanted.first()).cloned().unwrap_or_else(Multiaddr::empty);
+                    return Err(swarm::listener_failed(address, &error));
+                }
+                SwarmEvent::ListenerError { error, .. } => {
+                    let address = wanted.first().cloned().unwrap_or_else(Multiaddr::empty);
+                    return Err(swarm::listener_failed(address, &error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn run(mut self, mut commands: mpsc::Receiver<TransportCommand>, mut reports: mpsc::Receiver<Report>) {
+        let mut sweep = tokio::time::interval(SWEEP);
+        let inbox = self.inbox.clone();
+        while !self.is_done() {
+            tokio::select! {
+                event = self.swarm.select_next_some() => self.on_swarm_event(event),
+                command = commands.recv() => self.on_command(command.unwrap_or(TransportCommand::Shutdown)),
+                Some(report) = reports.recv() => self.on_report(report),
+                permit = inbox.reserve(), if !self.waiting.is_empty() => self.deliver(permit.ok()),
+                _ = sweep.tick() => self.sweep(),
+            }
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        self.ending.is_some_and(|end| self.connections.is_empty() || Instant::now() >= end)
+    }
+
+    fn tell(&mut self, event: TransportEvent) {
+        self.waiting.push_back(Waiting { event, then: None });
+    }
+
+    fn deliver(&mut self, permit: Option<mpsc::Permit<'_, TransportEvent>>) {
+        let Some(Waiting { event, then }) = self.waiting.pop_front() else { return };
+        // Without a permit the driver has ended; whatever else is to be told is of no interest.
+        if let Some(permit) = permit {
+            permit.send(event);
+        }
+        if let Some(then) = then {
+            then();
+        }
+    }
+
+    fn on_command(&mut self, command: TransportCommand) {
+        match command {
+            TransportCommand::Dial { target, peer, addresses } => self.dial(target, peer, addresses),
+            TransportCommand::Close(node) => self.unlink(node),
+            // Nobody waits for the figures any more: nothing to do.
+            TransportCommand::Count(reply) => _ = reply.send(self.count()),
+            TransportCommand::Shutdown => self.shut_down(),
+        }
+    }
+
+    fn count(&self) -> Counters {
+        Counters {
+            connections: self.connections.len(),
+            refused_connections: self.swarm.behaviour().links.refused(),
+            refused_cards: self.session.refused_cards(),
+            ..self.counters.clone()
+        }
+    }
+
+    fn shut_down(&mut self) {
+        if self.ending.is_none() {
+            self.ending = Some(Instant::now() + SHUTDOWN);
+            // Links end by themselves once the driver has dropped their outboxes; the others have nothing to say.
+            let unproved = self.connections.iter().filter(|(_, connection)| !connection.proved).map(|(&id, _)| id);
+            unproved.collect::<Vec<_>>().into_iter().for_each(|id| self.close(id));
+        }
+    }
+
+    fn dial(&mut self, target: DialTarget, peer: Option<PeerId>, addresses: Vec<Multiaddr>) {
+        if let DialTarget::Peer(known) = &target
+            && self.links.contains_key(&known.id())
+        {
+            // The core has been told of the link, or is about to be.
+            return;
+        }
+        let options = match (peer, addresses.as_slice()) {
+            (Some(peer), _) => DialOpts::peer_id(peer).addresses(addresses).condition(PeerCondition::Always).build(),
+            (None, [address]) => DialOpts::unknown_peer_id().address(address.clone()).build(),
+            (None, _) => {
+                let why = DialFailure::Unreachable("no usable address".into());
+                return self.tell(TransportEvent::DialFailed { target, why });
+            }
+        };
+        let connection = options.connection_id();
+        match self.swarm.dial(options) {
+            Ok(()) => _ = self.dials.insert(connection, target),
+            Err(error) => {
+                let why = explain(&error, self.limits.dial_timeout);
+                self.tell(TransportEvent::DialFailed { target, why });
+            }
+        }
+    }
+
+    fn on_swarm_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
+        match event {
+            SwarmEvent::Behaviour(BehaviourEvent::Links(event)) => self.on_opened(event),
+            SwarmEvent::Behaviour(BehaviourEvent::Ping(ping::Event { connection, result: Err(error), .. })) => {
+                if !matches!(error, ping::Failure::Unsupported) {
+                    tracing::debug!(%error, "a connection does not answer pings any more");
+                    self.close(connection);
+                }
+            }
+            SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
+                let we_dialled = matches!(endpoint, ConnectedPoint::Dialer { .. });
+                let (since, tasks) = (Instant::now(), Vec::new());
+                let connection = Connection { peer: peer_id, we_dialled, since, proved: false, tasks };
+                self.connections.insert(connection_id, connection);
+            }
+            SwarmEvent::ConnectionClosed { connection_id, .. } => self.on_closed(connection_id),
+            SwarmEvent::OutgoingConnectionError { connection_id, error, .. } => {
+                if let Some(target) = self.dials.remove(&connection_id) {
+                    let why = explain(&error, self.limits.dial_timeout);
+                    self.tell(TransportEvent::DialFailed { target, why });
+                }
+            }
+            SwarmEvent::NewListenAddr { address, .. } => {
+                self.listening.push(address);
+                self.tell(TransportEvent::Listening(self.listening.clone()));
+            }
+            SwarmEvent::ExpiredListenAddr { address, .. } => {
+                self.listening.retain(|other| *other != address);
+                self.tell(TransportEvent::Listening(self.listening.clone()));
+            }
+            SwarmEvent::ListenerError { error, .. } => tracing::warn!(%error, "a listening socket has trouble"),
+            _ => {}
+        }
+    }
+
+    fn on_opened(&mut self, LinkEvent { connection, opened }: LinkEvent) {
+        match opened {
+            Opened::Stream(stream) => self.greet(connection, stream),
+            Opened::Unsupported => {
+                let why = "a node answers there, but of another grid or another program: compare `rook grid show`";
+                self.abandon(connection, DialFailure::Foreign(why.into()));
+            }
+            Opened::Failed(why) => self.abandon(connection, DialFailure::Unreachable(why)),
+        }
+    }
+
+    fn greet(&mut self, id: ConnectionId, stream: Stream) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        let (session, limits, reports) = (self.session.clone(), self.limits.clone(), self.reports.clone());
+        let other = connection.peer;
+        let task = tokio::spawn(async move {
+            let outcome = greet(stream, other, &session, &limits).await;
+            // The hub outlives its tasks, except at the very end, when nobody cares.
+            _ = reports.send(Report::Greeted(id, outcome)).await;
+        });
+        connection.tasks.push(task.abort_handle());
+    }
+
+    /// Gives a connection up before it has become a link.
+    fn abandon(&mut self, connection: ConnectionId, why: DialFailure) {
+        self.counters.failed_greetings += 1;
+        if let Some(target) = self.dials.remove(&connection) {
+            self.tell(TransportEvent::DialFailed { target, why });
+        }
+        self.close(connection);
+    }
+
+    fn on_report(&mut self, report: Report) {
+        match report {
+            Report::Greeted(connection, Ok(proved)) => self.on_proved(connection, proved),
+            Report::Greeted(connection, Err(error)) => self.on_greeting_failed(connection, error),
+            Report::ReaderEnded(connection, outcome) => self.on_reader_ended(connection, outcome),
+            Report::WriterEnded(connection, outcome) => self.on_writer_ended(connection, outcome),
+        }
+    }
+
+    fn on_reader_ended(&mut self, connection: ConnectionId, outcome: Result<(), String>) {
+        if let Err(why) = outcome {
+            tracing::info!(%why, "a link was cut");
+            self.counters.cut_links += 1;
+            self.close(connection);
+        }
+        // Its end tells the driver, who drops the outbox, which ends the writer, which closes the connection.
+        self.forget_link_on(connection);
+    }
+
+    fn on_writer_ended(&mut self, connection: ConnectionId, outcome: Result<(), String>) {
+        if let Err(why) = outcome {
+            tracing::info!(%why, "a link was cut");
+            self.counters.cut_links += 1;
+        }
+        self.forget_link_on(connection);
+        self.close(connection);
+    }
+
+    fn on_closed(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.connections.remove(&id) {
+            connection.tasks.iter().for_each(AbortHandle::abort);
+        }
+        if let Some(target) = self.dials.remove(&id) {
+            let why = DialFailure::Unreachable("the connection was closed before credentials were exchanged".into());
+            self.tell(TransportEvent::DialFailed { target, why });
+        }
+        self.forget_link_on(id);
+    }
+
+    /// If a node's link is on this connection, it is none any more.
+    fn forget_link_on(&mut self, connection: ConnectionId) {
+        let node = self.links.iter().find(|(_, link)| link.connection == connection).map(|(&node, _)| node);
+        if let Some(node) = node {
+            self.unlink(node);
+        }
+    }
+
+    /// The link ends: the driver hears of it and drops the outbox, which lets the writer finish and close.
+    fn unlink(&mut self, node: NodeId) {
+        if self.links.remove(&node).is_some() {
+            self.tell(TransportEvent::Down(node));
+        }
+    }
+
+    fn close(&mut self, connection: ConnectionId) {
+        // `false` means that it is closed already.
+        _ = self.swarm.close_connection(connection);
+    }
+
+    /// Cuts connections on which no credential was shown in time: a stranger that opens no stream, for example.
+    fn sweep(&mut self) {
+        let patience = self.limits.hello_timeout + SWEEP;
+        let late = |connection: &Connection| !connection.proved && connection.since.elapsed() > patience;
+        let late: Vec<_> = self.connections.iter().filter(|(_, c)| late(c)).map(|(&id, _)| id).collect();
+        for id in late {
+            self.abandon(id, DialFailure::TimedOut(self.limits.hello_timeout));
+        }
+    }
+}

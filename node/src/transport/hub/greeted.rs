@@ -1,0 +1,150 @@
+//! What becomes of a connection whose two sides have exchanged credentials, or failed to.
+
+use grid::id::NodeId;
+use grid::peer::{DialFailure, DialTarget, Peer};
+use libp2p::swarm::ConnectionId;
+
+use super::super::TransportEvent;
+use super::super::link::{GreetingError, Outbox, Proved, read_all, write_all};
+use super::{Hub, Link, Report, Waiting};
+
+/// What to do with a second connection to a node.
+enum Verdict {
+    /// It is the only one.
+    First,
+    /// The link goes on over it.
+    Replace,
+    /// The node has come up elsewhere: the old link ends, a new one begins.
+    Supersede,
+    /// The old one stays.
+    Surplus,
+    /// The old one stays, because its credential is newer.
+    Outdated,
+    /// The other side shows our own identity.
+    Ourselves,
+}
+
+impl Hub {
+    pub(super) fn on_greeting_failed(&mut self, connection: ConnectionId, error: GreetingError) {
+        tracing::debug!(%error, "no link with a stranger");
+        let why = match &error {
+            GreetingError::TimedOut(time) => DialFailure::TimedOut(*time),
+            GreetingError::Broken(_) => DialFailure::Unreachable(error.to_string()),
+            GreetingError::Malformed(_) => DialFailure::Foreign(error.to_string()),
+            GreetingError::TheirsRefused(_) | GreetingError::OursRefused(_) => {
+                DialFailure::Credential(error.to_string())
+            }
+        };
+        self.abandon(connection, why);
+    }
+
+    pub(super) fn on_proved(&mut self, id: ConnectionId, proved: Proved) {
+        let Some(connection) = self.connections.get_mut(&id) else { return };
+        connection.proved = true;
+        let fresh = Link {
+            connection: id,
+            peer: connection.peer,
+            we_dialled: connection.we_dialled,
+            issued: proved.peer.issued(),
+        };
+        self.swarm.behaviour_mut().links.proved(id);
+        let node = proved.peer.id();
+        let verdict = self.judge(node, &fresh);
+        let target = self.dials.remove(&id);
+        match verdict {
+            Verdict::First => self.establish(node, fresh, proved, target),
+            Verdict::Supersede => {
+                self.unlink(node);
+                self.establish(node, fresh, proved, target);
+            }
+            Verdict::Replace => self.replace(node, fresh, proved, target),
+            Verdict::Surplus => {
+                self.answer_dial(&proved.peer, target);
+                self.close(id);
+            }
+            Verdict::Outdated => self.reject(id, target, "the same identity is linked with a newer credential"),
+            Verdict::Ourselves => {
+                tracing::error!("another node shows this node's own identity: an identity is for one node at a time");
+                self.reject(id, target, "it shows this node's own identity; mint another one for it");
+            }
+        }
+    }
+
+    /// Both ends come to the same verdict on two connections between them: the one whose dialler has the smaller name
+    /// stays. Of two that the same side dialled the later stays, since that side has given the earlier one up.
+    fn judge(&self, node: NodeId, fresh: &Link) -> Verdict {
+        if node == self.session.me() {
+            return Verdict::Ourselves;
+        }
+        let Some(old) = self.links.get(&node) else { return Verdict::First };
+        if old.peer != fresh.peer {
+            return if fresh.issued > old.issued { Verdict::Supersede } else { Verdict::Outdated };
+        }
+        let we_are_smaller = *self.swarm.local_peer_id() < fresh.peer;
+        if old.we_dialled == fresh.we_dialled || fresh.we_dialled == we_are_smaller {
+            Verdict::Replace
+        } else {
+            Verdict::Surplus
+        }
+    }
+
+    fn establish(&mut self, node: NodeId, link: Link, proved: Proved, target: Option<DialTarget>) {
+        let peer = proved.peer.clone();
+        let (outbox, then) = self.spawn_tasks(link.connection, node, proved);
+        self.links.insert(node, link);
+        let introducer = match target {
+            Some(DialTarget::Introducer(address)) => Some(address),
+            Some(DialTarget::Peer(wanted)) if wanted.id() != node => {
+                let why = DialFailure::Foreign("another node answers there".into());
+                self.tell(TransportEvent::DialFailed { target: DialTarget::Peer(wanted), why });
+                None
+            }
+            Some(DialTarget::Peer(_)) | None => None,
+        };
+        self.waiting.push_back(Waiting { event: TransportEvent::Up { peer, outbox, introducer }, then: Some(then) });
+    }
+
+    fn replace(&mut self, node: NodeId, link: Link, proved: Proved, target: Option<DialTarget>) {
+        self.answer_dial(&proved.peer, target);
+        let (outbox, then) = self.spawn_tasks(link.connection, node, proved);
+        // The old connection ends when the driver drops its outbox.
+        self.links.insert(node, link);
+        self.waiting.push_back(Waiting { event: TransportEvent::Moved { node, outbox }, then: Some(then) });
+    }
+
+    /// A dial that ended at a node that is linked already.
+    fn answer_dial(&mut self, peer: &Peer, target: Option<DialTarget>) {
+        if let Some(DialTarget::Introducer(introducer)) = target {
+            self.tell(TransportEvent::Already { peer: peer.clone(), introducer });
+        }
+    }
+
+    fn reject(&mut self, connection: ConnectionId, target: Option<DialTarget>, why: &str) {
+        if let Some(target) = target {
+            self.tell(TransportEvent::DialFailed { target, why: DialFailure::Credential(why.into()) });
+        }
+        self.close(connection);
+    }
+
+    /// Starts writing now, and reading when the driver knows the link.
+    fn spawn_tasks(
+        &mut self,
+        id: ConnectionId,
+        node: NodeId,
+        Proved { reader, writer, .. }: Proved,
+    ) -> (Outbox, Box<dyn FnOnce() + Send>) {
+        let (outbox, frames) = Outbox::new(&self.limits);
+        let (stall, reports) = (self.limits.write_stall, self.reports.clone());
+        tokio::spawn(async move {
+            let outcome = write_all(writer, frames, stall).await;
+            _ = reports.send(Report::WriterEnded(id, outcome)).await;
+        });
+        let (session, inbox, reports) = (self.session.clone(), self.inbox.clone(), self.reports.clone());
+        let max_frame = self.max_frame;
+        let read = async move {
+            let outcome = read_all(reader, node, session, max_frame, inbox).await;
+            _ = reports.send(Report::ReaderEnded(id, outcome)).await;
+        };
+        (outbox, Box::new(move || drop(tokio::spawn(read))))
+    }
+}

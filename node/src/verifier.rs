@@ -1,0 +1,223 @@
+//! From bytes that anybody may have made up to verified nodes: the one place where [`Peer`]s are made.
+//!
+//! A card is checked in the order of what the checks cost: the identity's hashcash and form, its date, its residues;
+//! then the credential's signature; then the contact's. About 2 ms in all, once: what was verified is remembered until
+//! the first part of it expires.
+
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use grid::id::{GridId, NodeId};
+use grid::parameters::Parameters;
+use grid::peer::{Card, Facts, Peer};
+use hashcash::{Credential, CredentialError, Identity, IdentityError, Rules, VerifiedIdentity};
+use libp2p::identity::PublicKey;
+use libp2p::{Multiaddr, PeerId};
+use lru::LruCache;
+use sha2::{Digest, Sha256};
+use tokio::sync::Semaphore;
+
+use crate::clock;
+use crate::minting;
+use crate::wire::{Contact, WireError, codec};
+
+/// Why a card is not believed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CardError {
+    /// The identity breaks a rule of the grid.
+    #[error(transparent)]
+    Identity(#[from] IdentityError),
+    /// The credential is void.
+    #[error(transparent)]
+    Credential(#[from] CredentialError),
+    /// The credential names no Ed25519 transport key.
+    #[error("the credential names a transport key that is no Ed25519 key: its node must use one")]
+    TransportKey,
+    /// The contact is malformed.
+    #[error("the contact is malformed: {0}")]
+    Contact(#[from] WireError),
+    /// The contact was not signed by the transport key.
+    #[error("the contact was not signed by the node's transport key: somebody has made it up")]
+    ContactSignature,
+    /// The grid's shape does not take the identity's residues.
+    #[error("the identity computes to no cell of this grid")]
+    Cell,
+}
+
+/// Cards that are remembered. The largest neighbourhoods have some hundred, and joins bring strangers.
+const REMEMBERED: NonZeroUsize = NonZeroUsize::new(8192).unwrap();
+
+/// Verifies cards for one grid. Clones share what they remember.
+#[derive(Clone, Debug)]
+pub struct Verifier {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    parameters: Parameters,
+    rules: Rules,
+    grid: GridId,
+    remembered: Mutex<LruCache<[u8; 32], Remembered>>,
+    workers: Semaphore,
+}
+
+#[derive(Clone, Debug)]
+struct Remembered {
+    peer: Peer,
+    /// Unix seconds.
+    until: u64,
+}
+
+impl Verifier {
+    /// A verifier for a grid.
+    pub fn new(parameters: Parameters) -> Self {
+        let workers = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        let shared = Shared {
+            rules: minting::rules(&parameters),
+            grid: parameters.grid_id(),
+            parameters,
+            remembered: Mutex::new(LruCache::new(REMEMBERED)),
+            workers: Semaphore::new(workers),
+        };
+        Self { shared: Arc::new(shared) }
+    }
+
+    /// The verified node of a card.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with it.
+    pub async fn verify(&self, card: Card) -> Result<Peer, CardError> {
+        match self.known(&card) {
+            Some(peer) => Ok(peer),
+            None => self.run(move |verifier| verifier.verify_now(card)).await,
+        }
+    }
+
+    /// Does work that needs a processor for milliseconds, no more of it at a time than there are processors.
+    pub(crate) async fn run<T: Send + 'static>(&self, work: impl FnOnce(&Self) -> T + Send + 'static) -> T {
+        // The semaphore is never closed, so a failure to get a permit cannot happen; without one the work is merely
+        // not bounded.
+        let _permit = self.shared.workers.acquire().await.ok();
+        let verifier = self.clone();
+        match tokio::task::spawn_blocking(move || work(&verifier)).await {
+            Ok(result) => result,
+            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        }
+    }
+
+    /// The verified node of a card that was verified before, if it still holds.
+    pub(crate) fn known(&self, card: &Card) -> Option<Peer> {
+        let mut remembered = self.remembered();
+        let entry = remembered.get(&digest(card))?;
+        (clock::unix_seconds() < entry.until).then(|| entry.peer.clone())
+    }
+
+    /// As [`Verifier::verify`], on the caller's thread.
+    ///
+    /// # Errors
+    /// The first thing that is wrong with the card.
+    pub(crate) fn verify_now(&self, card: Card) -> Result<Peer, CardError> {
+        if let Some(peer) = self.known(&card) {
+            return Ok(peer);
+        }
+        let key = digest(&card);
+        let check = Check { shared: &self.shared, until: std::cell::Cell::new(u64::MAX) };
+        let peer = Peer::check(card, &check)?;
+        self.remembered().put(key, Remembered { peer: peer.clone(), until: check.until.get() });
+        Ok(peer)
+    }
+
+    fn remembered(&self) -> MutexGuard<'_, LruCache<[u8; 32], Remembered>> {
+        self.shared.remembered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a node that was verified earlier still is: identities and credentials expire.
+    pub(crate) fn still_holds(&self, peer: &Peer) -> bool {
+        let check = Check { shared: &self.shared, until: std::cell::Cell::new(u64::MAX) };
+        Peer::check(peer.card().clone(), &check).is_ok()
+    }
+
+    /// The transport key that a node's credential names.
+    pub(crate) fn transport_of(&self, peer: &Peer) -> Option<PeerId> {
+        let credential = Credential::from_bytes(&peer.card().credential).ok()?;
+        PeerId::from_bytes(&credential.peer_id).ok()
+    }
+
+    /// Where a node can be dialled.
+    pub(crate) fn addresses_of(&self, peer: &Peer) -> Vec<Multiaddr> {
+        let contact = peer.card().contact.as_deref().and_then(|bytes| codec::decode::<Contact>(bytes).ok());
+        let addresses = contact.map(|contact| contact.addresses).unwrap_or_default();
+        addresses.into_iter().filter_map(|bytes| Multiaddr::try_from(bytes).ok()).collect()
+    }
+
+    /// The node's public identity, verified, to seal something to.
+    ///
+    /// # Errors
+    /// If it has expired meanwhile.
+    pub(crate) fn identity_of(&self, peer: &Peer) -> Result<VerifiedIdentity, IdentityError> {
+        Identity::from_bytes(&peer.card().identity)?.verify(&self.shared.rules, minting::today())
+    }
+
+    /// The grid that is verified for.
+    pub(crate) fn grid(&self) -> GridId {
+        self.shared.grid
+    }
+}
+
+/// A card's name in memory: its parts behind their lengths, hashed.
+fn digest(card: &Card) -> [u8; 32] {
+    let contact = card.contact.as_deref();
+    let parts = [Some(&*card.identity), Some(&*card.credential), contact];
+    let mut hash = Sha256::new();
+    for part in parts.into_iter().flatten() {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part);
+    }
+    hash.finalize().into()
+}
+
+/// One check of one card, which finds out how long it holds besides.
+struct Check<'a> {
+    shared: &'a Shared,
+    until: std::cell::Cell<u64>,
+}
+
+impl grid::peer::Verifier for Check<'_> {
+    type Error = CardError;
+
+    fn verify(&self, card: &Card) -> Result<Facts, CardError> {
+        let Shared { rules, grid, parameters, .. } = self.shared;
+        let now = clock::unix_seconds();
+        let identity = Identity::from_bytes(&card.identity)?.verify(rules, minting::today())?;
+        let credential = Credential::from_bytes(&card.credential)?;
+        credential.verify(&identity, grid.as_bytes(), now)?;
+        let id = NodeId::from_bytes(identity.id());
+        let contact_version = match card.contact.as_deref() {
+            Some(bytes) => verify_contact(bytes, &credential, grid, &id)?,
+            None => 0,
+        };
+        // The identity is good for the rest of the day at least; tomorrow it is looked at again.
+        self.until.set(credential.expires.min(now - now % 86_400 + 86_400));
+        let cell = parameters.shape.place(identity.residues()).map_err(|_| CardError::Cell)?;
+        Ok(Facts { id, cell, issued: credential.issued, contact_version })
+    }
+}
+
+fn verify_contact(bytes: &[u8], credential: &Credential, grid: &GridId, id: &NodeId) -> Result<u64, CardError> {
+    let contact: Contact = codec::decode(bytes)?;
+    let key = transport_key(&credential.peer_id).ok_or(CardError::TransportKey)?;
+    let signed = Contact::signed_bytes(grid, id, contact.version, &contact.addresses);
+    match key.verify(&signed, &contact.signature) {
+        true => Ok(contact.version),
+        false => Err(CardError::ContactSignature),
+    }
+}
+
+/// The key inside a peer id: an Ed25519 peer id is the key itself, under the "identity" multihash.
+fn transport_key(peer_id: &[u8]) -> Option<PublicKey> {
+    let peer_id = PeerId::from_bytes(peer_id).ok()?;
+    let key = PublicKey::try_decode_protobuf(peer_id.as_ref().digest()).ok()?;
+    key.clone().try_into_ed25519().ok().map(|_| key)
+}

@@ -1,0 +1,55 @@
+//! Why bytes from another node are no message.
+
+use grid::cell::GeometryError;
+use grid::record::WrongValue;
+
+/// Why bytes from another node are no message.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WireError {
+    /// The bytes end within a value.
+    #[error("the message ends too early")]
+    Truncated,
+    /// The value is complete, but the bytes go on.
+    #[error("{extra} bytes follow the message's end")]
+    Trailing {
+        /// How many bytes too many.
+        extra: usize,
+    },
+    /// The message is larger than any may be.
+    #[error("the message has {length} bytes, and the most is {limit}")]
+    TooLong {
+        /// Its bytes.
+        length: usize,
+        /// The most it may have.
+        limit: usize,
+    },
+    /// The bytes are no value of the kind that is expected, or a part of it is out of bounds.
+    #[error("the message is malformed: {0}")]
+    Malformed(String),
+    /// A cell that this grid does not have.
+    #[error("the message names a cell that is not in this grid: {0}")]
+    Cell(#[source] GeometryError),
+    /// An axis that this grid does not have.
+    #[error("the message names axis {axis}, and this grid has {dims}")]
+    Axis {
+        /// The axis, counted from 0.
+        axis: u8,
+        /// How many there are.
+        dims: u8,
+    },
+    /// A record's value that is not what its key says.
+    #[error("the message holds a false record: {0}")]
+    Record(#[from] WrongValue),
+    /// A record that is larger than this grid allows.
+    #[error("the message holds a record of {length} bytes, and this grid allows {limit}")]
+    RecordTooLarge {
+        /// The value's bytes.
+        length: usize,
+        /// The most it may have.
+        limit: usize,
+    },
+    /// A card that the verifier refused, where the message means nothing without it.
+    #[error("the card in the message was refused")]
+    RefusedCard,
+}

@@ -1,0 +1,54 @@
+//! How a link begins: each side shows its card, and says whether it takes the other's.
+
+use serde::{Deserialize, Serialize};
+
+use super::card::WireCard;
+use super::codec;
+use super::error::WireError;
+use super::hello::Hello;
+
+/// The frames before the first message. Each side sends a hello; then, having verified the other's, either word.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Greeting {
+    /// "This is who I am."
+    Hello(Hello),
+    /// "You are who you say." Messages may follow.
+    Accepted,
+    /// "I do not take you", and why, for a person. Nothing follows.
+    Refused(String),
+}
+
+/// The most bytes of a refusal's text.
+const MAX_REASON: usize = 400;
+
+impl Greeting {
+    /// A hello with this card.
+    pub fn hello(card: WireCard) -> Self {
+        Self::Hello(Hello { card })
+    }
+
+    /// A refusal, its text cut to what may travel.
+    pub fn refused(why: &str) -> Self {
+        let mut end = why.len().min(MAX_REASON);
+        while !why.is_char_boundary(end) {
+            end -= 1;
+        }
+        Self::Refused(why[..end].to_owned())
+    }
+
+    /// Its bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        codec::encode(self)
+    }
+
+    /// The greeting of some bytes. A refusal's text loses what could confuse a terminal.
+    ///
+    /// # Errors
+    /// [`WireError`] if they are none.
+    pub fn decode(bytes: &[u8]) -> Result<Self, WireError> {
+        match codec::decode(bytes)? {
+            Self::Refused(why) => Ok(Self::refused(&why.replace(char::is_control, " "))),
+            greeting @ (Self::Hello(_) | Self::Accepted) => Ok(greeting),
+        }
+    }
+}

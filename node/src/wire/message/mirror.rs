@@ -1,0 +1,166 @@
+//! The messages as they travel: [`grid::message`] once more, in types that anybody may fill with anything.
+//!
+//! The order of the fields and of the variants is the wire format. A variant is known by its place, counted from 0: a
+//! new one goes to the end, and none is ever removed or moved.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{MAX_CARDS, MAX_ECHO, MAX_NAMES, MAX_WELCOME};
+use crate::wire::bounded;
+use crate::wire::card::WireCard;
+use crate::wire::codec::MAX_MESSAGE;
+
+/// The most coordinates that are read; how many a cell has is the grid's affair.
+const MAX_COORDINATES: usize = grid::cell::MAX_DIMS as usize;
+
+/// A [`NodeId`](grid::id::NodeId).
+pub(super) type WireName = [u8; 32];
+
+/// A [`Message`](grid::message::Message).
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum WireMessage {
+    /// 0
+    Announce(WireCard),
+    /// 1
+    Farewell,
+    /// 2
+    Request(WireRequest),
+    /// 3
+    Accepted([u8; 16]),
+    /// 4
+    Refused([u8; 16], WireRefusal),
+    /// 5
+    Answer(WireAnswer),
+    /// 6
+    Ping(u64),
+    /// 7
+    Pong(u64),
+    /// 8
+    ProbeFor { nonce: u64, target: WireName },
+    /// 9
+    ProbedAlive { nonce: u64, target: WireName },
+    /// 10
+    Suspect(WireName),
+    /// 11
+    RosterQuery,
+    /// 12
+    Roster(#[serde(deserialize_with = "bounded::list::<MAX_CARDS, _, _>")] Vec<WireCard>),
+    /// 13
+    LineSummary { axis: u8, count: u32, sum: u64 },
+    /// 14
+    LineMembers {
+        axis: u8,
+        #[serde(deserialize_with = "bounded::list::<MAX_NAMES, _, _>")]
+        members: Vec<WireName>,
+    },
+    /// 15
+    CardQuery(#[serde(deserialize_with = "bounded::list::<MAX_NAMES, _, _>")] Vec<WireName>),
+    /// 16
+    Cards(#[serde(deserialize_with = "bounded::list::<MAX_CARDS, _, _>")] Vec<WireCard>),
+    /// 17
+    Replicate { nonce: u64, record: WireRecord },
+    /// 18
+    Replicated { nonce: u64, stored: bool },
+    /// 19
+    Fetch { nonce: u64, key: [u8; 32] },
+    /// 20
+    Fetched { nonce: u64, record: Option<WireRecord> },
+}
+
+/// A [`Request`](grid::message::Request).
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct WireRequest {
+    pub(super) id: [u8; 16],
+    pub(super) target: WireCell,
+    pub(super) hops: u8,
+    pub(super) hops_left: u8,
+    pub(super) body: WireRequestBody,
+}
+
+/// A [`RequestBody`](grid::message::RequestBody).
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum WireRequestBody {
+    /// 0
+    Join(WireCard),
+    /// 1
+    Put(WireRecord),
+    /// 2
+    Get { key: [u8; 32], ask_cell: bool },
+    /// 3
+    Echo(
+        #[serde(serialize_with = "bounded::write_bytes", deserialize_with = "bounded::bytes::<MAX_ECHO, _, _>")]
+        Arc<[u8]>,
+    ),
+}
+
+/// An [`Answer`](grid::message::Answer).
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct WireAnswer {
+    pub(super) id: [u8; 16],
+    pub(super) hops: u8,
+    pub(super) from: WireCell,
+    pub(super) body: WireAnswerBody,
+}
+
+/// An [`AnswerBody`](grid::message::AnswerBody).
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum WireAnswerBody {
+    /// 0
+    Welcome(
+        #[serde(serialize_with = "bounded::write_bytes", deserialize_with = "bounded::bytes::<MAX_WELCOME, _, _>")]
+        Arc<[u8]>,
+    ),
+    /// 1
+    Stored { nodes: u16 },
+    /// 2
+    NotStored(WireStoreFailure),
+    /// 3
+    Found(WireRecord),
+    /// 4
+    NotFound,
+    /// 5
+    Vacant,
+    /// 6
+    Echo(
+        #[serde(serialize_with = "bounded::write_bytes", deserialize_with = "bounded::bytes::<MAX_ECHO, _, _>")]
+        Arc<[u8]>,
+    ),
+}
+
+/// A [`StoreFailure`](grid::message::StoreFailure).
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum WireStoreFailure {
+    /// 0
+    Full,
+    /// 1
+    Failed,
+    /// 2
+    TooLarge,
+}
+
+/// A [`Refusal`](grid::message::Refusal).
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum WireRefusal {
+    /// 0
+    NoWay,
+    /// 1
+    Loop,
+    /// 2
+    Busy,
+    /// 3
+    NotAllowed,
+}
+
+/// A [`Cell`](grid::cell::Cell): its coordinates.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct WireCell(#[serde(deserialize_with = "bounded::list::<MAX_COORDINATES, _, _>")] pub(super) Vec<u16>);
+
+/// A [`Record`](grid::record::Record). How large it may be is the grid's affair.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct WireRecord {
+    pub(super) key: [u8; 32],
+    #[serde(serialize_with = "bounded::write_bytes", deserialize_with = "bounded::bytes::<MAX_MESSAGE, _, _>")]
+    pub(super) value: Arc<[u8]>,
+}

@@ -1,0 +1,132 @@
+//! From the core's messages to those that travel.
+
+use grid::cell::Cell;
+use grid::id::NodeId;
+use grid::message::{Answer, AnswerBody, Message, Refusal, Request, RequestBody, StoreFailure};
+use grid::peer::Peer;
+use grid::record::Record;
+
+use super::mirror::{
+    WireAnswer, WireAnswerBody, WireCell, WireMessage, WireName, WireRecord, WireRefusal, WireRequest, WireRequestBody,
+    WireStoreFailure,
+};
+use crate::wire::card::WireCard;
+
+impl From<&Message> for WireMessage {
+    fn from(message: &Message) -> Self {
+        match message {
+            Message::Announce(peer) => Self::Announce(card(peer)),
+            Message::Farewell => Self::Farewell,
+            Message::Request(request) => Self::Request(request.into()),
+            Message::Accepted(id) => Self::Accepted(*id.as_bytes()),
+            Message::Refused(id, refusal) => Self::Refused(*id.as_bytes(), (*refusal).into()),
+            Message::Answer(answer) => Self::Answer(answer.into()),
+            Message::Ping(nonce) => Self::Ping(nonce.0),
+            Message::Pong(nonce) => Self::Pong(nonce.0),
+            Message::ProbeFor { nonce, target } => Self::ProbeFor { nonce: nonce.0, target: *target.as_bytes() },
+            Message::ProbedAlive { nonce, target } => Self::ProbedAlive { nonce: nonce.0, target: *target.as_bytes() },
+            Message::Suspect(id) => Self::Suspect(*id.as_bytes()),
+            Message::RosterQuery => Self::RosterQuery,
+            Message::Roster(peers) => Self::Roster(peers.iter().map(card).collect()),
+            Message::LineSummary(line) => Self::LineSummary { axis: axis(line.axis), count: line.count, sum: line.sum },
+            Message::LineMembers { axis: line, members } => {
+                Self::LineMembers { axis: axis(*line), members: names(members) }
+            }
+            Message::CardQuery(ids) => Self::CardQuery(names(ids)),
+            Message::Cards(peers) => Self::Cards(peers.iter().map(card).collect()),
+            Message::Replicate { nonce, record } => Self::Replicate { nonce: nonce.0, record: record.into() },
+            Message::Replicated { nonce, stored } => Self::Replicated { nonce: nonce.0, stored: *stored },
+            Message::Fetch { nonce, key } => Self::Fetch { nonce: nonce.0, key: *key.as_bytes() },
+            Message::Fetched { nonce, record } => {
+                Self::Fetched { nonce: nonce.0, record: record.as_ref().map(Into::into) }
+            }
+        }
+    }
+}
+
+impl From<&Request> for WireRequest {
+    fn from(request: &Request) -> Self {
+        let Request { id, target, hops, hops_left, body } = request;
+        Self { id: *id.as_bytes(), target: target.into(), hops: *hops, hops_left: *hops_left, body: body.into() }
+    }
+}
+
+impl From<&RequestBody> for WireRequestBody {
+    fn from(body: &RequestBody) -> Self {
+        match body {
+            RequestBody::Join(peer) => Self::Join(card(peer)),
+            RequestBody::Put(record) => Self::Put(record.into()),
+            RequestBody::Get { key, ask_cell } => Self::Get { key: *key.as_bytes(), ask_cell: *ask_cell },
+            RequestBody::Echo(payload) => Self::Echo(payload.clone()),
+        }
+    }
+}
+
+impl From<&Answer> for WireAnswer {
+    fn from(answer: &Answer) -> Self {
+        let Answer { id, hops, from, body } = answer;
+        Self { id: *id.as_bytes(), hops: *hops, from: from.into(), body: body.into() }
+    }
+}
+
+impl From<&AnswerBody> for WireAnswerBody {
+    fn from(body: &AnswerBody) -> Self {
+        match body {
+            AnswerBody::Welcome(sealed) => Self::Welcome(sealed.clone()),
+            AnswerBody::Stored { nodes } => Self::Stored { nodes: *nodes },
+            AnswerBody::NotStored(failure) => Self::NotStored((*failure).into()),
+            AnswerBody::Found(record) => Self::Found(record.into()),
+            AnswerBody::NotFound => Self::NotFound,
+            AnswerBody::Vacant => Self::Vacant,
+            AnswerBody::Echo(payload) => Self::Echo(payload.clone()),
+        }
+    }
+}
+
+impl From<StoreFailure> for WireStoreFailure {
+    fn from(failure: StoreFailure) -> Self {
+        match failure {
+            StoreFailure::Full => Self::Full,
+            StoreFailure::TooLarge => Self::TooLarge,
+            // A reason that the wire has no word for yet is told as the general one.
+            StoreFailure::Failed | _ => Self::Failed,
+        }
+    }
+}
+
+impl From<Refusal> for WireRefusal {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Loop => Self::Loop,
+            Refusal::Busy => Self::Busy,
+            Refusal::NotAllowed => Self::NotAllowed,
+            // As above: the sender of the request tries another way in any case.
+            Refusal::NoWay | _ => Self::NoWay,
+        }
+    }
+}
+
+impl From<&Cell> for WireCell {
+    fn from(cell: &Cell) -> Self {
+        Self(cell.coordinates().to_vec())
+    }
+}
+
+impl From<&Record> for WireRecord {
+    fn from(record: &Record) -> Self {
+        Self { key: *record.key().as_bytes(), value: record.value().clone() }
+    }
+}
+
+fn card(peer: &Peer) -> WireCard {
+    peer.card().into()
+}
+
+fn names(ids: &[NodeId]) -> Vec<WireName> {
+    ids.iter().map(|id| *id.as_bytes()).collect()
+}
+
+/// An axis has a number below `MAX_DIMS`, so it fits.
+fn axis(axis: grid::cell::Axis) -> u8 {
+    u8::try_from(axis.index()).unwrap_or(u8::MAX)
+}
