@@ -17,6 +17,7 @@ mod text;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 
@@ -120,7 +121,10 @@ fn perform(command: Command) -> Result<(), Failure> {
 
 fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(work)
+    let outcome = runtime.block_on(work);
+    // Work that cannot be interrupted, the making of a key for example, must not hold up the end.
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    outcome
 }
 
 /// Log lines go to standard error; `ROOK_LOG` chooses them as `RUST_LOG` does elsewhere.
@@ -129,8 +133,9 @@ fn start_log() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("ROOK_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
     let terminal = std::io::stderr().is_terminal();
-    // A second call, in a test, is no harm.
-    let _ = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(terminal).try_init();
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(terminal);
+    // Whoever calls this as a library may have a log already.
+    let _ = log.try_init();
 }
 
 /// An API's address: `127.0.0.1:7117`, `[::1]:7117`, `localhost:7117` or a port alone.

@@ -10,6 +10,7 @@ use grid::output::EchoReport;
 use grid::parameters::Parameters;
 use grid::record::Record;
 use hashcash::SecretIdentity;
+use hashcash::mint::MintError;
 use libp2p::Multiaddr;
 use tempfile::TempDir;
 use tokio::sync::Notify;
@@ -18,6 +19,7 @@ use tokio::task::JoinSet;
 use crate::api::{Api, ServeError, Serving};
 use crate::daemon::{self, Limits, NodeOptions, StartError};
 use crate::handle::{NodeHandle, OperationError, Stopped};
+use crate::minting;
 use crate::storage::{Owner, Storage, StorageError};
 
 /// What an identity of a demonstration costs: nearly nothing.
@@ -38,7 +40,7 @@ pub enum DemoError {
     Shape(#[from] GeometryError),
     /// Minting failed.
     #[error("an identity could not be minted: {0}")]
-    Mint(String),
+    Mint(#[from] MintError),
     /// No place for the throw-away data.
     #[error("no throw-away folder could be made: {0}")]
     Folder(std::io::Error),
@@ -90,24 +92,20 @@ pub async fn mint(
 ) -> Result<Vec<SecretIdentity>, DemoError> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let mut identities = Vec::with_capacity(nodes);
-    let mut minting = JoinSet::new();
+    let mut tasks = JoinSet::new();
     let mut begun = 0;
     while identities.len() < nodes {
-        while begun < nodes && minting.len() < cores {
+        while begun < nodes && tasks.len() < cores {
             let parameters = parameters.clone();
-            minting.spawn_blocking(move || mint_one(&parameters));
+            tasks.spawn_blocking(move || minting::mint_quickly(&parameters));
             begun += 1;
         }
-        if let Some(identity) = minting.join_next().await {
+        if let Some(identity) = tasks.join_next().await {
             identities.push(identity??);
             done(identities.len());
         }
     }
     Ok(identities)
-}
-
-fn mint_one(parameters: &Parameters) -> Result<SecretIdentity, DemoError> {
-    crate::minting::mint_quickly(parameters).map_err(|error| DemoError::Mint(error.to_string()))
 }
 
 /// One node of a demonstration.
@@ -171,7 +169,7 @@ impl Demo {
         identity: SecretIdentity,
         introducer: Vec<Multiaddr>,
     ) -> Result<DemoNode, DemoError> {
-        let id = crate::minting::node_id(&identity);
+        let id = minting::node_id(identity.identity());
         let owner = Owner { grid: self.parameters.grid_id(), node: id };
         let storage = Storage::open(&self.folder.path().join(format!("node-{number}")), owner)?;
         let any_port = [Multiaddr::empty()

@@ -138,7 +138,8 @@ fn a_disk_becomes_full() {
         println!("not run: this user may not mount a small disk");
         return;
     }
-    let mut child = victim("fill_a_small_disk", folder.path(), &["unshare", "-rm", "sh", "-c", &mount]).spawn().unwrap();
+    let mut child =
+        victim("fill_a_small_disk", folder.path(), &["unshare", "-rm", "sh", "-c", &mount]).spawn().unwrap();
     let stored = numbers(&mut child).last();
     assert!(child.wait().unwrap().success());
     println!("the disk was full after {stored:?} records");

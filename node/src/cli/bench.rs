@@ -4,12 +4,16 @@ mod measure;
 
 use std::time::Duration;
 
+use ::grid::parameters::Parameters;
+use hashcash::Rules;
 use hashcash::difficulty::affordable_bits;
+use hashcash::search::Puzzle;
 use serde::Serialize;
 
 use self::measure::{Contender, contenders, rate_on_cores, rates};
 use super::Failure;
 use super::text::{self, note, say, say_json, table};
+use crate::minting;
 
 /// What can be measured.
 #[derive(Debug, clap::Subcommand)]
@@ -57,11 +61,12 @@ struct Report {
 
 pub(super) fn bench(command: &BenchCommand) -> Result<(), Failure> {
     let BenchCommand::Mint { json } = command;
-    let contenders = contenders()?;
+    let contenders = contenders();
     let cores = cores();
+    let puzzle = measure::puzzle(&minting::rules(&Parameters::main()))?;
     let seconds = SLICE.as_secs_f64() * (ROUNDS * contenders.len()) as f64 + CORE_SLICE.as_secs_f64() * 10.0;
     note(format_args!("measuring for about {seconds:.0} s; other programs that run now make the figures worse"));
-    let report = measure(&contenders, cores)?;
+    let report = measure(&contenders, &puzzle, cores)?;
     match json {
         true => say_json(&report),
         false => say(describe(&report)),
@@ -69,22 +74,22 @@ pub(super) fn bench(command: &BenchCommand) -> Result<(), Failure> {
     Ok(())
 }
 
-fn measure(contenders: &[Contender], cores: usize) -> Result<Report, Failure> {
-    let rates = rates(contenders, SLICE, ROUNDS);
+fn measure(contenders: &[Contender], puzzle: &Puzzle, cores: usize) -> Result<Report, Failure> {
+    let rates = rates(contenders, puzzle, SLICE, ROUNDS);
     let base = contenders.iter().zip(&rates).find(|(contender, _)| contender.is_sha1_crate());
     let base = base.map(|(_, rate)| *rate).ok_or_else(|| Failure::new("the sha1 crate was not measured"))?;
     let row = |(contender, rate): (&Contender, &f64)| Row {
-        name: contender.name(),
+        name: contender.name().to_owned(),
         attempts_per_s: rate.round(),
-        compressions_per_s: (rate * contender.compressions_per_attempt()).round(),
+        compressions_per_s: (rate * contender.compressions_per_attempt(puzzle)).round(),
         ratio_to_sha1_crate: rate / base,
     };
     let mut kernels: Vec<Row> = contenders.iter().zip(&rates).map(row).collect();
     kernels.sort_by(|a, b| b.attempts_per_s.total_cmp(&a.attempts_per_s));
     let (kernel, best) = kernels.first().map(|row| (row.name.clone(), row.attempts_per_s)).unwrap_or_default();
-    let best_contender = contenders.iter().find(|contender| contender.name() == kernel);
+    let best_contender = contenders.iter().copied().find(|contender| contender.name() == kernel);
     let best_contender = best_contender.ok_or_else(|| Failure::new("no kernel runs on this processor"))?;
-    let (one, all) = measure::one_against_all(best_contender, cores, CORE_SLICE);
+    let (one, all) = measure::one_against_all(best_contender, puzzle, cores, CORE_SLICE);
     let all_cores = AllCores { kernel, attempts_per_s: all.round(), ratio_to_one_core: all / one };
     let expected_h_for_one_cpu_day = affordable_bits(best, DAY);
     Ok(Report { kernels, all_cores, cores, cpu: cpu(), expected_h_for_one_cpu_day })
@@ -112,9 +117,9 @@ fn describe(report: &Report) -> String {
     )
 }
 
-/// Attempts a second of the fastest kernel on all cores, from a short measurement.
-pub(super) fn rate_of_all_cores(time: Duration) -> Result<f64, Failure> {
-    Ok(rate_on_cores(&measure::fastest()?, cores(), time))
+/// Attempts a second that minting by these rules makes with the fastest kernel on all cores, from a short measurement.
+pub(super) fn rate_of_all_cores(rules: &Rules, time: Duration) -> Result<f64, Failure> {
+    Ok(rate_on_cores(measure::fastest(), &measure::puzzle(rules)?, cores(), time))
 }
 
 fn cores() -> usize {

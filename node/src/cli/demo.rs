@@ -186,4 +186,3 @@ fn invite(demo: &Demo) {
          rook get --api {other} POINTER -o COPY"
     ));
 }
-

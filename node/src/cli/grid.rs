@@ -2,14 +2,17 @@
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use ::grid::cell::Shape;
 use ::grid::parameters::Parameters;
 use serde::Serialize;
 
+use super::Failure;
+use super::bench::rate_of_all_cores;
 use super::text::{self, fields, note, say, say_json, table};
-use super::{Failure, mint};
 use crate::config::grid_file;
+use crate::minting;
 
 /// What can be done with a grid's parameters.
 #[derive(Debug, clap::Subcommand)]
@@ -100,7 +103,7 @@ struct GridOutput {
 impl GridOutput {
     fn of(parameters: &Parameters) -> Result<Self, Failure> {
         let expected_attempts = f64::from(parameters.identity_bits).exp2();
-        let rate = mint::rate_here()?;
+        let rate = rate_of_all_cores(&minting::rules(parameters), Duration::from_millis(200))?;
         Ok(Self {
             name: parameters.name.clone(),
             grid_id: parameters.grid_id().to_string(),

@@ -58,8 +58,9 @@ impl Which {
 
 fn verify(which: &Which) -> Result<(), Failure> {
     let (identity, parameters) = which.load()?;
-    let verified = minting::verify_on(&parameters, &identity, minting::today())
-        .map_err(|broken| Failure::new(format!("{} is no identity of grid {}: {broken}", which.file.display(), parameters.name)))?;
+    let verified = minting::verify_on(&parameters, &identity, minting::today()).map_err(|broken| {
+        Failure::new(format!("{} is no identity of grid {}: {broken}", which.file.display(), parameters.name))
+    })?;
     say(format_args!("{} is good for grid {}: {} bits", which.file.display(), parameters.name, verified.bits()));
     Ok(())
 }

@@ -51,6 +51,8 @@ pub(super) fn passphrase(path: &Path) -> Result<String, Failure> {
         .map_err(|error| Failure::new(format!("the passphrase file {}: {error}", path.display())))?;
     match text.lines().next() {
         Some(line) if !line.is_empty() => Ok(line.to_owned()),
-        Some(_) | None => Err(Failure::new(format!("the passphrase file {} begins with an empty line", path.display()))),
+        Some(_) | None => {
+            Err(Failure::new(format!("the passphrase file {} begins with an empty line", path.display())))
+        }
     }
 }

@@ -1,7 +1,9 @@
 //! `rook mint`: makes an identity, which takes as long as its grid demands.
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 use ::grid::parameters::Parameters;
@@ -52,15 +54,15 @@ pub(super) async fn mint(args: MintArgs) -> Result<(), Failure> {
     // Found out before the work, not after it.
     refuse_existing(&args.out)?;
     let begun = Instant::now();
-    let monitor = Arc::new(Monitor::default());
-    let minting = start(rules.clone(), args.threads, Arc::clone(&monitor));
-    let secret = watch(minting, &monitor, rules.difficulty, begun).await?;
+    let watch = Arc::new(Watch::default());
+    let minting = start(rules.clone(), args.threads.unwrap_or_default(), Arc::clone(&watch));
+    let secret = wait(minting, &watch, rules.difficulty, begun).await?;
     write(&args.out, &parameters, &secret, passphrase.as_deref())?;
     let verified = secret.identity().clone().verify(&rules, minting::today())?;
     let output = MintOutput {
         file: args.out.display().to_string(),
         grid_file: minting::grid_file_of(&args.out).display().to_string(),
-        attempts: monitor.attempts(),
+        attempts: watch.attempts(),
         seconds: begun.elapsed().as_secs_f64(),
         identity: IdentityOutput::of(&parameters, &verified),
     };
@@ -92,19 +94,38 @@ fn refuse_existing(out: &Path) -> Result<(), Failure> {
     }
 }
 
-fn start(
-    rules: Rules,
-    threads: Option<usize>,
-    monitor: Arc<Monitor>,
-) -> JoinHandle<Result<SecretIdentity, MintError>> {
-    let options = MintOptions { threads, ..MintOptions::default() };
-    tokio::task::spawn_blocking(move || mint::mint(&rules, minting::today(), &options, &mut rand::rng(), &monitor))
+/// What the searching threads and the one that shows their progress share.
+#[derive(Debug, Default)]
+struct Watch {
+    attempts: AtomicU64,
+    stop: AtomicBool,
+}
+
+impl Watch {
+    fn attempts(&self) -> u64 {
+        self.attempts.load(Relaxed)
+    }
+}
+
+impl Monitor for Watch {
+    fn attempts(&self, so_far: u64) -> ControlFlow<()> {
+        self.attempts.fetch_max(so_far, Relaxed);
+        match self.stop.load(Relaxed) {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    }
+}
+
+fn start(rules: Rules, threads: usize, watch: Arc<Watch>) -> JoinHandle<Result<SecretIdentity, MintError>> {
+    let options = MintOptions { threads, kernel: None };
+    tokio::task::spawn_blocking(move || mint::mint(&rules, minting::today(), &options, &mut rand::rng(), &*watch))
 }
 
 /// Shows how far it is until it is done, or until Ctrl-C.
-async fn watch(
+async fn wait(
     mut minting: JoinHandle<Result<SecretIdentity, MintError>>,
-    monitor: &Monitor,
+    watch: &Watch,
     difficulty: u32,
     begun: Instant,
 ) -> Result<SecretIdentity, Failure> {
@@ -117,11 +138,11 @@ async fn watch(
                 progress.finish();
                 return Ok(minted??);
             }
-            _ = ticks.tick() => progress.show(monitor.attempts(), begun.elapsed()),
+            _ = ticks.tick() => progress.show(watch.attempts(), begun.elapsed()),
             () = signals.wait() => {
-                monitor.stop();
+                watch.stop.store(true, Relaxed);
                 progress.finish();
-                let far = progress::sentence(difficulty, monitor.attempts(), begun.elapsed());
+                let far = progress::sentence(difficulty, watch.attempts(), begun.elapsed());
                 return Err(Failure::interrupted(format!("nothing was written; {far}")));
             }
         }
@@ -129,7 +150,12 @@ async fn watch(
 }
 
 /// Writes the grid's file first: an identity's file is then never without it.
-fn write(out: &Path, parameters: &Parameters, secret: &SecretIdentity, passphrase: Option<&str>) -> Result<(), Failure> {
+fn write(
+    out: &Path,
+    parameters: &Parameters,
+    secret: &SecretIdentity,
+    passphrase: Option<&str>,
+) -> Result<(), Failure> {
     let beside = minting::grid_file_of(out);
     let text = grid_file::write(parameters);
     if std::fs::read_to_string(&beside).ok().as_ref() != Some(&text) {
@@ -161,9 +187,4 @@ impl MintOutput {
             self.file
         )
     }
-}
-
-/// Attempts a second of all cores of this machine, from a short measurement.
-pub(super) fn rate_here() -> Result<f64, Failure> {
-    super::bench::rate_of_all_cores(Duration::from_millis(200))
 }

@@ -83,8 +83,10 @@ struct GetOutput {
 }
 
 pub(super) async fn get(args: GetArgs) -> Result<(), Failure> {
-    let pointer: Pointer =
-        args.pointer.parse().map_err(|error| Failure::new(format!("this is no pointer: {error}\n  {}", args.pointer)))?;
+    let pointer: Pointer = args
+        .pointer
+        .parse()
+        .map_err(|error| Failure::new(format!("this is no pointer: {error}\n  {}", args.pointer)))?;
     let Found { value, headers } = Client::find(args.api)?.get(pointer).await?;
     match &args.output {
         Some(file) => write_file(file, &value)?,

@@ -47,7 +47,9 @@ pub(super) async fn peers(args: StateArgs) -> Result<(), Failure> {
     let peers = Client::find(args.api)?.peers().await?;
     match args.json {
         true => say_json(&peers),
-        false => say(table(&["id", "cell", "link", "kind", "latency"], &peers.peers.iter().map(row).collect::<Vec<_>>())),
+        false => {
+            say(table(&["id", "cell", "link", "kind", "latency"], &peers.peers.iter().map(row).collect::<Vec<_>>()))
+        }
     }
     Ok(())
 }

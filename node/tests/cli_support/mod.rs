@@ -13,6 +13,9 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
+/// How long a command that is no node may run.
+const COMMAND_TIME: Duration = Duration::from_secs(90);
+
 /// A throw-away folder in which the program also keeps what it would keep for its user.
 pub struct Place {
     folder: tempfile::TempDir,
@@ -41,7 +44,7 @@ impl Place {
 
     /// Runs a command to its end.
     pub fn output<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Output {
-        self.rook(args).stdin(Stdio::null()).output().unwrap()
+        with_input(self.rook(args), &[])
     }
 
     /// Runs a command that has to succeed, and returns what it says.
@@ -196,8 +199,7 @@ impl Node {
     }
 
     fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
-        kill_process(pid, signal).unwrap();
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
     /// SIGKILL: nothing can be cleaned up.
@@ -238,18 +240,28 @@ impl Drop for Node {
     }
 }
 
-/// Runs a command with something on its standard input.
+/// Runs a command with something on its standard input, and not for ever.
 pub fn with_input(mut command: Command, input: &[u8]) -> Output {
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let pid = Pid::from_child(&child);
     let mut stdin = child.stdin.take().unwrap();
     let input = input.to_vec();
     let writer = std::thread::spawn(move || {
         // The command may give up before it has read all.
         let _ = stdin.write_all(&input);
     });
-    let output = child.wait_with_output().unwrap();
+    let (sender, ended) = channel();
+    let waiter = std::thread::spawn(move || {
+        let output = child.wait_with_output().unwrap();
+        let _ = sender.send(());
+        output
+    });
+    if ended.recv_timeout(COMMAND_TIME).is_err() {
+        let _ = kill_process(pid, Signal::KILL);
+        panic!("{command:?} still ran after {COMMAND_TIME:?}: {:?}", waiter.join().unwrap());
+    }
     writer.join().unwrap();
-    output
+    waiter.join().unwrap()
 }
 
 /// Asks again and again until the answer is there.

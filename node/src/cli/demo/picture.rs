@@ -64,7 +64,8 @@ mod tests {
     #[test]
     fn a_small_grid_is_drawn() {
         let drawn = picture(Shape::new(2, 2).unwrap(), &[4, 0, 12, 3]).unwrap();
-        let expected = "      0    1\n    ┌────┬────┐\n  0 │  4 │  · │\n    ├────┼────┤\n  1 │ 12 │  3 │\n    └────┴────┘";
+        let expected =
+            "      0    1\n    ┌────┬────┐\n  0 │  4 │  · │\n    ├────┼────┤\n  1 │ 12 │  3 │\n    └────┴────┘";
         assert_eq!(drawn, expected);
     }
 
