@@ -8,7 +8,7 @@
 //! api = "127.0.0.1:7117"
 //!
 //! [limits]
-//! connections = 400
+//! max_connections = 400
 //!
 //! [protocol]                        # times in milliseconds
 //! hop_timeout_ms = 500
@@ -150,6 +150,46 @@ fn protocol(section: &Section<'_>) -> Result<Config, ConfigError> {
         large(section, key, count)?;
     }
     Ok(config)
+}
+
+const LIMIT_KEYS: &[&str] = &[
+    "hello_timeout_ms",
+    "write_stall_ms",
+    "dial_timeout_ms",
+    "queue_frames",
+    "queue_bytes",
+    "max_connections",
+    "max_unproved",
+    "max_unproved_per_ip",
+];
+
+fn limits(section: &Section<'_>) -> Result<Limits, ConfigError> {
+    let mut limits = Limits::default();
+    let times = [
+        ("hello_timeout_ms", &mut limits.hello_timeout),
+        ("write_stall_ms", &mut limits.write_stall),
+        ("dial_timeout_ms", &mut limits.dial_timeout),
+    ];
+    for (key, time) in times {
+        if let Some(ms) = section.number(key, 1..=LONGEST_MS)? {
+            *time = Duration::from_millis(ms);
+        }
+    }
+    let counts = [
+        ("queue_frames", &mut limits.queue_frames),
+        ("max_unproved", &mut limits.max_unproved),
+        ("max_unproved_per_ip", &mut limits.max_unproved_per_ip),
+    ];
+    for (key, count) in counts {
+        large(section, key, count)?;
+    }
+    if let Some(bytes) = section.number("queue_bytes", 64 << 10..=1 << 30)? {
+        limits.queue_bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
+    }
+    if let Some(number) = section.number("max_connections", 1..=1_000_000)? {
+        limits.max_connections = u32::try_from(number).unwrap_or(u32::MAX);
+    }
+    Ok(limits)
 }
 
 fn small(section: &Section<'_>, key: &str, count: &mut u8) -> Result<(), ConfigError> {
