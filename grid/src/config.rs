@@ -32,6 +32,9 @@ pub struct Config {
     pub probe_helpers: u8,
     /// Time between two comparisons of a line with a random node on it.
     pub exchange_every: Duration,
+    /// The first wait before a look for neighbours that nobody on our lines knows; doubles each time. A new node finds
+    /// out soon what its join has not told it.
+    pub scout_first: Duration,
     /// Time between two looks for neighbours that nobody on our lines knows. One request each: at two a minute a node
     /// spends well below a percent of its traffic on it, and halves of a line find each other within minutes.
     pub scout_every: Duration,
@@ -73,6 +76,7 @@ impl Default for Config {
             probe_timeout: Duration::from_secs(1),
             probe_helpers: 3,
             exchange_every: Duration::from_secs(10),
+            scout_first: Duration::from_secs(2),
             scout_every: Duration::from_secs(30),
             rejoin_first: Duration::from_secs(30),
             rejoin_most: Duration::from_secs(3600),

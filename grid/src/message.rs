@@ -11,7 +11,8 @@ use crate::record::Record;
 /// One message on a link between two verified nodes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
-    /// "This is me, and here I can be dialled." Sent to neighbours only.
+    /// "This is me, and here I can be dialled." To a stranger, without the contact: "pass requests on for me, and I do
+    /// for you."
     Announce(Peer),
     /// "I am leaving; do not look for me."
     Farewell,

@@ -250,9 +250,8 @@ impl Parts {
 
     /// Tells everybody who may know it where we can be dialled now.
     fn announce<R: Rng>(&mut self, cx: &mut Context<'_, R>) {
-        let entitled = |role| role != Role::Guest;
-        let told = cx.table.iter().filter(|(_, role, linked)| *linked && entitled(*role)).map(|(peer, _, _)| peer.id());
-        for node in told.collect::<Vec<_>>() {
+        let told: Vec<_> = cx.table.linked_neighbours().map(Peer::id).collect();
+        for node in told {
             cx.send(node, Message::Announce(cx.me.clone()));
         }
     }

@@ -45,7 +45,7 @@ pub fn occupied_cells(network: &Network) -> BTreeSet<Cell> {
     network.living().into_iter().map(|host| network.book().cell(host)).collect()
 }
 
-/// Nobody but neighbours, and bridges by the owner's own word, was ever given a contact.
+/// Nobody but neighbours was ever given a contact.
 ///
 /// # Errors
 /// How many were.

@@ -27,25 +27,19 @@ pub struct Count {
 #[derive(Clone, Debug, Default)]
 pub struct Traffic {
     kinds: BTreeMap<&'static str, Count>,
-    /// Contacts given to somebody who is no neighbour of their owner, by somebody else. Must stay 0.
+    /// Contacts given to somebody who is no neighbour of their owner. Must stay 0.
     pub leaked_contacts: u64,
-    /// Contacts that their owner gave to a bridge itself, as it may in a sparse grid.
-    pub bridge_contacts: u64,
 }
 
 impl Traffic {
     /// Takes one message.
-    pub fn note(&mut self, book: &Book, from: HostIndex, to: HostIndex, message: &Message) {
+    pub fn note(&mut self, book: &Book, to: HostIndex, message: &Message) {
         let count = self.kinds.entry(kind(message)).or_default();
         count.messages += 1;
         count.bytes += ENVELOPE + payload(message);
         for peer in cards(message).filter(|peer| peer.has_contact()) {
             let entitled = peer.cell().is_neighbour(&book.cell(to)) || book.id(to) == peer.id();
-            match (entitled, peer.id() == book.id(from)) {
-                (true, _) => {}
-                (false, true) => self.bridge_contacts += 1,
-                (false, false) => self.leaked_contacts += 1,
-            }
+            self.leaked_contacts += u64::from(!entitled);
         }
     }
 

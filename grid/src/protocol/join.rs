@@ -383,7 +383,8 @@ impl Join {
     fn part_from<R: Rng>(&self, introducer: NodeId, cx: &mut Context<'_, R>) {
         if cx.table.is_sparse() {
             cx.table.make_bridge(introducer);
-            cx.send(introducer, Message::Announce(cx.me.clone()));
+            // It has no right to our address, and needs none: it passes on requests, over this link.
+            cx.send(introducer, Message::Announce(cx.me.without_contact()));
         } else {
             cx.out.push(Output::Disconnect(introducer));
         }

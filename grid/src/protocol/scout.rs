@@ -12,7 +12,7 @@ use alloc::vec::Vec;
 use rand_core::Rng;
 
 use crate::cell::{Axis, Cell};
-use crate::chance::{jitter, pick};
+use crate::chance::{backoff, pick};
 use crate::id::NodeId;
 use crate::input::Ticket;
 use crate::message::{Answer, AnswerBody, RequestBody};
@@ -28,15 +28,17 @@ pub enum Timer {
     Look,
 }
 
-/// Answers that are being opened.
+/// How often this node has looked, and the answers that are being opened.
 #[derive(Debug, Default)]
 pub(crate) struct Scout {
+    looks: u32,
     opening: BTreeSet<Ticket>,
 }
 
 impl Scout {
     pub(crate) fn start<R: Rng>(&mut self, cx: &mut Context<'_, R>) {
-        let wait = jitter(cx.rng, cx.config.scout_every);
+        self.looks = self.looks.saturating_add(1);
+        let wait = backoff(cx.rng, cx.config.scout_first, cx.config.scout_every, self.looks);
         cx.timer(wait, Timer::Look);
     }
 

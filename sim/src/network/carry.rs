@@ -95,7 +95,7 @@ impl Network {
             return self.plan(latency, Happening::Closed { host: from, other: to, link });
         }
         self.trace.note(self.now, from as u64, to as u64, kind(&message).len() as u64 + 2);
-        self.traffic.note(&self.book, from, to, &message);
+        self.traffic.note(&self.book, to, &message);
         let from = self.book.id(from);
         self.input(to, Input::Message { from, message });
     }

@@ -1,0 +1,133 @@
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+//! Links between nodes of one process, over every transport.
+
+mod net_support;
+
+use std::time::Duration;
+
+use grid::record::Record;
+use net_support::{Node, Setup, mint, parameters};
+
+async fn pair(listen: &'static str) -> (Node, Node) {
+    let grid = parameters(1, 2);
+    let first = Setup { listen: vec![listen], ..Setup::new(&grid, mint(&grid)) }.start().await;
+    let second = Setup { listen: vec![listen], ..Setup::new(&grid, mint(&grid)) }.joining(&first).start().await;
+    first.linked(1).await;
+    second.linked(1).await;
+    (first, second)
+}
+
+async fn links_and_stores(listen: &'static str) {
+    let (first, second) = pair(listen).await;
+    let record = Record::new(vec![7; 100_000]);
+    let put = second.handle.put(record.clone()).await.unwrap();
+    assert_eq!(put.nodes, 2, "{put:?}");
+    let got = first.handle.get(record.key()).await.unwrap();
+    assert_eq!(got.record, record);
+    second.handle.leave().await;
+    first.until("the other has left", |status| status.status.links == 0 && status.status.neighbours == 0).await;
+    first.handle.leave().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_tcp_and_ipv4() {
+    links_and_stores("/ip4/127.0.0.1/tcp/0").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_tcp_and_ipv6() {
+    links_and_stores("/ip6/::1/tcp/0").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_quic_and_ipv4() {
+    links_and_stores("/ip4/127.0.0.1/udp/0/quic-v1").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn over_quic_and_ipv6() {
+    links_and_stores("/ip6/::1/udp/0/quic-v1").await;
+}
+
+/// Both ends write bulk at the same time: over Yamux that has led to deadlocks (rust-libp2p#5410).
+async fn bulk_both_ways(listen: &'static str) {
+    let (first, second) = pair(listen).await;
+    let mut puts = tokio::task::JoinSet::new();
+    for number in 0..60_u8 {
+        for (side, node) in [(0, &first), (1, &second)] {
+            let handle = node.handle.clone();
+            let value: Vec<u8> = std::iter::repeat_n([number, side], 131_072).flatten().collect();
+            puts.spawn(async move { handle.put(Record::new(value)).await });
+        }
+    }
+    let all = async {
+        while let Some(put) = puts.join_next().await {
+            assert_eq!(put.unwrap().unwrap().nodes, 2);
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), all).await.expect("no deadlock");
+    assert_eq!((first.status().await.status.records, second.status().await.status.records), (120, 120));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bulk_both_ways_over_tcp() {
+    bulk_both_ways("/ip4/127.0.0.1/tcp/0").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bulk_both_ways_over_quic() {
+    bulk_both_ways("/ip4/127.0.0.1/udp/0/quic-v1").await;
+}
+
+/// Three nodes that hear of each other at the same moment dial each other at the same moment.
+#[tokio::test(flavor = "multi_thread")]
+async fn simultaneous_dials_leave_one_link() {
+    let grid = parameters(1, 2);
+    let first = Setup::new(&grid, mint(&grid)).start().await;
+    let others = [Setup::new(&grid, mint(&grid)).joining(&first), Setup::new(&grid, mint(&grid)).joining(&first)];
+    let [second, third] = others.map(|setup| tokio::spawn(setup.start()));
+    let (second, third) = (second.await.unwrap(), third.await.unwrap());
+    for node in [&first, &second, &third] {
+        node.linked(2).await;
+    }
+    // Nothing flaps: the links of five seconds later are the same ones.
+    let mut events = first.handle.events();
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    assert!(events.try_recv().is_err(), "no link came or went");
+    for node in [&first, &second, &third] {
+        assert_eq!(node.status().await.counters.connections, 2, "surplus connections are closed");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_one_identity_on_two_machines_the_newer_credential_counts() {
+    let grid = parameters(1, 2);
+    let first = Setup::new(&grid, mint(&grid)).start().await;
+    let identity = mint(&grid);
+    let old = Setup::new(&grid, identity.clone()).joining(&first).start().await;
+    first.linked(1).await;
+    // Credentials count seconds.
+    tokio::time::sleep(Duration::from_millis(1100)).await;
+    let new = Setup::new(&grid, identity).joining(&first).start().await;
+    new.linked(1).await;
+    old.until("the older one is cut", |status| status.status.links == 0).await;
+    let peers = first.handle.peers().await.unwrap();
+    assert!(peers.iter().any(|peer| peer.id == new.id && peer.linked), "{peers:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restart_comes_back_without_an_introducer() {
+    let grid = parameters(1, 2);
+    let first = Setup::new(&grid, mint(&grid)).start().await;
+    let identity = mint(&grid);
+    let second = Setup::new(&grid, identity.clone()).joining(&first).start().await;
+    second.linked(1).await;
+    let record = Record::new(*b"kept over a restart");
+    second.handle.put(record.clone()).await.unwrap();
+    second.handle.leave().await;
+    first.until("it has left", |status| status.status.links == 0).await;
+    let again = Setup::new(&grid, identity).start_in(second.folder).await;
+    again.linked(1).await;
+    assert_eq!(again.status().await.status.records, 1);
+    assert_eq!(again.handle.get(record.key()).await.unwrap().record, record);
+}
