@@ -12,7 +12,7 @@
 //! | [`Identity`], [`VerifiedIdentity`] | the public part: before and after its check |
 //! | [`SecretIdentity`] | the private key: signs and opens |
 //! | [`mint`](mod@mint) | makes identities |
-//! | [`file`] | keeps them, as PKCS#8 |
+//! | [`file`](mod@file) | keeps them, as PKCS#8 |
 //! | [`credential`] | an identity's word for the node that acts for it |
 //! | [`seal`] | messages that only the owner of an identity can read |
 //! | [`place`] | salts and coordinates |
