@@ -142,20 +142,20 @@ async fn store_and_find(demo: &mut Demo, steps: &mut Steps) -> Result<(), Failur
         &format!("put a file of {}", text::bytes(FILE_BYTES as u64)),
         &format!("stored on {} nodes in {} cells", put.nodes, put.cells),
     );
-    let last = demo.nodes.len() - 1;
-    get(demo, last, &record, "got it from another node", steps).await?;
-    let holder = holder(demo, &record)?;
+    get(demo, &record, "got it through another node", steps).await?;
+    let holder = place_of(demo, &record, true)?.ok_or_else(|| Failure::new("no node holds what was stored"))?;
     let cell = demo.nodes[holder].cell;
     demo.stop(holder).await;
     steps.done("stopped a node that holds it", &format!("one in cell {cell}"));
-    let asker = demo.nodes.len() - 1;
-    get(demo, asker, &record, "got the file again", steps).await?;
+    get(demo, &record, "got the file again", steps).await?;
     say(format_args!("\n    its pointer: {}", Pointer::new(record.key())));
     Ok(())
 }
 
-async fn get(demo: &Demo, index: usize, record: &Record, what: &str, steps: &mut Steps) -> Result<(), Failure> {
-    let report = demo.nodes[index].handle.get(record.key()).await?;
+/// Gets the record through a node that does not hold it itself, if there is one.
+async fn get(demo: &Demo, record: &Record, what: &str, steps: &mut Steps) -> Result<(), Failure> {
+    let asker = place_of(demo, record, false)?.unwrap_or(demo.nodes.len() - 1);
+    let report = demo.nodes[asker].handle.get(record.key()).await?;
     if report.record != *record {
         return Err(Failure::new("what came back is not what was put"));
     }
@@ -164,14 +164,15 @@ async fn get(demo: &Demo, index: usize, record: &Record, what: &str, steps: &mut
     Ok(())
 }
 
-/// A node with the record on its disk; not the first, which introduced the others, if there is a choice.
-fn holder(demo: &Demo, record: &Record) -> Result<usize, Failure> {
+/// A node that has the record on its disk, or one that has not; not the first, which introduced the others, if there
+/// is a choice.
+fn place_of(demo: &Demo, record: &Record, held: bool) -> Result<Option<usize>, Failure> {
     for (index, node) in demo.nodes.iter().enumerate().rev() {
-        if node.holds(record)? {
-            return Ok(index);
+        if node.holds(record)? == held {
+            return Ok(Some(index));
         }
     }
-    Err(Failure::new("no node holds the record that was stored"))
+    Ok(None)
 }
 
 /// What to try while it runs.

@@ -1,0 +1,202 @@
+//! 32 real processes on loopback that know one introducer: files go in at one node and come out at others, nodes die,
+//! come back, and join where nobody was before.
+
+mod cli_support;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use cli_support::{Node, Place, eventually};
+use rand::rngs::StdRng;
+use rand::seq::{IndexedRandom, SliceRandom};
+use rand::{RngExt, SeedableRng};
+use serde_json::Value;
+
+const NODES: usize = 32;
+const FILES: usize = 200;
+const KILLED: usize = 8;
+const DIMS: usize = 2;
+const SIDE: u16 = 3;
+const MAX_FILE: u32 = 256 * 1024;
+
+type Cell = Vec<u64>;
+
+/// An identity that was minted, and the cell it fell in.
+struct Candidate {
+    file: PathBuf,
+    data: String,
+    cell: Cell,
+}
+
+/// A node and what it was started from.
+struct Member {
+    node: Node,
+    candidate: Candidate,
+}
+
+struct Stored {
+    value: Vec<u8>,
+    pointer: String,
+}
+
+#[test]
+fn files_survive_the_death_of_a_quarter_of_32_processes() {
+    let seed = std::env::var("ROOK_TEST_SEED").map_or_else(|_| rand::random(), |seed| seed.parse().unwrap());
+    println!("ROOK_TEST_SEED={seed}");
+    let mut rng = StdRng::seed_from_u64(seed);
+    let place = Place::new();
+    let (candidates, late) = candidates(&place);
+    let mut members = start_all(&place, candidates);
+    let peer = members[0].node.listen[0].clone();
+    wait_for_full_rosters(&place, &members);
+    let files = put_all(&place, &members, &mut rng);
+    get_all(&place, &members, &files, &mut rng, "with all nodes");
+
+    // The introducer stays, for the newcomer below.
+    members[1..].shuffle(&mut rng);
+    let mut dead = Vec::new();
+    for Member { node, candidate } in members.split_off(NODES - KILLED) {
+        node.kill();
+        dead.push(candidate);
+    }
+    get_all(&place, &members, &files, &mut rng, "with a quarter of them dead");
+
+    let back = dead.swap_remove(0);
+    let mut node = place.node(&place.run_args(&back.file, &back.data));
+    node.wait_for("joined", Duration::from_secs(60));
+    members.push(Member { node, candidate: back });
+    get_some(&place, members.last().unwrap(), &files, "through one that came back without an introducer");
+
+    assert!(members.iter().all(|member| member.candidate.cell != late.cell));
+    let mut args = place.run_args(&late.file, &late.data);
+    args.extend(["--peer".to_owned(), peer]);
+    let mut node = place.node(&args);
+    node.wait_for("joined", Duration::from_secs(60));
+    members.push(Member { node, candidate: late });
+    get_some(&place, members.last().unwrap(), &files, "through one whose home cell was vacant");
+    let last = members.last().unwrap();
+    let value = b"put by the newcomer".to_vec();
+    let pointer = put(&place, &last.node, &value);
+    get(&place, &members[0].node, &Stored { value, pointer });
+
+    for member in members {
+        member.node.terminate();
+    }
+}
+
+/// Mints until there are 32 nodes outside some cell and one in it.
+fn candidates(place: &Place) -> (Vec<Candidate>, Candidate) {
+    let begun = Instant::now();
+    let grid = place.grid("cluster", DIMS as u8, SIDE);
+    let mut minted: Vec<Candidate> = Vec::new();
+    loop {
+        let number = minted.len();
+        let file = place.mint(&grid, &format!("{number}.pem"));
+        let shown = place.json(["identity", "show", file.to_str().unwrap(), "--json"]);
+        let cell = shown["cell"].as_array().unwrap().iter().map(|c| c.as_u64().unwrap()).collect();
+        minted.push(Candidate { file, data: format!("data-{number}"), cell });
+        let mut counts: BTreeMap<Cell, usize> = BTreeMap::new();
+        for candidate in &minted {
+            *counts.entry(candidate.cell.clone()).or_default() += 1;
+        }
+        let (vacant, least) = counts.iter().min_by_key(|(_, count)| **count).unwrap();
+        if minted.len() - least >= NODES {
+            let (mut inside, mut outside): (Vec<_>, Vec<_>) = minted.into_iter().partition(|c| c.cell == *vacant);
+            outside.truncate(NODES);
+            println!("minted {number} identities in {:?}; cell {vacant:?} stays vacant", begun.elapsed());
+            return (outside, inside.swap_remove(0));
+        }
+    }
+}
+
+fn start_all(place: &Place, candidates: Vec<Candidate>) -> Vec<Member> {
+    let begun = Instant::now();
+    let mut members: Vec<Member> = Vec::new();
+    for candidate in candidates {
+        let mut args = place.run_args(&candidate.file, &candidate.data);
+        if let Some(first) = members.first() {
+            args.extend(["--peer".to_owned(), first.node.listen[0].clone()]);
+        }
+        members.push(Member { node: place.node(&args), candidate });
+    }
+    for member in &mut members {
+        member.node.wait_for("joined", Duration::from_secs(120));
+    }
+    println!("{NODES} processes joined in {:?}", begun.elapsed());
+    members
+}
+
+/// Each node's rosters become the truth: all that are in cells with at most one other coordinate.
+fn wait_for_full_rosters(place: &Place, members: &[Member]) {
+    let begun = Instant::now();
+    for member in members {
+        let near = |other: &&Member| {
+            let pairs = other.candidate.cell.iter().zip(&member.candidate.cell);
+            other.node.id != member.node.id && pairs.filter(|(a, b)| a != b).count() <= 1
+        };
+        let expected = members.iter().filter(near).count() as u64;
+        eventually(&format!("a roster of {expected} nodes"), Duration::from_secs(60), || {
+            let status = place.json(["status", "--json", "--api", &member.node.api]);
+            (status["neighbours"] == expected).then_some(())
+        });
+    }
+    println!("all rosters are complete after {:?} more", begun.elapsed());
+}
+
+/// A size between 1 byte and the largest, small ones as often as large ones; the ends themselves for sure.
+fn size(number: usize, rng: &mut StdRng) -> usize {
+    match number {
+        0 => 1,
+        1 => MAX_FILE as usize,
+        _ => f64::from(MAX_FILE).powf(rng.random()) as usize,
+    }
+}
+
+fn put_all(place: &Place, members: &[Member], rng: &mut StdRng) -> Vec<Stored> {
+    let begun = Instant::now();
+    let put_one = |number| {
+        let mut value = vec![0; size(number, rng)];
+        rng.fill(&mut value[..]);
+        let pointer = put(place, &members.choose(rng).unwrap().node, &value);
+        Stored { value, pointer }
+    };
+    let files = (0..FILES).map(put_one).collect();
+    println!("put {FILES} files in {:?}", begun.elapsed());
+    files
+}
+
+fn put(place: &Place, node: &Node, value: &[u8]) -> String {
+    let file = place.write("value", value);
+    let put = place.json(["put", file.to_str().unwrap(), "--json", "--api", &node.api]);
+    assert!(put["nodes"].as_u64().unwrap() >= put["cells"].as_u64().unwrap(), "{put}");
+    assert!(put["cells"].as_u64().unwrap() >= 1, "{put}");
+    put["pointer"].as_str().unwrap().to_owned()
+}
+
+fn get(place: &Place, node: &Node, file: &Stored) -> Value {
+    let copy = place.path("copy");
+    let got = place.json(["get", &file.pointer, "--json", "-o", copy.to_str().unwrap(), "--api", &node.api]);
+    assert!(std::fs::read(copy).unwrap() == file.value, "what came back is not what was put");
+    assert!(got["hops"].as_u64().unwrap() <= DIMS as u64, "{got}");
+    got
+}
+
+fn get_all(place: &Place, members: &[Member], files: &[Stored], rng: &mut StdRng, when: &str) {
+    let begun = Instant::now();
+    let mut hops = [0; DIMS + 1];
+    let mut slowest: f64 = 0.0;
+    for file in files {
+        let got = get(place, &members.choose(rng).unwrap().node, file);
+        hops[got["hops"].as_u64().unwrap() as usize] += 1;
+        slowest = slowest.max(got["ms"].as_f64().unwrap());
+    }
+    println!("got {} files {when} in {:?}: by hops {hops:?}, slowest {slowest} ms", files.len(), begun.elapsed());
+}
+
+fn get_some(place: &Place, member: &Member, files: &[Stored], what: &str) {
+    for file in &files[..20] {
+        get(place, &member.node, file);
+    }
+    println!("got 20 files {what}");
+}
