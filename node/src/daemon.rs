@@ -17,15 +17,16 @@ use tokio::sync::{broadcast, mpsc, watch};
 use crate::clock::SteadyClock;
 use crate::driver::{Driver, Sources};
 use crate::handle::NodeHandle;
-use crate::own::{OwnCard, OwnCardError};
+use crate::own::OwnCard;
 use crate::shelf::Shelf;
 use crate::storage::{Storage, StorageError};
 use crate::timers::Timers;
-use crate::transport::{self, ListenError, Session};
+use crate::transport::{self, Session};
 use crate::verifier::Verifier;
 use crate::wire;
 
-pub use crate::transport::{FrameLog, Limits};
+pub use crate::own::OwnCardError;
+pub use crate::transport::{FrameLog, Limits, ListenError};
 
 /// What a node needs to run.
 #[derive(Debug)]

@@ -34,7 +34,7 @@ pub(crate) use hub::start;
 pub(crate) use link::Outbox;
 pub use session::FrameLog;
 pub(crate) use session::Session;
-pub(crate) use swarm::ListenError;
+pub use swarm::ListenError;
 
 /// What a node allows others. Every connection costs memory: about 0.6 MB with full buffers, less when it is quiet.
 #[derive(Clone, Debug, PartialEq, Eq)]

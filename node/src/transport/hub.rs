@@ -57,7 +57,19 @@ struct Connection {
     since: Instant,
     /// Whether the exchange of credentials has succeeded.
     proved: bool,
-    tasks: Vec<AbortHandle>,
+    /// The greeting, which ends with the connection.
+    greeting: Option<AbortHandle>,
+    reader_ended: bool,
+    writer_ended: bool,
+    /// Since when no node's link is on it any more: what is under way on it is still delivered, for a while.
+    retired: Option<Instant>,
+}
+
+impl Connection {
+    fn new(peer: PeerId, we_dialled: bool) -> Self {
+        let (since, proved, greeting) = (Instant::now(), false, None);
+        Self { peer, we_dialled, since, proved, greeting, reader_ended: false, writer_ended: false, retired: None }
+    }
 }
 
 struct Link {
@@ -243,9 +255,7 @@ impl Hub {
             }
             SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
                 let we_dialled = matches!(endpoint, ConnectedPoint::Dialer { .. });
-                let (since, tasks) = (Instant::now(), Vec::new());
-                let connection = Connection { peer: peer_id, we_dialled, since, proved: false, tasks };
-                self.connections.insert(connection_id, connection);
+                self.connections.insert(connection_id, Connection::new(peer_id, we_dialled));
             }
             SwarmEvent::ConnectionClosed { connection_id, .. } => self.on_closed(connection_id),
             SwarmEvent::OutgoingConnectionError { connection_id, error, .. } => {
@@ -287,7 +297,7 @@ impl Hub {
             // The hub outlives its tasks, except at the very end, when nobody cares.
             _ = reports.send(Report::Greeted(id, outcome)).await;
         });
-        connection.tasks.push(task.abort_handle());
+        connection.greeting = Some(task.abort_handle());
     }
 
     /// Gives a connection up before it has become a link.
@@ -308,28 +318,37 @@ impl Hub {
         }
     }
 
-    fn on_reader_ended(&mut self, connection: ConnectionId, outcome: Result<(), String>) {
-        if let Err(why) = outcome {
-            tracing::info!(%why, "a link was cut");
-            self.counters.cut_links += 1;
-            self.close(connection);
+    fn on_reader_ended(&mut self, id: ConnectionId, outcome: Result<(), String>) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.reader_ended = true;
         }
-        // Its end tells the driver, who drops the outbox, which ends the writer, which closes the connection.
-        self.forget_link_on(connection);
+        self.on_half_ended(id, outcome);
     }
 
-    fn on_writer_ended(&mut self, connection: ConnectionId, outcome: Result<(), String>) {
-        if let Err(why) = outcome {
+    fn on_writer_ended(&mut self, id: ConnectionId, outcome: Result<(), String>) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.writer_ended = true;
+        }
+        self.on_half_ended(id, outcome);
+    }
+
+    /// One direction has ended. In the orderly case the other still delivers what is under way: the driver hears that
+    /// the link is gone and drops the outbox, which ends the writer; the other node does the same, which ends the reader.
+    fn on_half_ended(&mut self, id: ConnectionId, outcome: Result<(), String>) {
+        let both = self.connections.get(&id).is_none_or(|c| c.reader_ended && c.writer_ended);
+        if let Err(why) = &outcome {
             tracing::info!(%why, "a link was cut");
             self.counters.cut_links += 1;
         }
-        self.forget_link_on(connection);
-        self.close(connection);
+        self.forget_link_on(id);
+        if both || outcome.is_err() {
+            self.close(id);
+        }
     }
 
     fn on_closed(&mut self, id: ConnectionId) {
-        if let Some(connection) = self.connections.remove(&id) {
-            connection.tasks.iter().for_each(AbortHandle::abort);
+        if let Some(greeting) = self.connections.remove(&id).and_then(|connection| connection.greeting) {
+            greeting.abort();
         }
         if let Some(target) = self.dials.remove(&id) {
             let why = DialFailure::Unreachable("the connection was closed before credentials were exchanged".into());
@@ -348,8 +367,16 @@ impl Hub {
 
     /// The link ends: the driver hears of it and drops the outbox, which lets the writer finish and close.
     fn unlink(&mut self, node: NodeId) {
-        if self.links.remove(&node).is_some() {
+        if let Some(link) = self.links.remove(&node) {
+            self.retire(link.connection);
             self.tell(TransportEvent::Down(node));
+        }
+    }
+
+    /// No link is on this connection any more.
+    fn retire(&mut self, connection: ConnectionId) {
+        if let Some(connection) = self.connections.get_mut(&connection) {
+            connection.retired = Some(Instant::now());
         }
     }
 
@@ -358,8 +385,13 @@ impl Hub {
         _ = self.swarm.close_connection(connection);
     }
 
-    /// Cuts connections on which no credential was shown in time: a stranger that opens no stream, for example.
+    /// Cuts connections on which no credential was shown in time, by a stranger that opens no stream for example, and
+    /// those that should have ended by themselves.
     fn sweep(&mut self) {
+        let stall = self.limits.write_stall;
+        let overdue = |connection: &Connection| connection.retired.is_some_and(|since| since.elapsed() > stall);
+        let overdue: Vec<_> = self.connections.iter().filter(|(_, c)| overdue(c)).map(|(&id, _)| id).collect();
+        overdue.into_iter().for_each(|id| self.close(id));
         let patience = self.limits.hello_timeout + SWEEP;
         let late = |connection: &Connection| !connection.proved && connection.since.elapsed() > patience;
         let late: Vec<_> = self.connections.iter().filter(|(_, c)| late(c)).map(|(&id, _)| id).collect();

@@ -1,5 +1,6 @@
 //! What becomes of a connection whose two sides have exchanged credentials, or failed to.
 
+use futures::AsyncWriteExt;
 use grid::id::NodeId;
 use grid::peer::{DialFailure, DialTarget, Peer};
 use libp2p::swarm::ConnectionId;
@@ -60,7 +61,7 @@ impl Hub {
             Verdict::Replace => self.replace(node, fresh, proved, target),
             Verdict::Surplus => {
                 self.answer_dial(&proved.peer, target);
-                self.close(id);
+                self.hear_out(id, node, proved);
             }
             Verdict::Outdated => self.reject(id, target, "the same identity is linked with a newer credential"),
             Verdict::Ourselves => {
@@ -107,9 +108,25 @@ impl Hub {
     fn replace(&mut self, node: NodeId, link: Link, proved: Proved, target: Option<DialTarget>) {
         self.answer_dial(&proved.peer, target);
         let (outbox, then) = self.spawn_tasks(link.connection, node, proved);
-        // The old connection ends when the driver drops its outbox.
-        self.links.insert(node, link);
+        // The old connection ends when the driver drops its outbox, and the other node its own.
+        if let Some(old) = self.links.insert(node, link) {
+            self.retire(old.connection);
+        }
         self.waiting.push_back(Waiting { event: TransportEvent::Moved { node, outbox }, then: Some(then) });
+    }
+
+    /// A surplus connection: the other node may have seen it first and written on it. It is read until the other node
+    /// has moved to the one that stays; closing it earlier would look like the end of the link.
+    fn hear_out(&mut self, id: ConnectionId, node: NodeId, Proved { reader, mut writer, .. }: Proved) {
+        self.retire(id);
+        let (session, inbox, reports) = (self.session.clone(), self.inbox.clone(), self.reports.clone());
+        let max_frame = self.max_frame;
+        tokio::spawn(async move {
+            let outcome = read_all(reader, node, session, max_frame, inbox).await;
+            _ = writer.close().await;
+            _ = reports.send(Report::ReaderEnded(id, outcome)).await;
+            _ = reports.send(Report::WriterEnded(id, Ok(()))).await;
+        });
     }
 
     /// A dial that ended at a node that is linked already.
