@@ -55,10 +55,10 @@ def public_key(pem):
     return e, n
 
 
-def salt(grid_id, axis, modulus_bytes):
+def salt(grid_id, axis, identity, modulus_bytes):
     stream, counter = b"", 0
     while len(stream) < modulus_bytes + 16:
-        block = b"rook salt v1" + grid_id + axis.to_bytes(4, "big") + counter.to_bytes(4, "big")
+        block = b"rook salt v2" + grid_id + axis.to_bytes(4, "big") + identity + counter.to_bytes(4, "big")
         stream += hashlib.sha256(block).digest()
         counter += 1
     return int.from_bytes(stream[: modulus_bytes + 16], "big")
@@ -70,14 +70,15 @@ def describe(pem, grid_id, dims, side):
     e_bytes, n_bytes = e.to_bytes(16, "big"), n.to_bytes(modulus_bytes, "big")
     digest = int.from_bytes(hashlib.sha1(e_bytes + n_bytes).digest(), "big")
     julian_day = int.from_bytes(e_bytes[:4], "big")
+    identity = hashlib.sha256(b"rook node v1" + e_bytes + n_bytes).digest()
     # Day 1 of Python's calendar, 0001-01-01, has the Julian Day Number 1721426.
     minted = datetime.date.fromordinal(julian_day - 1721425).isoformat()
     return {
-        "id": hashlib.sha256(b"rook node v1" + e_bytes + n_bytes).hexdigest(),
+        "id": identity.hex(),
         "minted": minted,
         "julian_day": julian_day,
         "bits": 160 - digest.bit_length(),
-        "cell": [pow(salt(grid_id, axis, modulus_bytes), e, n) % side for axis in range(dims)],
+        "cell": [pow(salt(grid_id, axis, identity, modulus_bytes), e, n) % side for axis in range(dims)],
         "e": e_bytes.hex(),
         "n": n_bytes.hex(),
     }

@@ -11,4 +11,5 @@ mod mint;
 mod place;
 mod seal;
 mod small_salts;
+mod smooth_moduli;
 mod support;

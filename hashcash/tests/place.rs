@@ -11,8 +11,7 @@ use crate::support::{TODAY, minted, rejects_uniformity, rng, rules};
 fn coordinates(identity: &Identity, grid_id: &[u8; 32], dims: u32, side: u32) -> Vec<usize> {
     let modulus = BigUint::from_bytes_be(identity.modulus());
     let exponent = BigUint::from_bytes_be(identity.exponent());
-    let power =
-        |axis| BigUint::from_bytes_be(&salt(grid_id, axis, identity.modulus().len())).modpow(&exponent, &modulus);
+    let power = |axis| BigUint::from_bytes_be(&salt(grid_id, axis, identity)).modpow(&exponent, &modulus);
     (0..dims).map(|axis| usize::try_from(power(axis) % side).unwrap()).collect()
 }
 
@@ -24,7 +23,7 @@ fn coordinates_are_those_of_the_definition() {
         assert_eq!(found, coordinates(node.identity(), &[7; 32], 3, 5));
         let modulus = BigUint::from_bytes_be(node.identity().modulus());
         for (axis, residue) in (0u32..).zip(node.residues()) {
-            let power = BigUint::from_bytes_be(&salt(&[7; 32], axis, bits as usize / 8))
+            let power = BigUint::from_bytes_be(&salt(&[7; 32], axis, node.identity()))
                 .modpow(&BigUint::from_bytes_be(node.identity().exponent()), &modulus);
             assert_eq!(BigUint::from(*residue), power % (5u64 << 32));
         }

@@ -6,11 +6,12 @@
 //! exponents with that residue: a walk with a stride, as quick as any other. (The sides below are odd,
 //! because the powers of 2 modulo this sparse `N` do not reach every remainder modulo 16.)
 
+use hashcash::Identity;
 use hashcash::place::salt;
 use hashcash::search::{Kernel, Puzzle};
 use num_bigint::BigUint;
 
-use crate::support::{TODAY, rejects_uniformity};
+use crate::support::{TODAY, rejects_uniformity, sixteen_bytes};
 
 const ORDER: u32 = 521 * 607;
 const BITS: u32 = 14;
@@ -99,16 +100,16 @@ fn with_salts_that_are_powers_of_each_other_every_axis_falls_at_once() {
 fn full_width_salts_stop_it() {
     const SIDE: u32 = 15;
     let modulus = modulus();
-    let salts: Vec<BigUint> =
-        (0..2).map(|axis| BigUint::from_bytes_be(&salt(&[7; 32], axis, 141)) % &modulus).collect();
     let (class, _) = classes(1, SIDE).find(|(_, cell)| cell[0] == 5).unwrap();
     let first = (BigUint::from(TODAY.number()) << 96u32) / ORDER * ORDER + class;
     let mut counts = vec![0; (SIDE * SIDE) as usize];
     let mut small = vec![0; SIDE as usize];
     for step in 1u32..=5_000 {
         let exponent = &first + BigUint::from(step) * (2 * ORDER);
+        let identity = Identity::new(sixteen_bytes(&exponent), modulus.to_bytes_be());
         let coordinate = |salt: &BigUint| usize::try_from(salt.modpow(&exponent, &modulus) % SIDE).unwrap();
-        counts[coordinate(&salts[0]) * SIDE as usize + coordinate(&salts[1])] += 1;
+        let ours = |axis| coordinate(&BigUint::from_bytes_be(&salt(&[7; 32], axis, &identity)));
+        counts[ours(0) * SIDE as usize + ours(1)] += 1;
         small[coordinate(&BigUint::from(2u8))] += 1;
     }
     assert!(!rejects_uniformity(&counts));

@@ -74,3 +74,8 @@ pub(crate) fn succeeds(program: &str, arguments: &[&str], folder: &Path) -> Stri
     assert!(output.status.success(), "{program} {arguments:?}: {text}");
     text
 }
+
+/// An exponent as it stands in an identity.
+pub(crate) fn sixteen_bytes(exponent: &BigUint) -> [u8; 16] {
+    u128::try_from(exponent).unwrap().to_be_bytes()
+}
