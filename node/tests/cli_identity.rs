@@ -22,13 +22,9 @@ const EACH: usize = 50;
 fn by_script(file: &Path, grid: &Value) -> Value {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../hashcash/tests/check_identity.py");
     let number = |key: &str| grid[key].to_string();
-    let output = Command::new("python3")
-        .arg(script)
-        .arg(file)
-        .args(["--grid-id", grid["grid_id"].as_str().unwrap()])
-        .args(["--dims", &number("dims"), "--side", &number("side")])
-        .output()
-        .unwrap();
+    let mut python = Command::new("python3");
+    python.arg(script).arg(file).arg(grid["grid_id"].as_str().unwrap()).args([number("dims"), number("side")]);
+    let output = python.output().unwrap();
     serde_json::from_str(&succeeded(output)).unwrap()
 }
 
