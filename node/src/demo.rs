@@ -6,14 +6,14 @@ use std::time::{Duration, Instant};
 
 use grid::cell::{Cell, GeometryError, Shape};
 use grid::config::Config;
-use grid::output::EchoReport;
+use grid::output::{EchoReport, Event};
 use grid::parameters::Parameters;
 use grid::record::Record;
 use hashcash::SecretIdentity;
 use hashcash::mint::MintError;
 use libp2p::Multiaddr;
 use tempfile::TempDir;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, broadcast};
 use tokio::task::JoinSet;
 
 use crate::api::{Api, ServeError, Serving};
@@ -187,6 +187,7 @@ impl Demo {
             frame_log: None,
         };
         let handle = daemon::start(options).await?;
+        tokio::spawn(log_events(number, handle.events()));
         let api = Api::bind(ANY_API).await?;
         let address = api.address();
         let leave = Arc::new(Notify::new());
@@ -260,6 +261,17 @@ impl Demo {
 const LOOPBACK: libp2p::multiaddr::Protocol<'static> = libp2p::multiaddr::Protocol::Ip4(std::net::Ipv4Addr::LOCALHOST);
 
 const ANY_API: std::net::SocketAddr = std::net::SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+
+/// Events of a node go to the log, for whoever looks for the reason of something.
+async fn log_events(number: usize, mut events: broadcast::Receiver<Event>) {
+    loop {
+        match events.recv().await {
+            Ok(event) => tracing::debug!(number, ?event),
+            Err(broadcast::error::RecvError::Lagged(missed)) => tracing::debug!(number, missed),
+            Err(broadcast::error::RecvError::Closed) => return,
+        }
+    }
+}
 
 async fn leave_when_told(node: NodeHandle, leave: Arc<Notify>) {
     tokio::select! {
