@@ -25,8 +25,8 @@ fn grid() -> Rules {
 
 /// Primes above 2^16 that are one more than a divisor of `L`, by trial division.
 fn primes() -> Vec<u32> {
-    let divisors = (1..).take_while(|d| d * d <= L).filter(|d| L % d == 0).flat_map(|d| [d, L / d]);
-    let is_prime = |n: u32| (2..).take_while(|d| d * d <= n).all(|d| n % d != 0);
+    let divisors = (1..).take_while(|d| d * d <= L).filter(|d| L.is_multiple_of(*d)).flat_map(|d| [d, L / d]);
+    let is_prime = |n: u32| (2..).take_while(|d| d * d <= n).all(|d| !n.is_multiple_of(d));
     let mut primes: Vec<u32> = divisors.map(|d| d + 1).filter(|n| *n > 1 << 16 && is_prime(*n)).collect();
     primes.sort_unstable();
     primes.dedup();
@@ -64,7 +64,7 @@ fn cell(salts: &[BigUint], exponent: &BigUint, modulus: &BigUint) -> Vec<u32> {
 /// The first exponent of today with the least odd residue modulo `L`, free of common factors with it,
 /// that the salts send to the wanted cell.
 fn wanted_class(salts: &[BigUint], modulus: &BigUint) -> BigUint {
-    let useful = |class: &u32| [2, 3, 5, 7, 11, 13, 17].iter().all(|prime| class % prime != 0);
+    let useful = |class: &u32| [2, 3, 5, 7, 11, 13, 17].iter().all(|prime| !class.is_multiple_of(*prime));
     let class = (1..L).filter(useful).find(|class| cell(salts, &BigUint::from(*class), modulus) == WANTED).unwrap();
     (BigUint::from(TODAY.number()) << 96u32) / L * L + L + class
 }

@@ -1,4 +1,4 @@
-//! The kernel for any processor: eight lanes in plain Rust, which compilers turn into whatever vector
+//! The kernel for any processor: four lanes in plain Rust, which compilers turn into whatever vector
 //! instructions the target has.
 
 use std::ops::Range;
@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::search::lanes::{self, Lanes};
 use crate::search::puzzle::{Hit, Puzzle};
 
-pub(super) const LANES: usize = 8;
+pub(super) const LANES: usize = 4;
 
 #[derive(Clone, Copy)]
 struct Words([u32; LANES]);
