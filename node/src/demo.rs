@@ -25,8 +25,9 @@ use crate::storage::{Owner, Storage, StorageError};
 /// What an identity of a demonstration costs: nearly nothing.
 const BITS: u8 = 16;
 
-/// How long the nodes may take to join.
+/// How long the nodes may take to join, whatever their number, and for each of them besides.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(30);
+const JOIN_TIMEOUT_EACH: Duration = Duration::from_millis(250);
 
 /// Why a demonstration came to nothing.
 #[derive(Debug, thiserror::Error)]
@@ -60,7 +61,7 @@ pub enum DemoError {
     #[error(transparent)]
     Operation(#[from] OperationError),
     /// Some nodes have not joined.
-    #[error("only {joined} of {nodes} nodes joined within {} s", JOIN_TIMEOUT.as_secs())]
+    #[error("only {joined} of {nodes} nodes joined in time")]
     NotJoined {
         /// Those that have.
         joined: usize,
@@ -202,7 +203,8 @@ impl Demo {
     /// # Errors
     /// [`DemoError::NotJoined`] if it takes too long.
     pub async fn joined(&self) -> Result<(), DemoError> {
-        let begun = Instant::now();
+        let nodes = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
+        let deadline = Instant::now() + JOIN_TIMEOUT + JOIN_TIMEOUT_EACH * nodes;
         loop {
             let mut joined = 0;
             for node in &self.nodes {
@@ -211,7 +213,7 @@ impl Demo {
             if joined == self.nodes.len() {
                 return Ok(());
             }
-            if begun.elapsed() > JOIN_TIMEOUT {
+            if Instant::now() > deadline {
                 return Err(DemoError::NotJoined { joined, nodes: self.nodes.len() });
             }
             tokio::time::sleep(Duration::from_millis(50)).await;

@@ -73,7 +73,7 @@ impl Driver {
         let mut upkeep = tokio::time::interval(UPKEEP);
         let mut reports = Vec::with_capacity(BATCH);
         loop {
-            let next = self.timers.next().map_or_else(|| Instant::now() + UPKEEP, |next| next);
+            let next = self.timers.next().unwrap_or_else(|| Instant::now() + UPKEEP);
             tokio::select! {
                 event = sources.transport.recv() => match event {
                     Some(event) => self.on_transport(event).await,

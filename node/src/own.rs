@@ -166,10 +166,12 @@ fn is_link_local(ip: IpAddr) -> bool {
     }
 }
 
-fn ip(address: &Multiaddr) -> Option<IpAddr> {
+/// The IP address at the beginning of a multiaddr; an IPv4 address in the clothes of IPv6 is an IPv4 address.
+#[expect(clippy::wildcard_enum_match_arm, reason = "libp2p adds protocols")]
+pub(crate) fn ip(address: &Multiaddr) -> Option<IpAddr> {
     match address.iter().next()? {
         Protocol::Ip4(ip) => Some(ip.into()),
-        Protocol::Ip6(ip) => Some(ip.into()),
+        Protocol::Ip6(ip) => Some(ip.to_canonical()),
         _ => None,
     }
 }

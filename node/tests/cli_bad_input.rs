@@ -1,5 +1,7 @@
 //! Wrong input of every kind: a clear message, a status that is not 0, nothing lost, and nothing that hangs.
 
+#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, clippy::print_stdout, reason = "a test")]
+
 mod cli_support;
 
 use std::io::{Read, Write};

@@ -1,5 +1,7 @@
 //! Identities as others see them: minted by the program, read by `openssl` and by a script that knows only the rules.
 
+#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, clippy::print_stdout, reason = "a test")]
+
 mod cli_support;
 
 use std::fs;

@@ -1,5 +1,7 @@
 //! The storage when the process is killed, and when the disk is full: this test starts itself again as the victim.
 
+#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, clippy::print_stdout, reason = "a test")]
+
 mod cli_support;
 
 use std::io::{BufRead, BufReader};

@@ -1,6 +1,8 @@
 //! 32 real processes on loopback that know one introducer: files go in at one node and come out at others, nodes die,
 //! come back, and join where nobody was before.
 
+#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, clippy::print_stdout, reason = "a test")]
+
 mod cli_support;
 
 use std::collections::BTreeMap;

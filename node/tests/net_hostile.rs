@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used, reason = "a test may fail")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::wildcard_enum_match_arm, reason = "a test may fail")]
 //! Hostile peers: they are cut, others do not notice, memory stays bounded.
 
 mod net_support;

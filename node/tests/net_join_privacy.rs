@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used, reason = "a test may fail")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::wildcard_enum_match_arm, reason = "a test may fail")]
 //! On a join, neither the introducer nor a node on the way sees the home-cell node's address: every byte that they are
 //! given is looked through.
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::handlers::milliseconds;
-use crate::handle::NodeStatus;
+use crate::handle::{self, NodeStatus};
 use grid::overlay::NeighbourStatus;
 use grid::parameters::Parameters;
 
@@ -68,6 +68,23 @@ pub struct Status {
     pub records: usize,
     /// The largest value of a record in this grid, in bytes.
     pub max_record_bytes: u64,
+    /// What happened on its connections.
+    pub counters: Counters,
+}
+
+/// What happened on a node's connections since it started.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Counters {
+    /// Connections open now.
+    pub connections: usize,
+    /// Connections turned away because too many had shown no credential.
+    pub refused_connections: u64,
+    /// Connections cut because their greeting was wrong, late or missing.
+    pub failed_greetings: u64,
+    /// Links cut because of what came over them, or because the other side did not read.
+    pub cut_links: u64,
+    /// Cards in messages that were refused.
+    pub refused_cards: u64,
 }
 
 /// The nodes that a node knows.
@@ -109,7 +126,16 @@ impl Status {
             vacant_cells: figures.vacant_cells,
             records: figures.records,
             max_record_bytes: grid.max_record_bytes.into(),
+            counters: Counters::of(&status.counters),
         }
+    }
+}
+
+impl Counters {
+    fn of(counters: &handle::Counters) -> Self {
+        let &handle::Counters { connections, refused_connections, failed_greetings, cut_links, refused_cards } =
+            counters;
+        Self { connections, refused_connections, failed_greetings, cut_links, refused_cards }
     }
 }
 

@@ -4,13 +4,14 @@
 //! libp2p's own connection limits know no addresses, and a stranger's connection costs us memory before it costs the
 //! stranger anything.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "libp2p adds events and protocols")]
+
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::task::{Context, Poll, Waker};
 
 use libp2p::core::Endpoint;
 use libp2p::core::transport::PortUse;
-use libp2p::multiaddr::Protocol;
 use libp2p::swarm::{
     ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, StreamProtocol, THandler, THandlerInEvent,
     THandlerOutEvent, ToSwarm,
@@ -19,6 +20,7 @@ use libp2p::{Multiaddr, PeerId};
 
 use super::Limits;
 use super::handler::{Handler, Opened};
+use crate::own::ip;
 
 /// A connection's link stream was opened, or could not be.
 #[derive(Debug)]
@@ -61,15 +63,6 @@ impl Links {
 
     fn handler(&self, role: Endpoint) -> Handler {
         Handler::new(self.protocol.clone(), role, self.limits.hello_timeout)
-    }
-}
-
-/// The IP address at the beginning of a multiaddr.
-fn ip(address: &Multiaddr) -> Option<IpAddr> {
-    match address.iter().next()? {
-        Protocol::Ip4(ip) => Some(ip.into()),
-        Protocol::Ip6(ip) => Some(ip.to_canonical()),
-        _ => None,
     }
 }
 

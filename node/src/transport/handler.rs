@@ -1,6 +1,8 @@
 //! One connection's part of the link protocol: the dialler opens the one stream, the listener accepts it, and nothing
 //! else is accepted.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "libp2p adds events and protocols")]
+
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::task::{Context, Poll};

@@ -1,5 +1,7 @@
 //! The hub: the task that owns the swarm, and decides which connection carries which node's link.
 
+#![expect(clippy::wildcard_enum_match_arm, reason = "libp2p adds events and protocols")]
+
 mod greeted;
 
 use std::collections::{HashMap, VecDeque};
@@ -44,11 +46,12 @@ pub(crate) enum Report {
     WriterEnded(ConnectionId, Result<(), String>),
 }
 
-/// An event that waits for the driver, and what is to be done once the driver has it.
-struct Waiting {
-    event: TransportEvent,
-    /// A reader must not speak before its link is known.
-    then: Option<Box<dyn FnOnce() + Send>>,
+/// What waits for the driver, in order.
+enum Waiting {
+    /// To be told.
+    Event(TransportEvent),
+    /// A reader that must not speak before the driver knows its link.
+    Reader(Box<dyn FnOnce() + Send>),
 }
 
 struct Connection {
@@ -177,17 +180,19 @@ impl Hub {
     }
 
     fn tell(&mut self, event: TransportEvent) {
-        self.waiting.push_back(Waiting { event, then: None });
+        self.waiting.push_back(Waiting::Event(event));
     }
 
     fn deliver(&mut self, permit: Option<mpsc::Permit<'_, TransportEvent>>) {
-        let Some(Waiting { event, then }) = self.waiting.pop_front() else { return };
-        // Without a permit the driver has ended; whatever else is to be told is of no interest.
-        if let Some(permit) = permit {
-            permit.send(event);
-        }
-        if let Some(then) = then {
-            then();
+        match self.waiting.pop_front() {
+            // Without a permit the driver has ended; whatever else is to be told is of no interest.
+            Some(Waiting::Event(event)) => {
+                if let Some(permit) = permit {
+                    permit.send(event);
+                }
+            }
+            Some(Waiting::Reader(start)) => start(),
+            None => {}
         }
     }
 
@@ -247,11 +252,11 @@ impl Hub {
     fn on_swarm_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
         match event {
             SwarmEvent::Behaviour(BehaviourEvent::Links(event)) => self.on_opened(event),
-            SwarmEvent::Behaviour(BehaviourEvent::Ping(ping::Event { connection, result: Err(error), .. })) => {
-                if !matches!(error, ping::Failure::Unsupported) {
-                    tracing::debug!(%error, "a connection does not answer pings any more");
-                    self.close(connection);
-                }
+            SwarmEvent::Behaviour(BehaviourEvent::Ping(ping::Event { connection, result: Err(error), .. }))
+                if !matches!(error, ping::Failure::Unsupported) =>
+            {
+                tracing::debug!(%error, "a connection does not answer pings any more");
+                self.close(connection);
             }
             SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
                 let we_dialled = matches!(endpoint, ConnectedPoint::Dialer { .. });

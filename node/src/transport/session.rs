@@ -15,9 +15,11 @@ use crate::verifier::Verifier;
 use crate::wire::greeting::Greeting;
 use crate::wire::{Decoded, Limits, WireCard, WireError, decode_message};
 
+type OnFrame = dyn Fn(NodeId, &[u8]) + Send + Sync;
+
 /// Sees every frame that comes in, after it was decrypted and before it is decoded: for tests of what a node is told.
 #[derive(Clone)]
-pub struct FrameLog(Arc<dyn Fn(NodeId, &[u8]) + Send + Sync>);
+pub struct FrameLog(Arc<OnFrame>);
 
 impl FrameLog {
     /// A log that calls a function with the sender and the frame.

@@ -1,6 +1,6 @@
 //! Runs the real program: nodes as processes that die with the test, and commands against them.
 
-#![allow(dead_code, unreachable_pub, reason = "each test uses a part of it")]
+#![allow(dead_code, unreachable_pub, missing_docs, reason = "each test uses a part of it")]
 
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};

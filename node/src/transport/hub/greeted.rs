@@ -91,7 +91,7 @@ impl Hub {
 
     fn establish(&mut self, node: NodeId, link: Link, proved: Proved, target: Option<DialTarget>) {
         let peer = proved.peer.clone();
-        let (outbox, then) = self.spawn_tasks(link.connection, node, proved);
+        let (outbox, read) = self.spawn_tasks(link.connection, node, proved);
         self.links.insert(node, link);
         let introducer = match target {
             Some(DialTarget::Introducer(address)) => Some(address),
@@ -102,17 +102,19 @@ impl Hub {
             }
             Some(DialTarget::Peer(_)) | None => None,
         };
-        self.waiting.push_back(Waiting { event: TransportEvent::Up { peer, outbox, introducer }, then: Some(then) });
+        self.tell(TransportEvent::Up { peer, outbox, introducer });
+        self.waiting.push_back(Waiting::Reader(read));
     }
 
     fn replace(&mut self, node: NodeId, link: Link, proved: Proved, target: Option<DialTarget>) {
         self.answer_dial(&proved.peer, target);
-        let (outbox, then) = self.spawn_tasks(link.connection, node, proved);
+        let (outbox, read) = self.spawn_tasks(link.connection, node, proved);
         // The old connection ends when the driver drops its outbox, and the other node its own.
         if let Some(old) = self.links.insert(node, link) {
             self.retire(old.connection);
         }
-        self.waiting.push_back(Waiting { event: TransportEvent::Moved { node, outbox }, then: Some(then) });
+        self.tell(TransportEvent::Moved { node, outbox });
+        self.waiting.push_back(Waiting::Reader(read));
     }
 
     /// A surplus connection: the other node may have seen it first and written on it. It is read until the other node
@@ -121,12 +123,13 @@ impl Hub {
         self.retire(id);
         let (session, inbox, reports) = (self.session.clone(), self.inbox.clone(), self.reports.clone());
         let max_frame = self.max_frame;
-        tokio::spawn(async move {
+        let read = async move {
             let outcome = read_all(reader, node, session, max_frame, inbox).await;
             _ = writer.close().await;
             _ = reports.send(Report::ReaderEnded(id, outcome)).await;
             _ = reports.send(Report::WriterEnded(id, Ok(()))).await;
-        });
+        };
+        self.waiting.push_back(Waiting::Reader(Box::new(move || drop(tokio::spawn(read)))));
     }
 
     /// A dial that ended at a node that is linked already.
