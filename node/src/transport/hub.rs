@@ -6,7 +6,7 @@ mod greeted;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures::StreamExt;
 use grid::id::NodeId;
@@ -22,7 +22,7 @@ use tokio::task::AbortHandle;
 use super::behaviour::LinkEvent;
 use super::failure::explain;
 use super::handler::Opened;
-use super::link::{GreetingError, Proved, greet};
+use super::link::{End, GreetingError, Proved, greet};
 use super::session::Session;
 use super::swarm::{self, Behaviour, BehaviourEvent, ListenError};
 use super::{Counters, Inbox, Limits, TransportCommand, TransportEvent};
@@ -32,16 +32,18 @@ const COMMANDS: usize = 1024;
 /// Reports of link tasks that may wait for the hub.
 const REPORTS: usize = 1024;
 /// How often connections are looked through for those that have said nothing.
-const SWEEP: std::time::Duration = std::time::Duration::from_secs(1);
+const SWEEP: Duration = Duration::from_millis(250);
+/// How long a connection on which all is said stays open for what is under way: several round trips on any path.
+const LINGER: Duration = Duration::from_secs(1);
 /// How long the end waits for the outboxes.
-const SHUTDOWN: std::time::Duration = std::time::Duration::from_secs(3);
+const SHUTDOWN: Duration = Duration::from_secs(3);
 
 /// What a link task tells the hub.
 pub(crate) enum Report {
     /// The exchange of credentials is over.
     Greeted(ConnectionId, Result<Proved, GreetingError>),
     /// The other side has closed the link, or something was wrong with what it sent.
-    ReaderEnded(ConnectionId, Result<(), String>),
+    ReaderEnded(ConnectionId, Result<End, String>),
     /// Everything was written and the stream closed, or writing failed.
     WriterEnded(ConnectionId, Result<(), String>),
 }
@@ -62,16 +64,27 @@ struct Connection {
     proved: bool,
     /// The greeting, which ends with the connection.
     greeting: Option<AbortHandle>,
-    reader_ended: bool,
+    reader_ended: Option<End>,
     writer_ended: bool,
     /// Since when no node's link is on it any more: what is under way on it is still delivered, for a while.
     retired: Option<Instant>,
+    /// Since when it has nothing more to say, while the other side may not have received all of it.
+    ended: Option<Instant>,
 }
 
 impl Connection {
     fn new(peer: PeerId, we_dialled: bool) -> Self {
-        let (since, proved, greeting) = (Instant::now(), false, None);
-        Self { peer, we_dialled, since, proved, greeting, reader_ended: false, writer_ended: false, retired: None }
+        Self {
+            peer,
+            we_dialled,
+            since: Instant::now(),
+            proved: false,
+            greeting: None,
+            reader_ended: None,
+            writer_ended: false,
+            retired: None,
+            ended: None,
+        }
     }
 }
 
@@ -323,11 +336,11 @@ impl Hub {
         }
     }
 
-    fn on_reader_ended(&mut self, id: ConnectionId, outcome: Result<(), String>) {
-        if let Some(connection) = self.connections.get_mut(&id) {
-            connection.reader_ended = true;
+    fn on_reader_ended(&mut self, id: ConnectionId, outcome: Result<End, String>) {
+        if let (Some(connection), Ok(end)) = (self.connections.get_mut(&id), &outcome) {
+            connection.reader_ended = Some(*end);
         }
-        self.on_half_ended(id, outcome);
+        self.on_half_ended(id, outcome.map(drop));
     }
 
     fn on_writer_ended(&mut self, id: ConnectionId, outcome: Result<(), String>) {
@@ -340,14 +353,23 @@ impl Hub {
     /// One direction has ended. In the orderly case the other still delivers what is under way: the driver hears that
     /// the link is gone and drops the outbox, which ends the writer; the other node does the same, which ends the reader.
     fn on_half_ended(&mut self, id: ConnectionId, outcome: Result<(), String>) {
-        let both = self.connections.get(&id).is_none_or(|c| c.reader_ended && c.writer_ended);
-        if let Err(why) = &outcome {
+        self.forget_link_on(id);
+        if let Err(why) = outcome {
             tracing::info!(%why, "a link was cut");
             self.counters.cut_links += 1;
+            return self.close(id);
         }
-        self.forget_link_on(id);
-        if both || outcome.is_err() {
-            self.close(id);
+        match self.connections.get(&id).filter(|connection| connection.writer_ended).and_then(|c| c.reader_ended) {
+            Some(End::HeardAll) => self.close(id),
+            Some(End::Unsure) => self.end(id),
+            None => {}
+        }
+    }
+
+    /// All is said; the connection is closed a little later, for closing drops what has not arrived yet.
+    fn end(&mut self, id: ConnectionId) {
+        if let Some(connection) = self.connections.get_mut(&id) {
+            connection.ended = Some(Instant::now());
         }
     }
 
@@ -394,11 +416,14 @@ impl Hub {
     /// those that should have ended by themselves.
     fn sweep(&mut self) {
         let stall = self.limits.write_stall;
-        let overdue = |connection: &Connection| connection.retired.is_some_and(|since| since.elapsed() > stall);
+        let overdue = |connection: &Connection| {
+            connection.retired.is_some_and(|since| since.elapsed() > stall)
+                || connection.ended.is_some_and(|since| since.elapsed() > LINGER)
+        };
         let overdue: Vec<_> = self.connections.iter().filter(|(_, c)| overdue(c)).map(|(&id, _)| id).collect();
         overdue.into_iter().for_each(|id| self.close(id));
         let patience = self.limits.hello_timeout + SWEEP;
-        let late = |connection: &Connection| !connection.proved && connection.since.elapsed() > patience;
+        let late = |c: &Connection| !c.proved && c.ended.is_none() && c.since.elapsed() > patience;
         let late: Vec<_> = self.connections.iter().filter(|(_, c)| late(c)).map(|(&id, _)| id).collect();
         for id in late {
             self.abandon(id, DialFailure::TimedOut(self.limits.hello_timeout));

@@ -2,7 +2,7 @@
 //! can wait for the other.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures::AsyncWriteExt;
@@ -123,10 +123,23 @@ pub(crate) struct OutboxFrames {
     queued: Arc<AtomicUsize>,
 }
 
+/// How the two directions of a link end without losing what is under way. Closing a connection drops what the other
+/// side has not received yet, and QUIC does not say what has arrived. So a side that writes no more says so with an
+/// *empty frame* if it knows that it has read all that the other said, or will ever say before it reads on; whoever
+/// gets an empty frame and then the end of the stream may close at once, whoever gets the end alone waits a while.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Ending {
+    heard_all: Arc<AtomicBool>,
+}
+
+/// The empty frame.
+pub(crate) const HEARD_ALL: &[u8] = &[];
+
 /// Writes frames until the outbox is dropped and empty, then closes the stream; or until a write fails or stalls.
 pub(crate) async fn write_all(
     mut writer: WriteHalf<Stream>,
     mut outbox: OutboxFrames,
+    ending: Ending,
     stall: Duration,
 ) -> Result<(), String> {
     while let Some(frame) = outbox.frames.recv().await {
@@ -134,29 +147,70 @@ pub(crate) async fn write_all(
         outbox.queued.fetch_sub(frame.len(), Ordering::Relaxed);
         written.map_err(|_| "the other side does not read".to_owned())?.map_err(|error| error.to_string())?;
     }
+    if ending.heard_all.load(Ordering::Acquire) {
+        _ = timeout(stall, write_frame(&mut writer, HEARD_ALL)).await;
+    }
     _ = timeout(stall, writer.close()).await;
     Ok(())
 }
 
-/// Reads frames and passes on what they mean, in order, until the stream ends or something is wrong with it.
-pub(crate) async fn read_all(
-    mut reader: ReadHalf<Stream>,
-    from: NodeId,
-    session: Arc<Session>,
-    max_frame: usize,
-    inbox: Inbox,
-) -> Result<(), String> {
-    loop {
-        let frame = match read_frame(&mut reader, max_frame).await {
-            Ok(frame) => frame,
-            Err(FrameError::Closed) => return Ok(()),
-            Err(error) => return Err(error.to_string()),
-        };
-        session.log(from, &frame);
-        if let Some(message) = session.decode(from, frame).await.map_err(|error| error.to_string())?
-            && inbox.send(TransportEvent::Message { from, message }).await.is_err()
-        {
-            return Ok(());
+/// How a direction ended in the orderly way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The other side has heard all that we said.
+    HeardAll,
+    /// It may not have.
+    Unsure,
+}
+
+/// What a reader needs besides the stream.
+pub(crate) struct Reading {
+    pub(crate) from: NodeId,
+    pub(crate) session: Arc<Session>,
+    pub(crate) max_frame: usize,
+    pub(crate) inbox: Inbox,
+}
+
+impl Reading {
+    /// Reads frames and passes on what they mean, in order, until the stream ends or something is wrong with it.
+    pub(crate) async fn all(self, mut reader: ReadHalf<Stream>, ending: Ending) -> Result<End, String> {
+        let mut end = End::Unsure;
+        while let Some(frame) = self.next(&mut reader).await? {
+            if frame.is_empty() && end == End::Unsure {
+                end = End::HeardAll;
+            } else if end == End::HeardAll {
+                return Err("something was said after the last word".into());
+            } else if !self.take(frame).await? {
+                break;
+            }
         }
+        ending.heard_all.store(true, Ordering::Release);
+        Ok(end)
+    }
+
+    /// Reads what is under way on a surplus connection, until the other side ends it or has nothing to say on it either.
+    pub(crate) async fn rest(self, mut reader: ReadHalf<Stream>) -> Result<(), String> {
+        while let Some(frame) = self.next(&mut reader).await? {
+            if frame.is_empty() || !self.take(frame).await? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    async fn next(&self, reader: &mut ReadHalf<Stream>) -> Result<Option<Vec<u8>>, String> {
+        match read_frame(reader, self.max_frame).await {
+            Ok(frame) => Ok(Some(frame)),
+            Err(FrameError::Closed) => Ok(None),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// `false` if nobody listens any more.
+    async fn take(&self, frame: Vec<u8>) -> Result<bool, String> {
+        self.session.log(self.from, &frame);
+        let decoded = self.session.decode(self.from, frame).await.map_err(|error| error.to_string())?;
+        let Some(message) = decoded else { return Ok(true) };
+        Ok(self.inbox.send(TransportEvent::Message { from: self.from, message }).await.is_ok())
     }
 }

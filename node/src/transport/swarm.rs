@@ -41,8 +41,8 @@ pub enum ListenError {
 const MEMORY_SHARE: f64 = 0.8;
 /// Connections that may be half-way open in each direction.
 const MAX_PENDING: u32 = 256;
-/// Simultaneous dials may make two connections of which one survives; a third is one too many.
-const MAX_PER_PEER: u32 = 3;
+/// Simultaneous dials may make two connections of which one survives, and an earlier one may still be ending.
+const MAX_PER_PEER: u32 = 4;
 /// Streams that the other side may have open on one connection: the link, and ping's.
 const MAX_STREAMS: usize = 8;
 /// QUIC's window for one stream. The bandwidth-delay product of 100 Mbit/s at 150 ms is 1.9 MB.

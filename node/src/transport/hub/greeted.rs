@@ -4,10 +4,12 @@ use futures::AsyncWriteExt;
 use grid::id::NodeId;
 use grid::peer::{DialFailure, DialTarget, Peer};
 use libp2p::swarm::ConnectionId;
+use tokio::time::timeout;
 
 use super::super::TransportEvent;
-use super::super::link::{GreetingError, Outbox, Proved, read_all, write_all};
+use super::super::link::{End, Ending, GreetingError, HEARD_ALL, Outbox, Proved, Reading, write_all};
 use super::{Hub, Link, Report, Waiting};
+use crate::wire::frame::write_frame;
 
 /// What to do with a second connection to a node.
 enum Verdict {
@@ -36,7 +38,16 @@ impl Hub {
                 DialFailure::Credential(error.to_string())
             }
         };
-        self.abandon(connection, why);
+        self.counters.failed_greetings += 1;
+        if let Some(target) = self.dials.remove(&connection) {
+            self.tell(TransportEvent::DialFailed { target, why });
+        }
+        if matches!(error, GreetingError::TheirsRefused(_)) {
+            // It shall hear why.
+            self.end(connection);
+        } else {
+            self.close(connection);
+        }
     }
 
     pub(super) fn on_proved(&mut self, id: ConnectionId, proved: Proved) {
@@ -121,13 +132,15 @@ impl Hub {
     /// has moved to the one that stays; closing it earlier would look like the end of the link.
     fn hear_out(&mut self, id: ConnectionId, node: NodeId, Proved { reader, mut writer, .. }: Proved) {
         self.retire(id);
-        let (session, inbox, reports) = (self.session.clone(), self.inbox.clone(), self.reports.clone());
-        let max_frame = self.max_frame;
+        let (reading, reports, stall) = (self.reading(node), self.reports.clone(), self.limits.write_stall);
         let read = async move {
-            let outcome = read_all(reader, node, session, max_frame, inbox).await;
-            _ = writer.close().await;
-            _ = reports.send(Report::ReaderEnded(id, outcome)).await;
+            // If writing fails, reading ends as well.
+            _ = timeout(stall, write_frame(&mut writer, HEARD_ALL)).await;
+            let outcome = reading.rest(reader).await;
+            _ = timeout(stall, writer.close()).await;
             _ = reports.send(Report::WriterEnded(id, Ok(()))).await;
+            // We have said nothing that could be lost.
+            _ = reports.send(Report::ReaderEnded(id, outcome.map(|()| End::HeardAll))).await;
         };
         self.waiting.push_back(Waiting::Reader(Box::new(move || drop(tokio::spawn(read)))));
     }
@@ -154,17 +167,21 @@ impl Hub {
         Proved { reader, writer, .. }: Proved,
     ) -> (Outbox, Box<dyn FnOnce() + Send>) {
         let (outbox, frames) = Outbox::new(&self.limits);
-        let (stall, reports) = (self.limits.write_stall, self.reports.clone());
+        let ending = Ending::default();
+        let (stall, reports, heard) = (self.limits.write_stall, self.reports.clone(), ending.clone());
         tokio::spawn(async move {
-            let outcome = write_all(writer, frames, stall).await;
+            let outcome = write_all(writer, frames, heard, stall).await;
             _ = reports.send(Report::WriterEnded(id, outcome)).await;
         });
-        let (session, inbox, reports) = (self.session.clone(), self.inbox.clone(), self.reports.clone());
-        let max_frame = self.max_frame;
+        let (reading, reports) = (self.reading(node), self.reports.clone());
         let read = async move {
-            let outcome = read_all(reader, node, session, max_frame, inbox).await;
+            let outcome = reading.all(reader, ending).await;
             _ = reports.send(Report::ReaderEnded(id, outcome)).await;
         };
         (outbox, Box::new(move || drop(tokio::spawn(read))))
+    }
+
+    fn reading(&self, from: NodeId) -> Reading {
+        Reading { from, session: self.session.clone(), max_frame: self.max_frame, inbox: self.inbox.clone() }
     }
 }
