@@ -30,7 +30,9 @@ pub struct Config {
     pub probe_timeout: Duration,
     /// How many others are asked to confirm (SWIM's k; its paper uses 3).
     pub probe_helpers: u8,
-    /// Time between two comparisons of a line with a random node on it.
+    /// The first wait between two comparisons of a line after a new neighbour has come; doubles each time.
+    pub exchange_first: Duration,
+    /// Time between two comparisons of a line with a random node on it, when nothing has changed for a while.
     pub exchange_every: Duration,
     /// The first wait before a look for neighbours that nobody on our lines knows; doubles each time. A new node finds
     /// out soon what its join has not told it.
@@ -75,6 +77,7 @@ impl Default for Config {
             probe_every: Duration::from_secs(2),
             probe_timeout: Duration::from_secs(1),
             probe_helpers: 3,
+            exchange_first: Duration::from_millis(500),
             exchange_every: Duration::from_secs(10),
             scout_first: Duration::from_secs(2),
             scout_every: Duration::from_secs(30),

@@ -320,6 +320,7 @@ impl Parts {
         match signal {
             Signal::LinkUp(node) => {
                 self.liveness.on_link_up(node);
+                self.exchange.on_link_up(node, cx);
                 self.join.on_link_up(node, cx);
             }
             Signal::LinkDown(node) => {

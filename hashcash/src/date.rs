@@ -26,6 +26,11 @@ impl JulianDay {
         Self(UNIX_EPOCH.saturating_add(days))
     }
 
+    /// The moment of Unix time at which the day begins; 0 for days before 1970.
+    pub fn unix_seconds(self) -> u64 {
+        u64::from(self.0.saturating_sub(UNIX_EPOCH)) * SECONDS_PER_DAY
+    }
+
     /// The Julian Day Number.
     pub const fn number(self) -> u32 {
         self.0
@@ -91,6 +96,14 @@ mod tests {
                     day = day.plus_days(1);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_day_begins_at_midnight() {
+        for day in [UNIX_EPOCH, 2_451_545, 2_461_000].map(JulianDay::new) {
+            assert_eq!(JulianDay::from_unix_seconds(day.unix_seconds()), day);
+            assert_eq!(JulianDay::from_unix_seconds(day.unix_seconds() + SECONDS_PER_DAY - 1), day);
         }
     }
 

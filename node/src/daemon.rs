@@ -33,8 +33,8 @@ pub use crate::transport::{FrameLog, Limits, ListenError};
 pub struct NodeOptions {
     /// Who it is.
     pub identity: SecretIdentity,
-    /// The grid's parameters.
-    pub parameters: Parameters,
+    /// Checks identities by the grid's parameters. Nodes of one process may share what it remembers.
+    pub verifier: Verifier,
     /// How it behaves.
     pub config: Config,
     /// What it allows others.
@@ -81,8 +81,8 @@ const LISTENER_LAG: usize = 1024;
 /// # Errors
 /// [`StartError`] if it cannot listen, the data folder fails, or the identity is void.
 pub async fn start(options: NodeOptions) -> Result<NodeHandle, StartError> {
-    let NodeOptions { identity, parameters, config, limits, storage, listen, peers, frame_log } = options;
-    let verifier = Verifier::new(parameters.clone());
+    let NodeOptions { identity, verifier, config, limits, storage, listen, peers, frame_log } = options;
+    let parameters = verifier.parameters().clone();
     let identity = Arc::new(identity);
     let own = OwnCard::load(identity.clone(), verifier.clone(), &storage)?;
     let (own_card, own_seen) = watch::channel(own.peer(&[])?);

@@ -21,6 +21,7 @@ use crate::daemon::{self, Limits, NodeOptions, StartError};
 use crate::handle::{NodeHandle, OperationError, Stopped};
 use crate::minting;
 use crate::storage::{Owner, Storage, StorageError};
+use crate::verifier::Verifier;
 
 /// What an identity of a demonstration costs: nearly nothing.
 const BITS: u8 = 16;
@@ -28,6 +29,8 @@ const BITS: u8 = 16;
 /// How long the nodes may take to join, whatever their number, and for each of them besides.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(30);
 const JOIN_TIMEOUT_EACH: Duration = Duration::from_millis(250);
+/// Time between two looks at what the nodes know.
+const POLL: Duration = Duration::from_millis(20);
 
 /// Why a demonstration came to nothing.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +70,12 @@ pub enum DemoError {
         joined: usize,
         /// All of them.
         nodes: usize,
+    },
+    /// Some nodes do not know all their neighbours.
+    #[error("{missing} links between neighbours are missing after all this time")]
+    NotSettled {
+        /// Links, each counted at both of its ends.
+        missing: usize,
     },
     /// A task died.
     #[error("a task of the demonstration died: {0}")]
@@ -137,7 +146,8 @@ impl DemoNode {
 pub struct Demo {
     /// The nodes that run; the first one introduced the others.
     pub nodes: Vec<DemoNode>,
-    parameters: Parameters,
+    /// Shared, so that an identity is checked once in this process and not once by each node.
+    verifier: Verifier,
     // Dropped last: the folder goes when the nodes are gone.
     folder: TempDir,
 }
@@ -152,7 +162,7 @@ impl Demo {
             return Err(DemoError::TooFewNodes(identities.len()));
         }
         let folder = tempfile::Builder::new().prefix("rook-demo-").tempdir().map_err(DemoError::Folder)?;
-        let mut demo = Self { nodes: Vec::new(), parameters, folder };
+        let mut demo = Self { nodes: Vec::new(), verifier: Verifier::new(parameters), folder };
         for (number, identity) in identities.into_iter().enumerate() {
             let introducer = match demo.nodes.first() {
                 Some(first) => first.handle.status().await?.listen,
@@ -171,7 +181,7 @@ impl Demo {
         introducer: Vec<Multiaddr>,
     ) -> Result<DemoNode, DemoError> {
         let id = minting::node_id(identity.identity());
-        let owner = Owner { grid: self.parameters.grid_id(), node: id };
+        let owner = Owner { grid: self.verifier.parameters().grid_id(), node: id };
         let storage = Storage::open(&self.folder.path().join(format!("node-{number}")), owner)?;
         let any_port = [Multiaddr::empty()
             .with(LOOPBACK)
@@ -179,7 +189,7 @@ impl Demo {
             .with(libp2p::multiaddr::Protocol::QuicV1)];
         let options = NodeOptions {
             identity,
-            parameters: self.parameters.clone(),
+            verifier: self.verifier.clone(),
             config: Config::default(),
             limits: Limits::default(),
             storage: storage.clone(),
@@ -193,7 +203,7 @@ impl Demo {
         let address = api.address();
         let leave = Arc::new(Notify::new());
         tokio::spawn(leave_when_told(handle.clone(), Arc::clone(&leave)));
-        let serving = api.serve(handle.clone(), id.to_string(), &self.parameters, leave)?;
+        let serving = api.serve(handle.clone(), id.to_string(), self.verifier.parameters(), leave)?;
         let cell = handle.status().await?.cell;
         Ok(DemoNode { handle, cell, api: address, storage, _serving: serving })
     }
@@ -203,8 +213,7 @@ impl Demo {
     /// # Errors
     /// [`DemoError::NotJoined`] if it takes too long.
     pub async fn joined(&self) -> Result<(), DemoError> {
-        let nodes = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
-        let deadline = Instant::now() + JOIN_TIMEOUT + JOIN_TIMEOUT_EACH * nodes;
+        let deadline = self.deadline();
         loop {
             let mut joined = 0;
             for node in &self.nodes {
@@ -216,13 +225,41 @@ impl Demo {
             if Instant::now() > deadline {
                 return Err(DemoError::NotJoined { joined, nodes: self.nodes.len() });
             }
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            tokio::time::sleep(POLL).await;
         }
+    }
+
+    /// Waits until every node is linked to all its neighbours: those that joined at the same moment have not been told
+    /// of each other.
+    ///
+    /// # Errors
+    /// [`DemoError::NotSettled`] if it takes too long.
+    pub async fn settled(&self) -> Result<(), DemoError> {
+        let deadline = self.deadline();
+        loop {
+            let mut missing = 0;
+            for node in &self.nodes {
+                let neighbours = self.nodes.iter().filter(|other| other.cell.is_neighbour(&node.cell)).count() - 1;
+                missing += neighbours.saturating_sub(node.handle.status().await?.status.neighbours);
+            }
+            if missing == 0 {
+                return Ok(());
+            }
+            if Instant::now() > deadline {
+                return Err(DemoError::NotSettled { missing });
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    fn deadline(&self) -> Instant {
+        let nodes = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
+        Instant::now() + JOIN_TIMEOUT + JOIN_TIMEOUT_EACH * nodes
     }
 
     /// How many nodes are in each cell, by the cell's number.
     pub fn population(&self) -> Vec<usize> {
-        let shape = self.parameters.shape;
+        let shape = self.verifier.parameters().shape;
         let count = |cell| self.nodes.iter().filter(|node| node.cell == cell).count();
         (0..shape.cells()).map(|index| count(shape.cell_at(index))).collect()
     }

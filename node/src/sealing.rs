@@ -2,7 +2,7 @@
 
 use grid::id::{GridId, NodeId};
 use grid::peer::{Card, Peer};
-use hashcash::{IdentityError, SecretIdentity};
+use hashcash::SecretIdentity;
 
 use crate::verifier::{CardError, Verifier};
 use crate::wire::{WireCard, WireError, codec};
@@ -10,8 +10,8 @@ use crate::wire::{WireCard, WireError, codec};
 /// Why a welcome cannot be sealed or opened.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WelcomeError {
-    #[error("the newcomer's identity has expired: {0}")]
-    Newcomer(#[from] IdentityError),
+    #[error("the newcomer's card does not hold any more: {0}")]
+    Newcomer(#[source] CardError),
     #[error(transparent)]
     Seal(#[from] hashcash::seal::SealError),
     #[error("the welcome does not open: {0}")]
@@ -29,7 +29,7 @@ fn context(grid: GridId, newcomer: NodeId) -> Vec<u8> {
 
 /// Seals our card to a newcomer.
 pub(crate) fn seal(verifier: &Verifier, me: &Peer, newcomer: &Peer) -> Result<Vec<u8>, WelcomeError> {
-    let identity = verifier.identity_of(newcomer)?;
+    let identity = verifier.identity_of(newcomer).map_err(WelcomeError::Newcomer)?;
     let card = codec::encode(&WireCard::from(me.card()));
     Ok(hashcash::seal::seal(&identity, &context(verifier.grid(), newcomer.id()), &card, &mut rand::rng())?)
 }

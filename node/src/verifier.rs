@@ -1,8 +1,9 @@
 //! From bytes that anybody may have made up to verified nodes: the one place where [`Peer`]s are made.
 //!
 //! A card is checked in the order of what the checks cost: the identity's hashcash and form, its date, its residues;
-//! then the credential's signature; then the contact's. About 2 ms in all, once: what was verified is remembered until
-//! the first part of it expires.
+//! then the credential's signature; then the contact's. The identity and its credential take milliseconds, once: what
+//! was verified is remembered until the first part of it expires. A contact, which changes with a node's addresses,
+//! takes an Ed25519 signature.
 
 use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,6 +17,7 @@ use libp2p::{Multiaddr, PeerId};
 use lru::LruCache;
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
+use tokio::task::JoinError;
 
 use crate::clock;
 use crate::minting;
@@ -45,7 +47,7 @@ pub enum CardError {
     Cell,
 }
 
-/// Cards that are remembered. The largest neighbourhoods have some hundred, and joins bring strangers.
+/// Cards, and apart from their contacts, that are remembered. The largest neighbourhoods have some hundred, and joins bring strangers.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::new(8192).unwrap();
 
 /// Verifies cards for one grid. Clones share what they remember.
@@ -59,15 +61,36 @@ struct Shared {
     parameters: Parameters,
     rules: Rules,
     grid: GridId,
-    remembered: Mutex<LruCache<[u8; 32], Remembered>>,
+    /// By whole cards.
+    peers: Mutex<LruCache<[u8; 32], Remembered<Peer>>>,
+    /// By cards without their contacts: what costs most is not done again when a node's addresses change.
+    credentials: Mutex<LruCache<[u8; 32], Remembered<Proved>>>,
     workers: Semaphore,
 }
 
+/// What an identity and its credential show.
 #[derive(Clone, Debug)]
-struct Remembered {
-    peer: Peer,
+struct Proved {
+    facts: Facts,
+    identity: Arc<VerifiedIdentity>,
+}
+
+#[derive(Clone, Debug)]
+struct Remembered<T> {
+    what: T,
     /// Unix seconds.
     until: u64,
+}
+
+impl<T: Clone> Remembered<T> {
+    fn look_up(among: &Mutex<LruCache<[u8; 32], Self>>, key: &[u8; 32]) -> Option<Self> {
+        let entry = lock(among).get(key).cloned()?;
+        (clock::unix_seconds() < entry.until).then_some(entry)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Verifier {
@@ -78,7 +101,8 @@ impl Verifier {
             rules: minting::rules(&parameters),
             grid: parameters.grid_id(),
             parameters,
-            remembered: Mutex::new(LruCache::new(REMEMBERED)),
+            peers: Mutex::new(LruCache::new(REMEMBERED)),
+            credentials: Mutex::new(LruCache::new(REMEMBERED)),
             workers: Semaphore::new(workers),
         };
         Self { shared: Arc::new(shared) }
@@ -101,17 +125,17 @@ impl Verifier {
         // not bounded.
         let _permit = self.shared.workers.acquire().await.ok();
         let verifier = self.clone();
-        match tokio::task::spawn_blocking(move || work(&verifier)).await {
+        match tokio::task::spawn_blocking(move || work(&verifier)).await.map_err(JoinError::try_into_panic) {
             Ok(result) => result,
-            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+            Err(Ok(panic)) => std::panic::resume_unwind(panic),
+            // The runtime is ending and takes up no more work, and this task ends with it.
+            Err(Err(_cancelled)) => std::future::pending().await,
         }
     }
 
     /// The verified node of a card that was verified before, if it still holds.
     pub(crate) fn known(&self, card: &Card) -> Option<Peer> {
-        let mut remembered = self.remembered();
-        let entry = remembered.get(&digest(card))?;
-        (clock::unix_seconds() < entry.until).then(|| entry.peer.clone())
+        Remembered::look_up(&self.shared.peers, &digest(card)).map(|entry| entry.what)
     }
 
     /// As [`Verifier::verify`], on the caller's thread.
@@ -125,12 +149,8 @@ impl Verifier {
         let key = digest(&card);
         let check = Check { shared: &self.shared, until: std::cell::Cell::new(u64::MAX) };
         let peer = Peer::check(card, &check)?;
-        self.remembered().put(key, Remembered { peer: peer.clone(), until: check.until.get() });
+        lock(&self.shared.peers).put(key, Remembered { what: peer.clone(), until: check.until.get() });
         Ok(peer)
-    }
-
-    fn remembered(&self) -> MutexGuard<'_, LruCache<[u8; 32], Remembered>> {
-        self.shared.remembered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether a node that was verified earlier still is: identities and credentials expire.
@@ -156,8 +176,14 @@ impl Verifier {
     ///
     /// # Errors
     /// If it has expired meanwhile.
-    pub(crate) fn identity_of(&self, peer: &Peer) -> Result<VerifiedIdentity, IdentityError> {
-        Identity::from_bytes(&peer.card().identity)?.verify(&self.shared.rules, minting::today())
+    pub(crate) fn identity_of(&self, peer: &Peer) -> Result<Arc<VerifiedIdentity>, CardError> {
+        let check = Check { shared: &self.shared, until: std::cell::Cell::new(u64::MAX) };
+        Ok(check.verify_credential(peer.card())?.what.identity)
+    }
+
+    /// The parameters of the grid that is verified for.
+    pub fn parameters(&self) -> &Parameters {
+        &self.shared.parameters
     }
 
     /// The grid that is verified for.
@@ -168,8 +194,10 @@ impl Verifier {
 
 /// A card's name in memory: its parts behind their lengths, hashed.
 fn digest(card: &Card) -> [u8; 32] {
-    let contact = card.contact.as_deref();
-    let parts = [Some(&*card.identity), Some(&*card.credential), contact];
+    digest_of([Some(&*card.identity), Some(&*card.credential), card.contact.as_deref()])
+}
+
+fn digest_of<const N: usize>(parts: [Option<&[u8]>; N]) -> [u8; 32] {
     let mut hash = Sha256::new();
     for part in parts.into_iter().flatten() {
         hash.update((part.len() as u64).to_be_bytes());
@@ -188,25 +216,42 @@ impl grid::peer::Verifier for Check<'_> {
     type Error = CardError;
 
     fn verify(&self, card: &Card) -> Result<Facts, CardError> {
+        let Remembered { what: Proved { facts, .. }, until } = self.verify_credential(card)?;
+        self.until.set(until);
+        let contact_version = match card.contact.as_deref() {
+            Some(bytes) => verify_contact(bytes, card, &self.shared.grid, &facts.id)?,
+            None => 0,
+        };
+        Ok(Facts { contact_version, ..facts })
+    }
+}
+
+impl Check<'_> {
+    /// The identity and its credential, by memory if it can be.
+    fn verify_credential(&self, card: &Card) -> Result<Remembered<Proved>, CardError> {
+        let key = digest_of([Some(&*card.identity), Some(&*card.credential)]);
+        if let Some(entry) = Remembered::look_up(&self.shared.credentials, &key) {
+            return Ok(entry);
+        }
         let Shared { rules, grid, parameters, .. } = self.shared;
         let now = clock::unix_seconds();
         let identity = Identity::from_bytes(&card.identity)?.verify(rules, minting::today())?;
         let credential = Credential::from_bytes(&card.credential)?;
         credential.verify(&identity, grid.as_bytes(), now)?;
         let id = NodeId::from_bytes(identity.id());
-        let contact_version = match card.contact.as_deref() {
-            Some(bytes) => verify_contact(bytes, &credential, grid, &id)?,
-            None => 0,
-        };
-        // The identity is good for the rest of the day at least; tomorrow it is looked at again.
-        self.until.set(credential.expires.min(now - now % 86_400 + 86_400));
         let cell = parameters.shape.place(identity.residues()).map_err(|_| CardError::Cell)?;
-        Ok(Facts { id, cell, issued: credential.issued, contact_version })
+        let facts = Facts { id, cell, issued: credential.issued, contact_version: 0 };
+        let void_from = identity.minted().plus_days(rules.lifetime_days).plus_days(1);
+        let until = credential.expires.min(void_from.unix_seconds());
+        let entry = Remembered { what: Proved { facts, identity: Arc::new(identity) }, until };
+        lock(&self.shared.credentials).put(key, entry.clone());
+        Ok(entry)
     }
 }
 
-fn verify_contact(bytes: &[u8], credential: &Credential, grid: &GridId, id: &NodeId) -> Result<u64, CardError> {
+fn verify_contact(bytes: &[u8], card: &Card, grid: &GridId, id: &NodeId) -> Result<u64, CardError> {
     let contact: Contact = codec::decode(bytes)?;
+    let credential = Credential::from_bytes(&card.credential)?;
     let key = transport_key(&credential.peer_id).ok_or(CardError::TransportKey)?;
     let signed = Contact::signed_bytes(grid, id, contact.version, &contact.addresses);
     match key.verify(&signed, &contact.signature) {

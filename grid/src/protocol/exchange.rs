@@ -8,7 +8,7 @@ use alloc::vec::Vec;
 use rand_core::Rng;
 
 use crate::cell::Axis;
-use crate::chance::{jitter, pick, shuffle_front};
+use crate::chance::{backoff, pick, shuffle_front};
 use crate::id::NodeId;
 use crate::message::{LineSummary, Message};
 use crate::neighbours::{Neighbours, Role};
@@ -21,9 +21,10 @@ use crate::protocol::{Context, Signal};
 /// When to compare again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Timer {
-    /// The next comparison.
-    Compare,
+    /// The next comparison. The number tells which plan: the newest counts.
+    Compare(u32),
 }
+
 /// Names in one message at most; a line has `x·g` nodes, 40 in the design's largest example.
 const MAX_NAMES: usize = 4096;
 
@@ -32,6 +33,9 @@ const MAX_NAMES: usize = 4096;
 pub(crate) struct Exchange {
     turn: usize,
     max_cards: usize,
+    /// Comparisons since the last new neighbour: the waits between them double.
+    quiet: u32,
+    plans: u32,
 }
 
 /// Bytes of a card beside the modulus and the signature, which are as long: a contact of a few addresses, its
@@ -42,21 +46,34 @@ impl Exchange {
     pub(crate) fn new(parameters: &Parameters) -> Self {
         let card = 2 * usize::from(parameters.modulus_bits) / 8 + CARD_REST;
         let room = usize::try_from(parameters.max_message_bytes).unwrap_or(usize::MAX);
-        Self { turn: 0, max_cards: (room / card).clamp(1, 1024) }
+        Self { turn: 0, max_cards: (room / card).clamp(1, 1024), quiet: 0, plans: 0 }
     }
 
     pub(crate) fn start<R: Rng>(&mut self, cx: &mut Context<'_, R>) {
-        let wait = jitter(cx.rng, cx.config.exchange_every);
-        cx.timer(wait, Timer::Compare);
+        self.quiet = self.quiet.saturating_add(1);
+        self.plans = self.plans.wrapping_add(1);
+        let wait = backoff(cx.rng, cx.config.exchange_first, cx.config.exchange_every, self.quiet);
+        cx.timer(wait, Timer::Compare(self.plans));
+    }
+
+    /// A new neighbour seldom comes alone: another may have joined at the same time, and neither been told of the
+    /// other. So the comparisons begin anew with short waits.
+    pub(crate) fn on_link_up<R: Rng>(&mut self, node: NodeId, cx: &mut Context<'_, R>) {
+        // While the first short wait lasts, one more newcomer does not prolong it.
+        if self.quiet > 1 && cx.table.role(node) == Some(Role::Neighbour) {
+            self.quiet = 0;
+            self.start(cx);
+        }
     }
 
     pub(crate) fn on_timer<R: Rng>(&mut self, timer: Timer, cx: &mut Context<'_, R>) {
         match timer {
-            Timer::Compare => {
+            Timer::Compare(plan) if plan == self.plans => {
                 self.compare(cx);
                 self.tend_bridges(cx);
                 self.start(cx);
             }
+            Timer::Compare(_) => {}
         }
     }
 

@@ -101,12 +101,14 @@ async fn populate(args: &DemoArgs, parameters: Parameters, steps: &mut Steps) ->
     let demo = Demo::start(parameters, identities).await?;
     steps.done(&format!("started {nodes} nodes"), "QUIC on 127.0.0.1, each with a data folder");
     demo.joined().await?;
+    steps.done(&format!("{} joined through the first", nodes - 1), "each knew one address");
+    demo.settled().await?;
     let mut links = 0;
     for node in &demo.nodes {
         links += node.handle.status().await?.status.links;
     }
     let mean = links as f64 / demo.nodes.len() as f64;
-    steps.done(&format!("{} joined through the first", nodes - 1), &format!("{mean:.1} links a node"));
+    steps.done("each is linked to all its neighbours", &format!("{mean:.1} links a node"));
     Ok(demo)
 }
 

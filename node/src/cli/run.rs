@@ -23,6 +23,7 @@ use crate::daemon::{self, NodeOptions};
 use crate::handle::NodeHandle;
 use crate::minting;
 use crate::storage::{Owner, Storage};
+use crate::verifier::Verifier;
 
 /// How long the farewell to the neighbours may take.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -75,7 +76,7 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
     let alone = settings.peers.is_empty() && storage.known()?.is_empty();
     let options = NodeOptions {
         identity,
-        parameters: parameters.clone(),
+        verifier: Verifier::new(parameters.clone()),
         config: settings.protocol,
         limits: settings.limits,
         storage,

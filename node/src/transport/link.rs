@@ -175,13 +175,19 @@ impl Reading {
     /// Reads frames and passes on what they mean, in order, until the stream ends or something is wrong with it.
     pub(crate) async fn all(self, mut reader: ReadHalf<Stream>, ending: Ending) -> Result<End, String> {
         let mut end = End::Unsure;
-        while let Some(frame) = self.next(&mut reader).await? {
-            if frame.is_empty() && end == End::Unsure {
-                end = End::HeardAll;
-            } else if end == End::HeardAll {
-                return Err("something was said after the last word".into());
-            } else if !self.take(frame).await? {
-                break;
+        loop {
+            match read_frame(&mut reader, self.max_frame).await {
+                Ok(frame) if frame.is_empty() && end == End::Unsure => end = End::HeardAll,
+                Ok(_) if end == End::HeardAll => return Err("something was said after the last word".into()),
+                Ok(frame) => {
+                    if !self.take(frame).await? {
+                        break;
+                    }
+                }
+                Err(FrameError::Closed) => break,
+                // The end of the stream was lost, for the other side has closed the connection.
+                Err(FrameError::Io(_)) if end == End::HeardAll => break,
+                Err(error) => return Err(error.to_string()),
             }
         }
         ending.heard_all.store(true, Ordering::Release);
@@ -190,19 +196,18 @@ impl Reading {
 
     /// Reads what is under way on a surplus connection, until the other side ends it or has nothing to say on it either.
     pub(crate) async fn rest(self, mut reader: ReadHalf<Stream>) -> Result<(), String> {
-        while let Some(frame) = self.next(&mut reader).await? {
-            if frame.is_empty() || !self.take(frame).await? {
-                break;
+        loop {
+            match read_frame(&mut reader, self.max_frame).await {
+                Ok(frame) if frame.is_empty() => return Ok(()),
+                Ok(frame) => {
+                    if !self.take(frame).await? {
+                        return Ok(());
+                    }
+                }
+                // The other side may close at once, as we say nothing on this connection.
+                Err(FrameError::Closed | FrameError::Io(_)) => return Ok(()),
+                Err(error) => return Err(error.to_string()),
             }
-        }
-        Ok(())
-    }
-
-    async fn next(&self, reader: &mut ReadHalf<Stream>) -> Result<Option<Vec<u8>>, String> {
-        match read_frame(reader, self.max_frame).await {
-            Ok(frame) => Ok(Some(frame)),
-            Err(FrameError::Closed) => Ok(None),
-            Err(error) => Err(error.to_string()),
         }
     }
 

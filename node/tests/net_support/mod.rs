@@ -14,6 +14,7 @@ use node::daemon::{self, FrameLog, Limits, NodeOptions};
 use node::handle::{NodeHandle, NodeStatus};
 use node::minting;
 use node::storage::{Owner, Storage};
+use node::verifier::Verifier;
 use tempfile::TempDir;
 
 /// A grid whose identities cost nothing but their key.
@@ -83,7 +84,7 @@ impl Setup {
         let storage = Storage::open(folder.path(), owner).unwrap();
         let handle = daemon::start(NodeOptions {
             identity: self.identity,
-            parameters: self.parameters,
+            verifier: Verifier::new(self.parameters),
             config: Config::default(),
             limits: self.limits,
             storage,
