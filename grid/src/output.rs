@@ -188,6 +188,9 @@ pub enum RequestFailure {
         /// Cells that answered.
         asked: u32,
     },
+    /// No cell that may keep the record has a node.
+    #[error("no node was found in any of the cells that may keep this record: the grid is nearly empty")]
+    NoKeeper,
     /// Too few cells stored the record.
     #[error("stored in {stored} cells only, {needed} are needed{}", why.map(|why| alloc::format!(": {why}")).unwrap_or_default())]
     TooFewCells {

@@ -86,6 +86,7 @@ fn class(failure: &RequestFailure) -> &'static str {
         RequestFailure::NoWay(_) => "no way",
         RequestFailure::TimedOut(_) => "timed out",
         RequestFailure::NotFound { .. } => "not found",
+        RequestFailure::NoKeeper => "no keeper",
         RequestFailure::TooFewCells { .. } => "too few cells",
         _ => "other",
     }

@@ -215,9 +215,12 @@ impl Put {
     /// What it comes to, given what is known now. Where all other cells are vacant, one cell is all there can be.
     fn outcome(&self) -> Result<PutReport, RequestFailure> {
         let needed = if self.failed == 0 && self.waiting == 0 { 1 } else { self.quorum };
-        match self.stored_cells >= needed {
-            true => Ok(PutReport { nodes: self.stored_nodes, cells: self.stored_cells }),
-            false => Err(RequestFailure::TooFewCells { stored: self.stored_cells, needed, why: self.why }),
+        if self.stored_cells >= needed {
+            Ok(PutReport { nodes: self.stored_nodes, cells: self.stored_cells })
+        } else if self.failed == 0 && self.waiting == 0 {
+            Err(RequestFailure::NoKeeper)
+        } else {
+            Err(RequestFailure::TooFewCells { stored: self.stored_cells, needed, why: self.why })
         }
     }
 }

@@ -57,9 +57,11 @@ fn status_of(failure: &RequestFailure) -> StatusCode {
     match failure {
         RequestFailure::NotFound { .. } => StatusCode::NOT_FOUND,
         RequestFailure::TimedOut(_) => StatusCode::GATEWAY_TIMEOUT,
-        RequestFailure::Vacant(_) | RequestFailure::NoWay(_) | RequestFailure::TooFewCells { .. } | _ => {
-            StatusCode::BAD_GATEWAY
-        }
+        RequestFailure::Vacant(_)
+        | RequestFailure::NoWay(_)
+        | RequestFailure::NoKeeper
+        | RequestFailure::TooFewCells { .. }
+        | _ => StatusCode::BAD_GATEWAY,
     }
 }
 
@@ -69,6 +71,9 @@ fn advice(failure: &RequestFailure) -> &'static str {
         RequestFailure::Vacant(_) => "all cells that would keep it are empty: wait until more nodes have joined",
         RequestFailure::NoWay(_) => "see `rook status`: the node needs links on its lines; then try again",
         RequestFailure::TimedOut(_) => "try again; if it stays so, see `rook peers` for links that do not answer",
+        RequestFailure::NoKeeper => {
+            "wait until more nodes have joined; a grid of so few nodes wants fewer cells, see `rook grid new`"
+        }
         RequestFailure::TooFewCells { .. } => "try again when more nodes have joined, or have space",
         _ => "try again",
     }

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test uses a part of it")]
 
+pub mod attacker;
+
 use std::time::{Duration, Instant};
 
 use grid::cell::{Cell, Shape};

@@ -137,6 +137,7 @@ impl Inquiry {
             RequestFailure::Vacant(_)
             | RequestFailure::TimedOut(_)
             | RequestFailure::NotFound { .. }
+            | RequestFailure::NoKeeper
             | RequestFailure::TooFewCells { .. } => JoinStep::HomeCell,
         };
         self.fail(step, failure.to_string());

@@ -1,0 +1,133 @@
+//! A peer that does not keep to the protocol, and its victim.
+
+use std::time::{Duration, Instant};
+
+use futures::{AsyncReadExt, StreamExt};
+use grid::record::Record;
+use libp2p::identity::Keypair;
+use libp2p::multiaddr::Protocol;
+use libp2p::{Multiaddr, PeerId, Stream, StreamProtocol, SwarmBuilder, noise, tcp, yamux};
+use node::wire::WireCard;
+use node::wire::frame::{read_frame, write_frame};
+use node::wire::greeting::Greeting;
+
+use super::{Node, Setup, mint, parameters};
+
+/// A libp2p program that is not ours, with a stream to the victim.
+pub struct Attacker {
+    pub keypair: Keypair,
+    control: libp2p_stream::Control,
+    victim: PeerId,
+}
+
+impl Attacker {
+    pub async fn connect(address: &Multiaddr) -> Self {
+        let keypair = Keypair::generate_ed25519();
+        let mut swarm = SwarmBuilder::with_existing_identity(keypair.clone())
+            .with_tokio()
+            .with_tcp(tcp::Config::default(), noise::Config::new, yamux::Config::default)
+            .unwrap()
+            .with_behaviour(|_| libp2p_stream::Behaviour::new())
+            .unwrap()
+            .with_swarm_config(|config| config.with_idle_connection_timeout(Duration::from_secs(600)))
+            .build();
+        let control = swarm.behaviour().new_control();
+        swarm.dial(address.clone()).unwrap();
+        let victim = address.iter().find_map(|part| match part {
+            Protocol::P2p(peer) => Some(peer),
+            _ => None,
+        });
+        tokio::spawn(async move { while swarm.next().await.is_some() {} });
+        Self { keypair, control, victim: victim.unwrap() }
+    }
+
+    pub async fn stream(&mut self, node: &Node) -> Stream {
+        let grid = node.status().await.grid;
+        let protocol = StreamProtocol::try_from_owned(format!("/rook/{grid}/link/1")).unwrap();
+        let open = async {
+            loop {
+                match self.control.open_stream(self.victim, protocol.clone()).await {
+                    Ok(stream) => return stream,
+                    Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(10), open).await.unwrap()
+    }
+
+    /// Greets as an honest node would, with a paid identity.
+    pub async fn greet(
+        &mut self,
+        node: &Node,
+        issued: u64,
+        expires: u64,
+        grid_id: Option<[u8; 32]>,
+    ) -> (Stream, Greeting) {
+        let grid = parameters(1, 2);
+        let identity = mint(&grid);
+        let grid_id = grid_id.unwrap_or(*grid.grid_id().as_bytes());
+        let peer_id = self.keypair.public().to_peer_id().to_bytes();
+        let credential =
+            identity.sign_credential(&grid_id, &peer_id, [0; 32], issued, expires, &mut rand::rng()).unwrap();
+        let card =
+            WireCard { identity: identity.identity().to_bytes(), credential: credential.to_bytes(), contact: None };
+        let mut stream = self.stream(node).await;
+        write_frame(&mut stream, &Greeting::hello(card).encode()).await.unwrap();
+        let Greeting::Hello(_) = Greeting::decode(&read_frame(&mut stream, 1 << 16).await.unwrap()).unwrap() else {
+            panic!("no hello");
+        };
+        let verdict = Greeting::decode(&read_frame(&mut stream, 1 << 16).await.unwrap()).unwrap();
+        (stream, verdict)
+    }
+
+    /// Greets and is accepted.
+    pub async fn accepted(&mut self, node: &Node) -> Stream {
+        let now = now();
+        let (mut stream, verdict) = self.greet(node, now, now + 3600, None).await;
+        assert_eq!(verdict, Greeting::Accepted);
+        write_frame(&mut stream, &Greeting::Accepted.encode()).await.unwrap();
+        stream
+    }
+}
+
+pub fn now() -> u64 {
+    std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
+}
+
+/// Whether the other side ends the stream within a time.
+pub async fn is_cut(mut stream: Stream, within: Duration) -> bool {
+    let drained = async {
+        let mut buffer = vec![0; 65536];
+        while stream.read(&mut buffer).await.is_ok_and(|read| read > 0) {}
+    };
+    tokio::time::timeout(within, drained).await.is_ok()
+}
+
+/// A victim with short patience, and an honest neighbour of it.
+pub async fn victim() -> (Node, Node) {
+    let grid = parameters(1, 2);
+    let mut setup = Setup::new(&grid, mint(&grid));
+    setup.limits.hello_timeout = Duration::from_secs(2);
+    setup.limits.write_stall = Duration::from_secs(2);
+    let victim = setup.start().await;
+    let honest = Setup::new(&grid, mint(&grid)).joining(&victim).start().await;
+    honest.linked(1).await;
+    (victim, honest)
+}
+
+/// The honest neighbour is served as if nothing had happened.
+pub async fn others_do_not_notice(victim: &Node, honest: &Node) {
+    assert!(honest.status().await.status.links >= 1);
+    let record = Record::new(format!("{:?}", Instant::now()).into_bytes());
+    let put = honest.handle.put(record.clone()).await.unwrap();
+    assert!(put.nodes >= 2, "{put:?}");
+    assert_eq!(victim.handle.get(record.key()).await.unwrap().record, record);
+}
+
+pub fn tcp_address(node: &Node) -> String {
+    let mut parts = node.address.iter();
+    match (parts.next(), parts.next()) {
+        (Some(Protocol::Ip4(ip)), Some(Protocol::Tcp(port))) => format!("{ip}:{port}"),
+        other => panic!("{other:?}"),
+    }
+}
