@@ -84,8 +84,8 @@ pub struct LinkEnd {
     pub number: u64,
     /// When the last message sent arrives: messages do not overtake each other.
     pub last_arrival: Time,
-    /// A message was lost for good; the link will break.
-    pub doomed: bool,
+    /// Since when nothing that was sent has come through.
+    pub stalled: Option<Time>,
 }
 
 #[cfg(test)]

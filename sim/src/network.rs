@@ -198,7 +198,7 @@ impl Network {
         match happening {
             Happening::Local { host, run, input } => {
                 if self.hosts[host].run == run {
-                    self.trace.note(self.now, host as u64, 0, 1);
+                    self.trace.note(self.now, host as u64, 0, local_kind(&input), 0);
                     self.input(host, input);
                 }
             }
@@ -290,4 +290,20 @@ impl Network {
 /// The address that stands for a host.
 pub(crate) fn address_of(host: HostIndex) -> Address {
     Address(host.to_string())
+}
+
+/// What happens within one host, for the trace.
+fn local_kind(input: &Input) -> &'static str {
+    match input {
+        Input::Command(_) => "command",
+        Input::Message { .. } => "message",
+        Input::Timer(_) => "timer",
+        Input::Connected { .. } => "connected",
+        Input::Disconnected(_) => "disconnected",
+        Input::DialFailed { .. } => "dial failed",
+        Input::Sealed { .. } => "sealed",
+        Input::Opened { .. } => "opened",
+        Input::Stored { .. } => "stored",
+        Input::Loaded { .. } => "loaded",
+    }
 }

@@ -14,9 +14,9 @@ impl Default for Trace {
 }
 
 impl Trace {
-    /// Takes one event: when, between whom, and of which kind.
-    pub fn note(&mut self, at: Time, from: u64, to: u64, kind: u64) {
-        for word in [at.as_micros(), from, to, kind] {
+    /// Takes one event: when, between whom, of which kind, and how large.
+    pub fn note(&mut self, at: Time, from: u64, to: u64, kind: &str, size: u64) {
+        for word in [at.as_micros(), from, to, size].into_iter().chain(kind.bytes().map(u64::from)) {
             self.0 = (self.0 ^ word).wrapping_mul(0x0000_0100_0000_01b3);
         }
     }

@@ -87,7 +87,8 @@ pub fn cards(message: &Message) -> impl Iterator<Item = &Peer> {
     one.into_iter().chain(many)
 }
 
-fn payload(message: &Message) -> u64 {
+/// The estimated bytes of a message on the real wire, without what is around every message.
+pub(crate) fn payload(message: &Message) -> u64 {
     let cards: u64 = cards(message).map(|peer| CARD + if peer.has_contact() { CONTACT } else { 0 }).sum();
     let rest = match message {
         Message::Request(request) => match &request.body {

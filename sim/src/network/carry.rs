@@ -8,7 +8,7 @@ use grid::output::Output;
 
 use crate::identity::HostIndex;
 use crate::network::{Happening, Network, Told};
-use crate::traffic::kind;
+use crate::traffic::{kind, payload};
 
 /// A commit to disk: a fast one with a flush.
 const STORE: Duration = Duration::from_millis(2);
@@ -84,7 +84,7 @@ impl Network {
 
     pub(crate) fn arrive(&mut self, from: HostIndex, to: HostIndex, link: u64, message: Message) {
         if self.hosts[from].island != self.hosts[to].island {
-            return self.doom(from, to, link);
+            return self.stall(from, to, link, message);
         }
         if !self.hosts[to].is_up() {
             return;
@@ -94,7 +94,10 @@ impl Network {
             let latency = self.latency(to, from);
             return self.plan(latency, Happening::Closed { host: from, other: to, link });
         }
-        self.trace.note(self.now, from as u64, to as u64, kind(&message).len() as u64 + 2);
+        if let Some(end) = self.hosts[from].links.get_mut(&to) {
+            end.stalled = None;
+        }
+        self.trace.note(self.now, from as u64, to as u64, kind(&message), payload(&message));
         self.traffic.note(&self.book, to, &message);
         let from = self.book.id(from);
         self.input(to, Input::Message { from, message });

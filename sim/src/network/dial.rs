@@ -1,6 +1,7 @@
 //! Links: how they come to be, close and break.
 
 use grid::input::Input;
+use grid::message::Message;
 use grid::peer::{DialFailure, DialTarget};
 use grid::time::Time;
 
@@ -8,6 +9,9 @@ use crate::host::Power;
 use crate::identity::HostIndex;
 use crate::link::LinkEnd;
 use crate::network::{Happening, Network};
+
+/// Retransmissions that fail come ever later; on average over an idle time of 10 s, so much later than the first.
+const RETRANSMIT_BACKOFF: u32 = 4;
 
 impl Network {
     /// The dial's first packets travel: one round trip to connect, half of another to show the credential.
@@ -58,24 +62,30 @@ impl Network {
             DialTarget::Introducer(address) => Some(address),
             DialTarget::Peer(_) => None,
         };
-        if !self.hosts[from].links.contains_key(&to) {
-            self.open_link(from, to);
-        } else if introducer.is_none() {
+        let linked = self.hosts[from].links.contains_key(&to);
+        if linked && introducer.is_none() {
             return;
         }
         let latency = self.latency(to, from);
         if let Ok(peer) = self.book.peer(to, self.hosts[to].issued) {
             self.plan_local(latency, from, Input::Connected { peer: peer.without_contact(), introducer });
         }
+        if !linked {
+            self.open_link(from, to, self.now + latency);
+        }
     }
 
-    fn open_link(&mut self, from: HostIndex, to: HostIndex) {
+    /// What the other sends before the dialler has seen the link open arrives after that.
+    fn open_link(&mut self, from: HostIndex, to: HostIndex, seen: Time) {
         self.links += 1;
-        // What is sent before the dialler has seen the link open arrives after it.
-        let end = |last_arrival: Time| LinkEnd { number: self.links, last_arrival, doomed: false };
-        let (here, there) = (end(self.now), end(self.now + self.weather.least + self.weather.span * 2));
+        let end = |last_arrival| LinkEnd { number: self.links, last_arrival, stalled: None };
+        let (here, there) = (end(self.now), end(seen));
         self.hosts[from].links.insert(to, here);
-        self.hosts[to].links.insert(from, there);
+        if self.hosts[to].links.insert(from, there).is_some() {
+            // The dialler has been started again meanwhile: the link of its earlier run ends here.
+            let node = self.book.id(from);
+            self.input(to, Input::Disconnected(node));
+        }
         if let Ok(peer) = self.book.peer(from, self.hosts[from].issued) {
             self.input(to, Input::Connected { peer: peer.without_contact(), introducer: None });
         }
@@ -84,7 +94,9 @@ impl Network {
     /// One side closes a link.
     pub(crate) fn close(&mut self, host: HostIndex, other: HostIndex) {
         if let Some(end) = self.hosts[host].links.get(&other).copied() {
-            let after = end.last_arrival.since(self.now).max(self.latency(host, other));
+            let reachable = self.hosts[host].island == self.hosts[other].island;
+            let way = if reachable { self.latency(host, other) } else { self.weather.idle_timeout };
+            let after = end.last_arrival.since(self.now).max(way);
             self.plan(after, Happening::Closed { host: other, other: host, link: end.number });
             self.closed(host, other, end.number);
         }
@@ -106,15 +118,17 @@ impl Network {
         }
     }
 
-    /// A message was lost for good between two islands: the reliable link cannot go on, and both ends find out after
-    /// their idle time.
-    pub(crate) fn doom(&mut self, from: HostIndex, to: HostIndex, link: u64) {
-        for (host, other) in [(from, to), (to, from)] {
-            let Some(end) = self.hosts[host].links.get_mut(&other) else { continue };
-            if end.number == link && !end.doomed {
-                end.doomed = true;
-                self.plan(self.weather.idle_timeout, Happening::Closed { host, other, link });
-            }
+    /// A message cannot cross between two islands. It is sent again and again, and held up with it is all that comes
+    /// after it; when nothing has come through for the idle time, both ends give the link up.
+    pub(crate) fn stall(&mut self, from: HostIndex, to: HostIndex, link: u64, message: Message) {
+        let (now, idle) = (self.now, self.weather.idle_timeout);
+        let again = now + self.weather.retransmit * RETRANSMIT_BACKOFF;
+        let Some(end) = self.hosts[from].links.get_mut(&to).filter(|end| end.number == link) else { return };
+        if now.since(*end.stalled.get_or_insert(now)) < idle {
+            end.last_arrival = end.last_arrival.max(again);
+            return self.queue.push(again, Happening::Arrival { from, to, link, message });
         }
+        self.closed(from, to, link);
+        self.closed(to, from, link);
     }
 }
