@@ -18,7 +18,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::clock::SteadyClock;
 use crate::handle::{NodeStatus, Wish};
-use crate::own::OwnCard;
+use crate::own::{OwnCard, is_link_local};
 use crate::shelf::Shelf;
 use crate::timers::Timers;
 use crate::transport::{Outbox, TransportCommand, TransportEvent};
@@ -227,8 +227,8 @@ impl Driver {
     }
 }
 
-/// Addresses as others need them.
+/// Addresses as others need them; link-local ones mean nothing on another machine.
 pub(crate) fn with_peer_id(listening: &[Multiaddr], peer: PeerId) -> Vec<Multiaddr> {
     let complete = |address: &Multiaddr| address.clone().with_p2p(peer).unwrap_or_else(|address| address);
-    listening.iter().map(complete).collect()
+    listening.iter().filter(|address| !is_link_local(address)).map(complete).collect()
 }

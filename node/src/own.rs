@@ -152,17 +152,18 @@ const MAX_ADDRESSES: usize = 16;
 /// The listening addresses that others may be able to use: loopback ones only if there are no others, since they mean
 /// every machine's own self; link-local ones never, since they mean nothing without an interface.
 pub(crate) fn dialable(listening: &[Multiaddr]) -> Vec<Multiaddr> {
-    let kept = |address: &&Multiaddr| ip(address).is_some_and(|ip| !is_link_local(ip));
+    let kept = |address: &&Multiaddr| ip(address).is_some() && !is_link_local(address);
     let kept: Vec<&Multiaddr> = listening.iter().filter(kept).collect();
     let public = |address: &Multiaddr| ip(address).is_some_and(|ip| !ip.is_loopback());
     let any_public = kept.iter().any(|address| public(address));
     kept.into_iter().filter(|address| !any_public || public(address)).take(MAX_ADDRESSES).cloned().collect()
 }
 
-fn is_link_local(ip: IpAddr) -> bool {
-    match ip {
-        IpAddr::V4(ip) => ip.is_link_local(),
-        IpAddr::V6(ip) => ip.is_unicast_link_local(),
+pub(crate) fn is_link_local(address: &Multiaddr) -> bool {
+    match ip(address) {
+        Some(IpAddr::V4(ip)) => ip.is_link_local(),
+        Some(IpAddr::V6(ip)) => ip.is_unicast_link_local(),
+        None => false,
     }
 }
 

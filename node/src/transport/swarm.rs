@@ -25,7 +25,10 @@ pub(crate) struct Behaviour {
 #[non_exhaustive]
 pub enum ListenError {
     /// The transport does not take the address.
-    #[error("cannot listen at {address}: {why}. Is the port in use by another program? Take another with --listen")]
+    #[error(
+        "cannot listen at {address}: {why}. Is the port in use by another program? Take another with --listen, \
+        as /ip4/0.0.0.0/udp/0/quic-v1 for any that is free"
+    )]
     Address {
         /// Where.
         address: Multiaddr,
