@@ -94,8 +94,10 @@ impl Driver {
     /// Gives one input to the state machine and carries out what it wants, in order.
     pub(crate) async fn handle(&mut self, input: Input) {
         let mut outputs = std::mem::take(&mut self.outputs);
+        tracing::trace!(me = %self.overlay.me().id(), ?input);
         self.overlay.handle(self.clock.now(), input, &mut outputs);
         for output in outputs.drain(..) {
+            tracing::trace!(me = %self.overlay.me().id(), ?output);
             self.carry_out(output).await;
         }
         self.outputs = outputs;

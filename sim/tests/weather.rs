@@ -69,7 +69,7 @@ fn a_crowd_may_join_at_the_same_moment() {
     for _ in 1..60 {
         scenario.network.add(Some(0)).unwrap();
     }
-    scenario.network.run_for(seconds(240));
+    scenario.network.run_for(seconds(60));
     all_is_well(&mut scenario);
 }
 
@@ -104,6 +104,23 @@ fn lost_packets_delay_and_break_nothing() {
     let mut scenario = Scenario::in_weather(2, 4, weather, 3).unwrap();
     scenario.grow(60, Duration::from_millis(500)).unwrap();
     scenario.network.run_for(seconds(120));
+    all_is_well(&mut scenario);
+}
+
+/// An introducer that takes over a request late, because packets are lost or it is busy, was once mistaken for a grid
+/// without anybody, and the newcomer welcomed itself.
+#[test]
+fn joins_are_quick_whatever_the_introducer_does() {
+    let weather = Weather { loss: 0.3, ..Weather::default() };
+    let mut scenario = Scenario::in_weather(2, 3, weather, 11).unwrap();
+    scenario.grow(10, seconds(10)).unwrap();
+    for number in 10..60 {
+        let newcomer = scenario.network.add(Some(0)).unwrap();
+        scenario.network.run_for(seconds(6));
+        let told = events(&mut scenario, newcomer);
+        assert!(told.iter().any(|event| matches!(event, Event::Joined { .. })), "newcomer {number}: {told:?}");
+    }
+    scenario.network.run_for(seconds(60));
     all_is_well(&mut scenario);
 }
 

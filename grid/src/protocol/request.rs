@@ -144,9 +144,11 @@ impl Requests {
         let on_its_line = cx.me.cell().is_neighbour(&target);
         // Nodes of the cell that we tried in vain are as good as none: somebody who has a link would be found alive.
         let newcomer = pending.request.newcomer();
-        let vacant = on_its_line && (pending.tried_target || !cx.table.is_occupied(target, newcomer));
+        // Who is joining itself knows too little to call a cell vacant, and must not welcome itself.
+        let joining = newcomer == Some(cx.me.id());
+        let vacant = on_its_line && !joining && (pending.tried_target || !cx.table.is_occupied(target, newcomer));
         // Who joins and has us as its only way in is told of us: it knows our address already.
-        let stands_in = newcomer.is_some() && (vacant || newcomer == pending.from());
+        let stands_in = newcomer.is_some() && !joining && (vacant || newcomer == pending.from());
         if stands_in {
             self.serve(id, cx);
         } else if vacant {
@@ -204,14 +206,25 @@ impl Requests {
 
     fn on_hop_timeout<R: Rng>(&mut self, id: RequestId, hop: u32, cx: &mut Context<'_, R>) {
         let Some(pending) = self.pending.get(&id) else { return };
-        if let State::Offered(next, since) = pending.state
-            && pending.hop() == hop
-        {
-            cx.table.end_request(next);
-            cx.table.observe(cx.now, next, cx.now.since(since));
-            cx.signal(Signal::Doubt(next));
-            self.advance(id, cx);
+        let State::Offered(next, since) = pending.state else { return };
+        if pending.hop() != hop {
+            return;
         }
+        if next_hop(pending, cx).is_none() {
+            // Nobody else could be asked: then the one that was may have its full time, and if nobody else may ever be
+            // asked, all the time that the request has.
+            let rest = cx.config.hop_timeout.saturating_sub(cx.now.since(since));
+            if !rest.is_zero() {
+                return cx.timer(rest, Timer::Hop(id, hop));
+            }
+            if pending.is_by_way_of_one() {
+                return cx.signal(Signal::Doubt(next));
+            }
+        }
+        cx.table.end_request(next);
+        cx.table.observe(cx.now, next, cx.now.since(since));
+        cx.signal(Signal::Doubt(next));
+        self.advance(id, cx);
     }
 
     fn on_over<R: Rng>(&mut self, id: RequestId, cx: &mut Context<'_, R>) {
@@ -239,6 +252,10 @@ impl Pending {
             Source::Link(from) => Some(*from),
             Source::Here(_) => None,
         }
+    }
+
+    fn is_by_way_of_one(&self) -> bool {
+        matches!(&self.source, Source::Here(origin) if origin.ask.via.is_some())
     }
 
     fn avoids(&self, node: NodeId) -> bool {

@@ -72,6 +72,9 @@ impl Inquiry {
 
     pub(super) fn dial_back<R: Rng>(&mut self, number: u32, peer: Peer, cx: &mut Context<'_, R>) {
         let id = peer.id();
+        if id == cx.me.id() {
+            return self.fail(JoinStep::HomeCell, "our own card came back".into());
+        }
         if cx.table.is_linked(id) {
             return self.query(number, id, cx);
         }
