@@ -22,6 +22,10 @@ pub struct Config {
     pub max_forwarding: usize,
     /// How long the other nodes of a cell have to confirm a replica.
     pub replicate_timeout: Duration,
+    /// How long another node of the cell has to send a record that this one lacks.
+    pub recover_timeout: Duration,
+    /// Time between two comparisons of the records with another node of the cell: one hash when they are equal.
+    pub reconcile_every: Duration,
     /// Cells that must store a record before a put succeeds, or all occupied ones if they are fewer.
     pub write_quorum: u8,
     /// Time between two probes; each asks one neighbour, in turn (SWIM's protocol period).
@@ -73,6 +77,8 @@ impl Default for Config {
             hedge_after: Duration::from_millis(400),
             max_forwarding: 4096,
             replicate_timeout: Duration::from_secs(2),
+            recover_timeout: Duration::from_secs(10),
+            reconcile_every: Duration::from_secs(60),
             write_quorum: 2,
             probe_every: Duration::from_secs(2),
             probe_timeout: Duration::from_secs(1),

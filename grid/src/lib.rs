@@ -62,6 +62,7 @@ pub mod overlay;
 pub mod parameters;
 pub mod peer;
 pub mod placement;
+pub mod ranges;
 pub mod record;
 pub mod route;
 pub mod time;

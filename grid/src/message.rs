@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use crate::cell::{Axis, Cell};
 use crate::id::{NodeId, RecordKey, RequestId};
 use crate::peer::Peer;
+use crate::ranges::RangeReport;
 use crate::record::Record;
 
 /// One message on a link between two verified nodes.
@@ -89,6 +90,8 @@ pub enum Message {
         /// The record, if it is there.
         record: Option<Record>,
     },
+    /// "These are the records that I have, in short or by name." Between nodes of one cell, until both have the same.
+    Ranges(Vec<RangeReport>),
 }
 
 /// A number that ties an answer to its question, between two nodes.

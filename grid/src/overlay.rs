@@ -246,6 +246,7 @@ impl Parts {
         self.liveness.start(cx);
         self.exchange.start(cx);
         self.scout.start(cx);
+        self.store.start(cx);
     }
 
     /// Tells everybody who may know it where we can be dialled now.
@@ -300,6 +301,7 @@ impl Parts {
             Message::Replicated { nonce, stored } => self.store.on_replicated(from, nonce, stored, cx),
             Message::Fetch { nonce, key } => self.store.on_fetch(from, nonce, key, cx),
             Message::Fetched { nonce, record } => self.store.on_fetched(from, nonce, record, cx),
+            Message::Ranges(reports) => self.store.on_ranges(from, &reports, cx),
         }
     }
 
@@ -321,6 +323,7 @@ impl Parts {
             Signal::LinkUp(node) => {
                 self.liveness.on_link_up(node);
                 self.exchange.on_link_up(node, cx);
+                self.store.on_link_up(node, cx);
                 self.join.on_link_up(node, cx);
             }
             Signal::LinkDown(node) => {

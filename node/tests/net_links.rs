@@ -6,7 +6,7 @@ mod net_support;
 use std::time::Duration;
 
 use grid::record::Record;
-use net_support::{Node, Setup, mint, parameters};
+use net_support::{Node, Setup, mint, mint_in, parameters};
 
 async fn pair(listen: &'static str) -> (Node, Node) {
     let grid = parameters(1, 2);
@@ -130,4 +130,24 @@ async fn a_restart_comes_back_without_an_introducer() {
     again.linked(1).await;
     assert_eq!(again.status().await.status.records, 1);
     assert_eq!(again.handle.get(record.key()).await.unwrap().record, record);
+}
+
+/// More records than one comparison can name, the largest as large as the grid allows.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_joins_a_cell_gets_its_records() {
+    let grid = parameters(1, 2);
+    let first = Setup::new(&grid, mint_in(&grid, &[0])).start().await;
+    let mut records: Vec<Record> = (0..1500_u32).map(|number| Record::new(number.to_be_bytes())).collect();
+    records.push(Record::new(vec![7; grid.max_record_bytes as usize]));
+    for record in &records {
+        first.handle.put(record.clone()).await.unwrap();
+    }
+    let second = Setup::new(&grid, mint_in(&grid, &[0])).joining(&first).start().await;
+    let all = records.len();
+    second.until("it has what its cell has", |status| status.status.records == all).await;
+    first.handle.leave().await;
+    for record in records.iter().rev().take(100) {
+        let got = second.handle.get(record.key()).await.unwrap();
+        assert_eq!((got.hops, &got.record), (0, record));
+    }
 }

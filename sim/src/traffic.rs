@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use grid::message::{AnswerBody, Message, RequestBody};
 use grid::peer::Peer;
+use grid::ranges::{RangeContent, RangeReport};
 
 use crate::identity::{Book, HostIndex};
 
@@ -82,7 +83,8 @@ pub fn cards(message: &Message) -> impl Iterator<Item = &Peer> {
         | Message::Replicate { .. }
         | Message::Replicated { .. }
         | Message::Fetch { .. }
-        | Message::Fetched { .. } => (None, &[]),
+        | Message::Fetched { .. }
+        | Message::Ranges(_) => (None, &[]),
     };
     one.into_iter().chain(many)
 }
@@ -105,6 +107,7 @@ pub(crate) fn payload(message: &Message) -> u64 {
         Message::Replicate { record, .. } | Message::Fetched { record: Some(record), .. } => record.value().len(),
         Message::LineMembers { members, .. } => 32 * members.len(),
         Message::CardQuery(names) => 32 * names.len(),
+        Message::Ranges(reports) => reports.iter().map(range_bytes).sum(),
         Message::Announce(_)
         | Message::Farewell
         | Message::Accepted(_)
@@ -144,10 +147,20 @@ pub fn kind(message: &Message) -> &'static str {
         Message::LineSummary(_) => "line-summary",
         Message::LineMembers { .. } => "line-members",
         Message::CardQuery(_) => "card-query",
+        Message::Ranges(_) => "ranges",
         Message::Cards(_) => "cards",
         Message::Replicate { .. } => "replicate",
         Message::Replicated { .. } => "replicated",
         Message::Fetch { .. } => "fetch",
         Message::Fetched { .. } => "fetched",
     }
+}
+
+/// Two keys, and a fingerprint or keys.
+fn range_bytes(report: &RangeReport) -> usize {
+    let content = match &report.content {
+        RangeContent::Fingerprint(fingerprint) => fingerprint.len(),
+        RangeContent::All(keys) | RangeContent::Lacking(keys) => 32 * keys.len(),
+    };
+    64 + content
 }

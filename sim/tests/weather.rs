@@ -91,7 +91,8 @@ fn a_vacant_home_cell_is_no_obstacle() {
         if let Some(cell) = vacant_cell(&scenario, distance) {
             tried += 1;
             scenario.network.add_in(cell, Some(0)).unwrap();
-            scenario.network.run_for(seconds(60));
+            // Longer than a stranger may stay linked, so that no link is just being closed.
+            scenario.network.run_for(seconds(70));
             all_is_well(&mut scenario);
         }
     }
@@ -116,7 +117,8 @@ fn joins_are_quick_whatever_the_introducer_does() {
     scenario.grow(10, seconds(10)).unwrap();
     for number in 10..60 {
         let newcomer = scenario.network.add(Some(0)).unwrap();
-        scenario.network.run_for(seconds(6));
+        // Time for one more try of a request that came to nothing, but not for a step that times out.
+        scenario.network.run_for(seconds(9));
         let told = events(&mut scenario, newcomer);
         assert!(told.iter().any(|event| matches!(event, Event::Joined { .. })), "newcomer {number}: {told:?}");
     }
@@ -219,6 +221,63 @@ fn a_full_disk_is_said_and_the_other_cells_hold_the_record() {
     scenario.network.command(0, Command::Put { ticket, record: record.clone() });
     scenario.network.run_for(seconds(31));
     assert_eq!(scenario.get_records(&[record.key()]).succeeded(), 1);
+}
+
+/// Every living node of a cell has what any of them has.
+fn cells_agree(scenario: &Scenario) {
+    let hosts = scenario.network.hosts();
+    for host in scenario.network.living() {
+        for mate in scenario.network.living() {
+            if scenario.network.book().cell(host) == scenario.network.book().cell(mate) {
+                let keys = |host: usize| hosts[host].disk.records.keys().collect::<Vec<_>>();
+                assert_eq!(keys(host), keys(mate), "hosts {host} and {mate}");
+            }
+        }
+    }
+}
+
+#[test]
+fn who_comes_into_a_cell_gets_what_the_cell_has() {
+    let mut scenario = grown(2, 2, 8, 21);
+    let (keys, puts) = scenario.put_records(3000);
+    assert_eq!(keys.len(), 3000, "{puts:?}");
+    let before = scenario.network.traffic().total().bytes;
+    let home = scenario.network.book().cell(0);
+    let newcomer = scenario.network.add_in(home, Some(1)).unwrap();
+    scenario.network.run_for(seconds(60));
+    assert!(scenario.network.hosts()[newcomer].disk.records.len() > 1500);
+    cells_agree(&scenario);
+    println!("the newcomer cost {} bytes", scenario.network.traffic().total().bytes - before);
+}
+
+#[test]
+fn who_was_away_or_full_gets_what_it_missed() {
+    let mut scenario = grown(2, 2, 12, 22);
+    scenario.network.set_disk_full(3, true);
+    scenario.network.kill(5);
+    scenario.network.run_for(seconds(60));
+    let (keys, puts) = scenario.put_records(200);
+    assert_eq!(keys.len(), 200, "{puts:?}");
+    scenario.network.set_disk_full(3, false);
+    scenario.network.restart(5, None).unwrap();
+    scenario.network.run_for(seconds(300));
+    cells_agree(&scenario);
+}
+
+#[test]
+fn equal_cells_hardly_talk() {
+    let mut scenario = grown(2, 2, 12, 23);
+    scenario.put_records(2000);
+    scenario.network.run_for(seconds(120));
+    let ranges = |scenario: &Scenario| {
+        let found = scenario.network.traffic().kinds().find(|(kind, _)| *kind == "ranges");
+        found.map_or(0, |(_, count)| count.messages)
+    };
+    let before = ranges(&scenario);
+    scenario.network.run_for(seconds(600));
+    // One message a minute and node, half a minute to a whole one apart.
+    let sent = ranges(&scenario) - before;
+    assert!((12 * 10..=12 * 20).contains(&sent), "{sent}");
 }
 
 #[test]

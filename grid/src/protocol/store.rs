@@ -1,5 +1,7 @@
 //! The cell's side of records: keep what a put brings, on every living node of the cell, and give it to a get.
 
+mod recovery;
+
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::vec::Vec;
 
@@ -13,13 +15,19 @@ use crate::placement::replica_cells;
 use crate::protocol::{Context, Signal};
 use crate::record::Record;
 
-/// When the cell's other nodes have had their time.
+use recovery::Recovery;
+
+/// When the cell's other nodes have had their time, and when to ask them again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Timer {
     /// To store a replica.
     Replicate(Nonce),
     /// To look for a record.
     Fetch(Nonce),
+    /// To send a record that we lack.
+    Recover(Nonce),
+    /// The next comparison with another node of the cell.
+    Reconcile,
 }
 
 /// For whom something is written.
@@ -29,8 +37,10 @@ enum Writer {
     Put(Nonce),
     /// Another node of the cell.
     Mate(NodeId, Nonce),
-    /// Nobody waits: we fetched it because we lacked it.
+    /// Nobody waits: we came by it in a get.
     Nobody,
+    /// We fetched it because another node of the cell has it and we had not.
+    Recovery { mate: NodeId, key: RecordKey },
 }
 
 /// For whom something is read.
@@ -67,6 +77,7 @@ pub(crate) struct Store {
     reading: BTreeMap<Ticket, (RecordKey, Reader)>,
     replications: BTreeMap<Nonce, Replication>,
     searches: BTreeMap<Nonce, Search>,
+    recovery: Recovery,
 }
 
 /// Reads and writes under way at the same time; beyond it a request is answered as if we had nothing.
@@ -134,6 +145,7 @@ impl Store {
             }
             Writer::Mate(mate, nonce) => cx.send(mate, Message::Replicated { nonce, stored: outcome.is_ok() }),
             Writer::Nobody => {}
+            Writer::Recovery { mate, key } => self.on_recovery_written(mate, key, outcome.is_ok(), cx),
         }
     }
 
@@ -239,6 +251,9 @@ impl Store {
         record: Option<Record>,
         cx: &mut Context<'_, R>,
     ) {
+        if self.on_recovered(from, nonce, record.as_ref(), cx) {
+            return;
+        }
         let Some(search) = self.searches.get_mut(&nonce) else { return };
         if !search.waiting.remove(&from) {
             return;
@@ -263,6 +278,8 @@ impl Store {
         match timer {
             Timer::Replicate(nonce) => self.answer_put(nonce, cx),
             Timer::Fetch(nonce) => self.end_search(nonce, AnswerBody::NotFound, cx),
+            Timer::Recover(nonce) => self.give_up_recovery(nonce, cx),
+            Timer::Reconcile => self.on_reconcile(cx),
         }
     }
 }

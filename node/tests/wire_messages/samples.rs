@@ -4,6 +4,7 @@ use grid::cell::Shape;
 use grid::id::{NodeId, RecordKey, RequestId};
 use grid::message::{Answer, AnswerBody, LineSummary, Message, Nonce, Refusal, Request, RequestBody, StoreFailure};
 use grid::peer::{Card, Facts, Peer, Verifier};
+use grid::ranges::{KeyRange, RangeContent, RangeReport};
 use grid::record::Record;
 use node::wire::{Decoded, Limits, WireError, decode_message};
 
@@ -129,5 +130,13 @@ fn records() -> Vec<(&'static str, Message)> {
         ("fetch", Message::Fetch { nonce, key }),
         ("fetched", Message::Fetched { nonce, record: Some(record) }),
         ("fetched-nothing", Message::Fetched { nonce, record: None }),
+        (
+            "ranges",
+            Message::Ranges(
+                [RangeContent::Fingerprint([7; 16]), RangeContent::All(vec![key]), RangeContent::Lacking(vec![])]
+                    .map(|content| RangeReport { range: KeyRange::ALL, content })
+                    .into(),
+            ),
+        ),
     ]
 }

@@ -4,6 +4,7 @@ use grid::cell::{Axis, Cell};
 use grid::id::{NodeId, RecordKey, RequestId};
 use grid::message::{Answer, AnswerBody, LineSummary, Message, Nonce, Refusal, Request, RequestBody, StoreFailure};
 use grid::peer::Peer;
+use grid::ranges::{KeyRange, RangeContent, RangeReport};
 use grid::record::Record;
 use proptest::collection::vec;
 use proptest::option;
@@ -83,7 +84,17 @@ fn records() -> impl Strategy<Value = Message> {
         (nonce(), any::<bool>()).prop_map(|(nonce, stored)| Message::Replicated { nonce, stored }),
         (nonce(), key()).prop_map(|(nonce, key)| Message::Fetch { nonce, key }),
         (nonce(), option::of(record())).prop_map(|(nonce, record)| Message::Fetched { nonce, record }),
+        vec(range(), 0..20).prop_map(Message::Ranges),
     ]
+}
+
+fn range() -> impl Strategy<Value = RangeReport> {
+    let content = prop_oneof![
+        any::<[u8; 16]>().prop_map(RangeContent::Fingerprint),
+        vec(key(), 0..20).prop_map(RangeContent::All),
+        vec(key(), 0..20).prop_map(RangeContent::Lacking),
+    ];
+    (key(), key(), content).prop_map(|(first, last, content)| RangeReport { range: KeyRange { first, last }, content })
 }
 
 fn any_peer() -> impl Strategy<Value = Peer> {

@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use grid::ranges::{MAX_KEYS, MAX_RANGES};
 use serde::{Deserialize, Serialize};
 
 use super::{MAX_CARDS, MAX_ECHO, MAX_NAMES, MAX_WELCOME};
@@ -67,6 +68,27 @@ pub(super) enum WireMessage {
     Fetch { nonce: u64, key: [u8; 32] },
     /// 20
     Fetched { nonce: u64, record: Option<WireRecord> },
+    /// 21
+    Ranges(#[serde(deserialize_with = "bounded::list::<MAX_RANGES, _, _>")] Vec<WireRange>),
+}
+
+/// A [`RangeReport`](grid::ranges::RangeReport).
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct WireRange {
+    pub(super) first: [u8; 32],
+    pub(super) last: [u8; 32],
+    pub(super) content: WireRangeContent,
+}
+
+/// A [`RangeContent`](grid::ranges::RangeContent).
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum WireRangeContent {
+    /// 0
+    Fingerprint([u8; 16]),
+    /// 1
+    All(#[serde(deserialize_with = "bounded::list::<MAX_KEYS, _, _>")] Vec<[u8; 32]>),
+    /// 2
+    Lacking(#[serde(deserialize_with = "bounded::list::<MAX_KEYS, _, _>")] Vec<[u8; 32]>),
 }
 
 /// A [`Request`](grid::message::Request).

@@ -4,12 +4,13 @@ use grid::cell::{Axis, Cell, Shape};
 use grid::id::{NodeId, RecordKey, RequestId};
 use grid::message::{Answer, AnswerBody, LineSummary, Message, Nonce, Refusal, Request, RequestBody, StoreFailure};
 use grid::peer::{Card, Peer};
+use grid::ranges::{KeyRange, RangeContent, RangeReport};
 use grid::record::Record;
 
 use super::Limits;
 use super::mirror::{
-    WireAnswer, WireAnswerBody, WireCell, WireMessage, WireName, WireRecord, WireRefusal, WireRequest, WireRequestBody,
-    WireStoreFailure,
+    WireAnswer, WireAnswerBody, WireCell, WireMessage, WireName, WireRange, WireRangeContent, WireRecord, WireRefusal,
+    WireRequest, WireRequestBody, WireStoreFailure,
 };
 use crate::wire::card::WireCard;
 use crate::wire::error::WireError;
@@ -62,6 +63,7 @@ impl Reader<'_> {
             WireMessage::Fetched { nonce, record } => {
                 Message::Fetched { nonce: Nonce(nonce), record: record.map(|record| self.record(record)).transpose()? }
             }
+            WireMessage::Ranges(ranges) => Message::Ranges(ranges.into_iter().map(range).collect()),
         })
     }
 
@@ -152,4 +154,15 @@ impl From<WireRefusal> for Refusal {
 
 fn names(ids: Vec<WireName>) -> Vec<NodeId> {
     ids.into_iter().map(NodeId::from_bytes).collect()
+}
+
+fn range(WireRange { first, last, content }: WireRange) -> RangeReport {
+    let keys = |keys: Vec<[u8; 32]>| keys.into_iter().map(RecordKey::from_bytes).collect();
+    let content = match content {
+        WireRangeContent::Fingerprint(fingerprint) => RangeContent::Fingerprint(fingerprint),
+        WireRangeContent::All(all) => RangeContent::All(keys(all)),
+        WireRangeContent::Lacking(lacking) => RangeContent::Lacking(keys(lacking)),
+    };
+    let range = KeyRange { first: RecordKey::from_bytes(first), last: RecordKey::from_bytes(last) };
+    RangeReport { range, content }
 }

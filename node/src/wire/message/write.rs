@@ -1,14 +1,15 @@
 //! From the core's messages to those that travel.
 
 use grid::cell::Cell;
-use grid::id::NodeId;
+use grid::id::{NodeId, RecordKey};
 use grid::message::{Answer, AnswerBody, Message, Refusal, Request, RequestBody, StoreFailure};
 use grid::peer::Peer;
+use grid::ranges::{RangeContent, RangeReport};
 use grid::record::Record;
 
 use super::mirror::{
-    WireAnswer, WireAnswerBody, WireCell, WireMessage, WireName, WireRecord, WireRefusal, WireRequest, WireRequestBody,
-    WireStoreFailure,
+    WireAnswer, WireAnswerBody, WireCell, WireMessage, WireName, WireRange, WireRangeContent, WireRecord, WireRefusal,
+    WireRequest, WireRequestBody, WireStoreFailure,
 };
 use crate::wire::card::WireCard;
 
@@ -40,6 +41,7 @@ impl From<&Message> for WireMessage {
             Message::Fetched { nonce, record } => {
                 Self::Fetched { nonce: nonce.0, record: record.as_ref().map(Into::into) }
             }
+            Message::Ranges(reports) => Self::Ranges(reports.iter().map(range).collect()),
         }
     }
 }
@@ -129,4 +131,14 @@ fn names(ids: &[NodeId]) -> Vec<WireName> {
 /// An axis has a number below `MAX_DIMS`, so it fits.
 fn axis(axis: grid::cell::Axis) -> u8 {
     u8::try_from(axis.index()).unwrap_or(u8::MAX)
+}
+
+fn range(RangeReport { range, content }: &RangeReport) -> WireRange {
+    let keys = |keys: &[RecordKey]| keys.iter().map(|key| *key.as_bytes()).collect();
+    let content = match content {
+        RangeContent::Fingerprint(fingerprint) => WireRangeContent::Fingerprint(*fingerprint),
+        RangeContent::All(all) => WireRangeContent::All(keys(all)),
+        RangeContent::Lacking(lacking) => WireRangeContent::Lacking(keys(lacking)),
+    };
+    WireRange { first: *range.first.as_bytes(), last: *range.last.as_bytes(), content }
 }

@@ -1,0 +1,134 @@
+//! Getting what the cell has and we lack: after joining it, after having been away, after a replica that failed.
+//!
+//! A node compares its keys with a random other node of its cell, at once when the link to it comes up and every now and
+//! then. What it lacks it fetches, a few at a time; then it compares again, until nothing is lacking.
+
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+
+use rand_core::Rng;
+
+use crate::chance::{jitter, pick};
+use crate::id::{NodeId, RecordKey};
+use crate::message::{Message, Nonce};
+use crate::placement::replica_cells;
+use crate::protocol::Context;
+use crate::protocol::store::{Store, Timer, Writer};
+use crate::ranges::{self, RangeReport};
+use crate::record::Record;
+
+/// Fetches under way at the same time: with 256 KiB a record, 2 MiB.
+const MAX_FETCHING: usize = 8;
+/// Keys that may wait to be fetched; the next comparison finds the others again.
+const MAX_QUEUED: usize = 16_384;
+
+/// What is being fetched, and what is to be.
+#[derive(Debug, Default)]
+pub(super) struct Recovery {
+    queue: VecDeque<(NodeId, RecordKey)>,
+    /// All that wait, are being fetched or being written.
+    queued: BTreeSet<RecordKey>,
+    fetching: BTreeMap<Nonce, (NodeId, RecordKey)>,
+}
+
+impl Store {
+    /// Plans the first comparison.
+    pub(crate) fn start<R: Rng>(&self, cx: &mut Context<'_, R>) {
+        let wait = jitter(cx.rng, cx.config.reconcile_every);
+        cx.timer(wait, Timer::Reconcile);
+    }
+
+    pub(super) fn on_reconcile<R: Rng>(&self, cx: &mut Context<'_, R>) {
+        let mates = cx.table.mates_alive();
+        if let Some(&mate) = pick(cx.rng, &mates) {
+            self.open_comparison(mate, cx);
+        }
+        self.start(cx);
+    }
+
+    fn open_comparison<R: Rng>(&self, mate: NodeId, cx: &mut Context<'_, R>) {
+        cx.send(mate, Message::Ranges([ranges::open(&self.keys)].into()));
+    }
+
+    /// Of two nodes of one cell that have found each other, one begins: a comparison serves both.
+    pub(crate) fn on_link_up<R: Rng>(&self, node: NodeId, cx: &mut Context<'_, R>) {
+        if cx.table.mates().contains(&node) && cx.me.id() < node {
+            self.open_comparison(node, cx);
+        }
+    }
+
+    pub(crate) fn on_ranges<R: Rng>(&mut self, from: NodeId, reports: &[RangeReport], cx: &mut Context<'_, R>) {
+        if !cx.table.mates().contains(&from) {
+            return;
+        }
+        let findings = ranges::compare(&self.keys, reports);
+        if !findings.reply.is_empty() {
+            cx.send(from, Message::Ranges(findings.reply));
+        }
+        for key in findings.lacking {
+            let ours = || replica_cells(cx.table.shape(), &key.routing_key()).contains(&cx.me.cell());
+            if self.recovery.queued.len() < MAX_QUEUED && !self.recovery.queued.contains(&key) && ours() {
+                self.recovery.queued.insert(key);
+                self.recovery.queue.push_back((from, key));
+            }
+        }
+        self.fetch_more(cx);
+    }
+
+    fn fetch_more<R: Rng>(&mut self, cx: &mut Context<'_, R>) {
+        while self.recovery.fetching.len() < MAX_FETCHING {
+            let Some((mate, key)) = self.recovery.queue.pop_front() else { return };
+            // It may have come another way, or the mate be gone: the next comparison finds out who else has it.
+            if self.keys.contains(&key) || !cx.table.mates().contains(&mate) {
+                self.recovery.queued.remove(&key);
+                continue;
+            }
+            let nonce = cx.nonce();
+            self.recovery.fetching.insert(nonce, (mate, key));
+            cx.send(mate, Message::Fetch { nonce, key });
+            cx.timer(cx.config.recover_timeout, Timer::Recover(nonce));
+        }
+    }
+
+    /// Whether an answer belongs to a recovery.
+    pub(super) fn on_recovered<R: Rng>(
+        &mut self,
+        from: NodeId,
+        nonce: Nonce,
+        record: Option<&Record>,
+        cx: &mut Context<'_, R>,
+    ) -> bool {
+        let Some(&(_, key)) = self.recovery.fetching.get(&nonce).filter(|(mate, _)| *mate == from) else {
+            return false;
+        };
+        match record.filter(|record| record.key() == key) {
+            Some(record) => {
+                self.recovery.fetching.remove(&nonce);
+                self.write(record.clone(), Writer::Recovery { mate: from, key }, cx);
+                self.fetch_more(cx);
+            }
+            None => self.give_up_recovery(nonce, cx),
+        }
+        true
+    }
+
+    pub(super) fn give_up_recovery<R: Rng>(&mut self, nonce: Nonce, cx: &mut Context<'_, R>) {
+        if let Some((_, key)) = self.recovery.fetching.remove(&nonce) {
+            self.recovery.queued.remove(&key);
+            self.fetch_more(cx);
+        }
+    }
+
+    pub(super) fn on_recovery_written<R: Rng>(
+        &mut self,
+        mate: NodeId,
+        key: RecordKey,
+        stored: bool,
+        cx: &mut Context<'_, R>,
+    ) {
+        self.recovery.queued.remove(&key);
+        // One comparison names a bounded number of keys: there may be more. If the disk is full there is no hurry.
+        if stored && self.recovery.queued.is_empty() {
+            self.open_comparison(mate, cx);
+        }
+    }
+}
