@@ -225,7 +225,7 @@ impl Parts {
         match command {
             Command::Start { known, records, introducers } => self.start(known, records, introducers, cx),
             Command::CardChanged(_) => self.announce(cx),
-            Command::Revoke(node) => self.links.on_farewell(node, cx),
+            Command::Revoke(node) => self.links.revoke(node, cx),
             Command::Leave => self.leave(cx),
             Command::Put { ticket, record } => self.client.put(ticket, record, cx),
             Command::Get { ticket, key } => self.client.get(ticket, key, cx),

@@ -7,6 +7,7 @@ use grid::cell::Cell;
 use grid::input::Command;
 use grid::message::StoreFailure;
 use grid::output::{Event, JoinStep, RequestFailure};
+use grid::placement::replica_cells;
 use grid::record::Record;
 use proptest::prelude::*;
 use sim::link::Weather;
@@ -262,6 +263,33 @@ fn who_was_away_or_full_gets_what_it_missed() {
     scenario.network.restart(5, None).unwrap();
     scenario.network.run_for(seconds(300));
     cells_agree(&scenario);
+}
+
+#[test]
+fn a_get_repairs_the_cells_that_lack_the_record() {
+    let mut scenario = grown(2, 4, 60, 24);
+    let (keys, _) = scenario.put_records(1);
+    let key = keys[0];
+    let home = replica_cells(scenario.network.shape(), &key.routing_key())[0];
+    let in_home = |scenario: &Scenario| -> Vec<usize> {
+        let network = &scenario.network;
+        network.living().into_iter().filter(|&host| network.book().cell(host) == home).collect()
+    };
+    for host in in_home(&scenario) {
+        scenario.network.kill(host);
+    }
+    scenario.network.run_for(seconds(120));
+    let elsewhere = scenario.network.living()[0];
+    let newcomer = scenario.network.add_in(home, Some(elsewhere)).unwrap();
+    scenario.network.run_for(seconds(60));
+    let has = |scenario: &Scenario| scenario.network.hosts()[newcomer].disk.records.contains_key(&key);
+    assert!(in_home(&scenario) == [newcomer] && !has(&scenario), "a new cell is empty");
+    // Gets ask the nearest cell first: some of them ask this one.
+    for _ in 0..30 {
+        assert_eq!(scenario.get_records(&keys).succeeded(), 1);
+    }
+    assert!(has(&scenario));
+    oracle::invariant_records_are_where_they_belong(&scenario.network).unwrap();
 }
 
 #[test]

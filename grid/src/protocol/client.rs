@@ -44,6 +44,8 @@ struct Put {
 #[derive(Debug)]
 struct Get {
     key: RecordKey,
+    /// The cells that keep it when none is vacant.
+    homes: Vec<Cell>,
     /// Cells that were not asked yet, in the order in which they are to be.
     rest: VecDeque<Cell>,
     /// Cells whose first node lacked it: asked again for all their nodes, when nothing else is left.
@@ -99,6 +101,7 @@ impl Client {
         cells[..first].sort_by_key(|cell| cell.distance(&home));
         let mut get = Get {
             key,
+            homes: cells[..first].to_vec(),
             rest: cells.into(),
             lacking: VecDeque::new(),
             thorough: false,
@@ -249,6 +252,7 @@ impl Get {
         self.waiting -= 1;
         match outcome {
             Ok(Answer { body: AnswerBody::Found(record), hops, from, .. }) if record.key() == self.key => {
+                self.repair(ticket, &record, cx);
                 return Some(Event::GetDone { ticket, outcome: Ok(GetReport { record, hops, from }) });
             }
             Ok(Answer { body: AnswerBody::Vacant, .. }) => {}
@@ -259,6 +263,15 @@ impl Get {
             Err(failure) => self.last_failure = Some(failure),
         }
         self.go_on(ticket, cx)
+    }
+
+    /// Read repair: the cells that should have the record and said that they lack it, for they were vacant when it was
+    /// put, or all their nodes are new, get it now. Nobody waits for their answers.
+    fn repair<R: Rng>(&mut self, ticket: Ticket, record: &Record, cx: &mut Context<'_, R>) {
+        for target in core::mem::take(&mut self.lacking).into_iter().filter(|cell| self.homes.contains(cell)) {
+            let body = RequestBody::Put(record.clone());
+            cx.signal(Signal::Ask(Ask { asker: Asker::Client(ticket, target), via: None, target, body }));
+        }
     }
 
     /// Asks the next cell, or the same ones more thoroughly, or gives up.

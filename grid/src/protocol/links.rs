@@ -25,6 +25,8 @@ pub enum Timer {
     Dial,
     /// A stranger's time is over.
     Guest(NodeId),
+    /// Who has said farewell has had its time to close the link.
+    Farewell(NodeId),
 }
 
 /// A node that we would like a link to.
@@ -49,6 +51,10 @@ pub(crate) struct Links {
 /// Failed dials after which even a node that we once met is forgotten: with waits of 1 s doubling to 2 minutes, about
 /// 20 minutes.
 const MAX_FAILURES_MET: u32 = 16;
+
+/// How long a node that has said farewell may take to close the link. It should close it itself: then it knows that all it
+/// said was heard.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 impl Links {
     /// Somebody told us of a node: dial it if it is a neighbour that we have no link to.
@@ -126,6 +132,12 @@ impl Links {
             }
             Timer::Guest(id) => {
                 if cx.table.role(id) == Some(Role::Guest) {
+                    cx.out.push(Output::Disconnect(id));
+                }
+            }
+            Timer::Farewell(id) => {
+                // It may have come back meanwhile.
+                if !cx.table.is_linked(id) {
                     cx.out.push(Output::Disconnect(id));
                 }
             }
@@ -221,17 +233,29 @@ impl Links {
         }
     }
 
-    /// A neighbour has said farewell, or has been revoked: it is not looked for.
+    /// A neighbour has said farewell: it is not looked for.
     pub(crate) fn on_farewell<R: Rng>(&mut self, id: NodeId, cx: &mut Context<'_, R>) {
+        if self.part(id, cx) {
+            cx.timer(FAREWELL, Timer::Farewell(id));
+        }
+    }
+
+    /// A neighbour's identity does not hold any more.
+    pub(crate) fn revoke<R: Rng>(&mut self, id: NodeId, cx: &mut Context<'_, R>) {
+        if self.part(id, cx) {
+            cx.out.push(Output::Disconnect(id));
+        }
+    }
+
+    /// Forgets a node; whether it was linked.
+    fn part<R: Rng>(&mut self, id: NodeId, cx: &mut Context<'_, R>) -> bool {
         self.settle(id);
         let linked = cx.table.is_linked(id);
         if cx.table.remove(id).is_some() {
             cx.emit(Event::NeighbourDown(id));
             cx.out.push(Output::Forget(id));
         }
-        if linked {
-            cx.out.push(Output::Disconnect(id));
-        }
         cx.signal(Signal::LinkDown(id));
+        linked
     }
 }
