@@ -1,5 +1,5 @@
 //! Which keys one node has and another lacks, at a cost in proportion to the difference: range-based set reconciliation
-//! (A. Meyer, "Range-Based Set Reconciliation", SRDS 2023).
+//! (A. Meyer, "Range-Based Set Reconciliation", arXiv:2212.13567).
 //!
 //! One side sends the fingerprint of all its keys. Where the other's differs it splits the range into parts of equally
 //! many keys of its own, and sends the fingerprint of each; and so on, until a range holds so few keys that they are
