@@ -38,3 +38,8 @@ pub(crate) fn shuffle_front<T, R: Rng>(rng: &mut R, items: &mut [T], count: usiz
         items.swap(index, index + offset);
     }
 }
+
+/// Puts all elements in random order.
+pub(crate) fn shuffle<T, R: Rng>(rng: &mut R, items: &mut [T]) {
+    shuffle_front(rng, items, items.len());
+}

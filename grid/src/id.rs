@@ -48,7 +48,8 @@ bytes_newtype! {
 }
 
 bytes_newtype! {
-    /// What an immutable record is found by: the SHA-256 of its value.
+    /// What a record, or a chunk of one, is found by: a hash over its terms and its stamp, so that nobody knows it
+    /// before the work is done. See [`crate::record::Pointer::key`].
     RecordKey, 32
 }
 

@@ -8,7 +8,8 @@ use crate::id::{NodeId, RecordKey};
 use crate::message::{Message, StoreFailure};
 use crate::overlay::Timer;
 use crate::peer::{Address, DialFailure, DialTarget, Peer};
-use crate::record::Record;
+use crate::provider::{Provider, Topic};
+use crate::record::{Holding, Pointer, Record};
 
 /// A number that ties what the shell reports to what it was asked to do, or the other way round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -81,8 +82,10 @@ pub enum Command {
     Start {
         /// Neighbours known from an earlier run.
         known: Vec<Peer>,
-        /// Keys of the records in the storage.
-        records: Vec<RecordKey>,
+        /// What is in the storage.
+        records: Vec<(RecordKey, Holding)>,
+        /// What the wall clock shows, in seconds of Unix time.
+        unix: u64,
         /// Where to join; may be empty, then this node is the first, or its known neighbours lead it back.
         introducers: Vec<Address>,
     },
@@ -90,7 +93,10 @@ pub enum Command {
     CardChanged(Peer),
     /// Drop a neighbour whose identity has expired.
     Revoke(NodeId),
-    /// Say farewell to everybody; the shell ends the process after the messages are out.
+    /// What the wall clock shows, in seconds of Unix time: now and then, since it may be set.
+    Clock(u64),
+    /// Hand over what nobody else in the cell has, and say farewell to everybody. The shell ends the process when it
+    /// hears [`crate::output::Event::Left`] and the messages are out.
     Leave,
     /// Store a record in its cells.
     Put {
@@ -103,8 +109,24 @@ pub enum Command {
     Get {
         /// Returned with the outcome.
         ticket: Ticket,
-        /// Which.
-        key: RecordKey,
+        /// Terms and stamp.
+        pointer: Pointer,
+        /// Which chunk of its value, counted from 0; of a mutable record 0.
+        chunk: u32,
+    },
+    /// Announce that this node offers something.
+    Provide {
+        /// Returned with the outcome.
+        ticket: Ticket,
+        /// What, signed.
+        provider: Provider,
+    },
+    /// Find out who offers something.
+    Providers {
+        /// Returned with the outcome.
+        ticket: Ticket,
+        /// What.
+        topic: Topic,
     },
     /// Ask a cell to echo: for measurements.
     Echo {

@@ -12,7 +12,7 @@
 //! | [`parameters`] | what the nodes of one grid agree on, and the grid's name |
 //! | [`placement`] | which cells keep a record |
 //! | [`density`] | how many nodes a line is believed to have |
-//! | [`id`], [`peer`], [`record`] | names; nodes and values that somebody has checked |
+//! | [`id`], [`peer`], [`record`], [`provider`] | names; nodes, values and offers that somebody has checked |
 //! | [`neighbours`], [`route`], [`latency`] | the routing table, and the choice of the next hop |
 //! | [`message`] | what nodes say to each other |
 //! | [`input`], [`output`], [`overlay`] | the state machine's doors |
@@ -62,6 +62,7 @@ pub mod overlay;
 pub mod parameters;
 pub mod peer;
 pub mod placement;
+pub mod provider;
 pub mod ranges;
 pub mod record;
 pub mod route;

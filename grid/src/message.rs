@@ -6,8 +6,9 @@ use alloc::vec::Vec;
 use crate::cell::{Axis, Cell};
 use crate::id::{NodeId, RecordKey, RequestId};
 use crate::peer::Peer;
-use crate::ranges::RangeReport;
-use crate::record::Record;
+use crate::provider::{Provider, Topic};
+use crate::ranges::{Item, RangeReport};
+use crate::record::{Mark, Record};
 
 /// One message on a link between two verified nodes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,12 +77,14 @@ pub enum Message {
         /// Whether it is stored safely now.
         stored: bool,
     },
-    /// "Do you have this record?" Asked within a cell.
+    /// "Send me this record, if you have more of it than I." Asked within a cell.
     Fetch {
         /// Chosen by who asks.
         nonce: Nonce,
         /// Which record.
         key: RecordKey,
+        /// The state in which who asks has it.
+        than: Option<Mark>,
     },
     /// The answer to [`Message::Fetch`].
     Fetched {
@@ -92,6 +95,8 @@ pub enum Message {
     },
     /// "These are the records that I have, in short or by name." Between nodes of one cell, until both have the same.
     Ranges(Vec<RangeReport>),
+    /// "These offer something": to the other nodes of the cell, of what has just been announced to it.
+    Offered(Provider),
 }
 
 /// A number that ties an answer to its question, between two nodes.
@@ -129,10 +134,18 @@ impl Request {
     pub(crate) fn newcomer(&self) -> Option<NodeId> {
         match &self.body {
             RequestBody::Join(newcomer) => Some(newcomer.id()),
-            RequestBody::Put(_) | RequestBody::Get { .. } | RequestBody::Echo(_) => None,
+            RequestBody::Put(_)
+            | RequestBody::Get { .. }
+            | RequestBody::Echo(_)
+            | RequestBody::Audit(_)
+            | RequestBody::Provide(_)
+            | RequestBody::Providers(_) => None,
         }
     }
 }
+
+/// Records that one audit asks for: 25 KiB at most.
+pub const MAX_AUDIT: usize = 512;
 
 /// What a request asks of a cell.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -145,11 +158,28 @@ pub enum RequestBody {
     Get {
         /// Which record.
         key: RecordKey,
-        /// Whether to ask the other nodes of the cell too if the first one lacks it.
-        ask_cell: bool,
+        /// How many nodes of the cell are to be asked.
+        reach: Reach,
     },
     /// "Say the same": for measurements.
     Echo(Arc<[u8]>),
+    /// "Which of these do you lack?" Between the cells that keep a record.
+    Audit(Vec<Item>),
+    /// "I offer this: tell others."
+    Provide(Provider),
+    /// "Who offers this?"
+    Providers(Topic),
+}
+
+/// How far a get goes within a cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// The node that it reaches answers alone.
+    Nearest,
+    /// If that one lacks the record, it asks the others.
+    Cell,
+    /// It asks the others in any case, and answers with the newest: for mutable records.
+    Newest,
 }
 
 /// What comes back.
@@ -185,6 +215,12 @@ pub enum AnswerBody {
     Vacant,
     /// To an echo.
     Echo(Arc<[u8]>),
+    /// To an audit: the places in the question of those that the node lacks.
+    Audited(Vec<u16>),
+    /// To an announcement.
+    Provided,
+    /// To a question for providers: some of those that are known.
+    Providers(Vec<Provider>),
 }
 
 /// Why a node could not store a record.
@@ -200,6 +236,53 @@ pub enum StoreFailure {
     /// The value is larger than the grid allows.
     #[error("the value is larger than the grid allows")]
     TooLarge,
+    /// The node's share of its disk is full, and all that is there matters as much.
+    #[error(
+        "its quota is full of records that are worth as much as this one ({worth} bits above the price): more priority would make room"
+    )]
+    QuotaFull {
+        /// What the record is worth, in bits above the price.
+        worth: i32,
+    },
+    /// Too many writes under way.
+    #[error("too busy just now")]
+    Busy,
+    /// The record's time is over.
+    #[error("the record has expired")]
+    Expired,
+    /// The record begins, or was written, in the future.
+    #[error("it is dated in the future: set the writer's clock right")]
+    Future,
+    /// The terms allow the next version only later.
+    #[error("it is too early for another version: the terms allow it in {seconds} s")]
+    TooEarly {
+        /// How long to wait.
+        seconds: u32,
+    },
+    /// A later version is there.
+    #[error("version {sequence} is there already, and this is an earlier one: get the record and rewrite that")]
+    Superseded {
+        /// The later version.
+        sequence: u64,
+    },
+    /// The writer has signed another value under the same number.
+    #[error("the writer has signed another value under the same number, and both are kept as proof of that")]
+    Equivocation,
+}
+
+impl StoreFailure {
+    /// Whether other nodes would say the same: the fault is the record's, not the node's.
+    pub const fn is_final(&self) -> bool {
+        match self {
+            Self::TooLarge
+            | Self::Expired
+            | Self::Future
+            | Self::TooEarly { .. }
+            | Self::Superseded { .. }
+            | Self::Equivocation => true,
+            Self::Full | Self::Failed | Self::QuotaFull { .. } | Self::Busy => false,
+        }
+    }
 }
 
 /// Why a node did not take a request.

@@ -1,6 +1,7 @@
 //! What a node does about it.
 
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::cell::Cell;
@@ -9,6 +10,7 @@ use crate::input::Ticket;
 use crate::message::{Message, StoreFailure};
 use crate::overlay::Timer;
 use crate::peer::{DialTarget, Peer};
+use crate::provider::Provider;
 use crate::record::Record;
 
 /// One thing that the shell has to do, in the order given.
@@ -60,6 +62,8 @@ pub enum Output {
         /// Which.
         key: RecordKey,
     },
+    /// Remove a record from disk; nobody waits for it.
+    Discard(RecordKey),
     /// Keep this neighbour, contact included, for a restart without an introducer.
     Remember(Peer),
     /// This node is no neighbour any more; forget it.
@@ -114,6 +118,27 @@ pub enum Event {
         /// What was found.
         outcome: Result<GetReport, RequestFailure>,
     },
+    /// The outcome of an announcement.
+    ProvideDone {
+        /// From the command.
+        ticket: Ticket,
+        /// How many cells heard it.
+        outcome: Result<u32, RequestFailure>,
+    },
+    /// The outcome of a question for providers.
+    ProvidersDone {
+        /// From the command.
+        ticket: Ticket,
+        /// Who they are.
+        outcome: Result<Vec<Provider>, RequestFailure>,
+    },
+    /// Nobody else is in the cell of this node that leaves: its records go to the cells that will stand in for it.
+    HandingOver {
+        /// How many.
+        records: u32,
+    },
+    /// Farewell was said: the process may end.
+    Left,
     /// The outcome of an echo.
     EchoDone {
         /// From the command.
@@ -158,6 +183,8 @@ pub struct GetReport {
     pub hops: u8,
     /// The cell of the node that answered.
     pub from: Cell,
+    /// Cells that were heard before it was believed to be the newest; 1 for an immutable record.
+    pub cells: u32,
 }
 
 /// An echo that came back.
@@ -191,6 +218,9 @@ pub enum RequestFailure {
     /// No cell that may keep the record has a node.
     #[error("no node was found in any of the cells that may keep this record: the grid is nearly empty")]
     NoKeeper,
+    /// The record is not one that a cell keeps now.
+    #[error("not stored: {0}")]
+    Refused(StoreFailure),
     /// Too few cells stored the record.
     #[error("stored in {stored} cells only, {needed} are needed{}", why.map(|why| alloc::format!(": {why}")).unwrap_or_default())]
     TooFewCells {

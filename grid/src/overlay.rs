@@ -9,11 +9,11 @@ use rand_core::Rng;
 
 use crate::cell::Cell;
 use crate::config::Config;
-use crate::id::NodeId;
+use crate::id::{NodeId, RecordKey, RequestId};
 use crate::input::{Command, Input};
-use crate::message::{Message, RequestBody};
+use crate::message::{AnswerBody, Message, RequestBody};
 use crate::neighbours::{Role, Table};
-use crate::output::Output;
+use crate::output::{Event, Output};
 use crate::parameters::Parameters;
 use crate::peer::{Address, DialTarget, Peer};
 use crate::protocol::client::{self, Client};
@@ -21,11 +21,13 @@ use crate::protocol::exchange::{self, Exchange};
 use crate::protocol::join::{self, Join};
 use crate::protocol::links::{self, Links};
 use crate::protocol::liveness::{self, Liveness};
+use crate::protocol::providers::{self, Providers};
 use crate::protocol::request::{self, Requests};
 use crate::protocol::scout::{self, Scout};
 use crate::protocol::store::{self, Store};
 use crate::protocol::{Asker, Context, Signal};
-use crate::time::Time;
+use crate::record::Holding;
+use crate::time::{Calendar, Time};
 
 /// Timers, each belonging to one part of the protocol. The shell only hands them back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,6 +42,8 @@ pub enum Timer {
     Links(links::Timer),
     /// Of failure detection.
     Liveness(liveness::Timer),
+    /// Of who offers what.
+    Providers(providers::Timer),
     /// Of requests.
     Request(request::Timer),
     /// Of the look for unknown neighbours.
@@ -59,8 +63,8 @@ macro_rules! timer_from {
 }
 
 timer_from!(
-    Client: client, Exchange: exchange, Join: join, Links: links, Liveness: liveness, Request: request, Scout: scout,
-    Store: store
+    Client: client, Exchange: exchange, Join: join, Links: links, Liveness: liveness, Providers: providers,
+    Request: request, Scout: scout, Store: store
 );
 
 /// One node.
@@ -68,12 +72,13 @@ timer_from!(
 pub struct Overlay<R> {
     me: Peer,
     config: Config,
+    calendar: Calendar,
     rng: R,
     table: Table,
     tickets: u64,
     signals: VecDeque<Signal>,
     parts: Parts,
-    /// Farewell has been said: whatever comes now must not bring us back.
+    /// Farewell has been said: nothing is done any more.
     left: bool,
 }
 
@@ -84,6 +89,7 @@ struct Parts {
     join: Join,
     links: Links,
     liveness: Liveness,
+    providers: Providers,
     requests: Requests,
     scout: Scout,
     store: Store,
@@ -102,6 +108,8 @@ pub struct Status {
     pub vacant_cells: u64,
     /// Records held.
     pub records: usize,
+    /// Bytes that they take, about.
+    pub record_bytes: u64,
     /// Whether the node has joined.
     pub joined: bool,
 }
@@ -130,12 +138,14 @@ impl<R: Rng> Overlay<R> {
             join: Join::new(),
             links: Links::default(),
             liveness: Liveness::default(),
+            providers: Providers::default(),
             requests: Requests::default(),
             scout: Scout::default(),
-            store: Store::default(),
+            store: Store::new(parameters.replica_cells),
         };
         let table = Table::new(parameters.shape, me.cell());
-        Self { me, config, rng, table, tickets: 0, signals: VecDeque::new(), parts, left: false }
+        let calendar = Calendar::default();
+        Self { me, config, calendar, rng, table, tickets: 0, signals: VecDeque::new(), parts, left: false }
     }
 
     /// Takes one input and appends what is to be done about it to `out`, in the order in which it is to be done.
@@ -143,12 +153,10 @@ impl<R: Rng> Overlay<R> {
         if self.left {
             return;
         }
-        self.left = matches!(input, Input::Command(Command::Leave));
-        if let Input::Command(Command::CardChanged(me)) = &input {
-            self.me = me.clone();
-        }
+        self.take_note(now, &input);
         let mut cx = Context {
             now,
+            calendar: self.calendar,
             me: &self.me,
             config: &self.config,
             table: &mut self.table,
@@ -159,7 +167,28 @@ impl<R: Rng> Overlay<R> {
         };
         self.parts.on_input(input, &mut cx);
         while let Some(signal) = cx.signals.pop_front() {
+            self.left |= matches!(signal, Signal::HandedOver);
             self.parts.on_signal(signal, &mut cx);
+        }
+    }
+
+    /// What concerns no part of the protocol alone.
+    fn take_note(&mut self, now: Time, input: &Input) {
+        match input {
+            Input::Command(Command::CardChanged(me)) => self.me = me.clone(),
+            Input::Command(Command::Clock(unix) | Command::Start { unix, .. }) => {
+                self.calendar = Calendar::new(now, *unix);
+            }
+            Input::Command(_)
+            | Input::Message { .. }
+            | Input::Timer(_)
+            | Input::Connected { .. }
+            | Input::Disconnected(_)
+            | Input::DialFailed { .. }
+            | Input::Sealed { .. }
+            | Input::Opened { .. }
+            | Input::Stored { .. }
+            | Input::Loaded { .. } => {}
         }
     }
 
@@ -172,13 +201,15 @@ impl<R: Rng> Overlay<R> {
     pub fn status(&self) -> Status {
         let shape = self.table.shape();
         let occupied = |&cell: &Cell| self.table.is_occupied(cell, None);
+        let (records, record_bytes) = self.parts.store.size();
         let cells_known = shape.neighbourhood(self.me.cell()).filter(occupied).count() as u64;
         Status {
             neighbours: self.table.neighbours().count(),
             links: self.table.iter().filter(|(_, _, linked)| *linked).count(),
             cells_known,
             vacant_cells: shape.neighbour_cells() - cells_known,
-            records: self.parts.store.len(),
+            records,
+            record_bytes,
             joined: self.parts.join.is_joined(),
         }
     }
@@ -223,12 +254,15 @@ impl Parts {
 
     fn on_command<R: Rng>(&mut self, command: Command, cx: &mut Context<'_, R>) {
         match command {
-            Command::Start { known, records, introducers } => self.start(known, records, introducers, cx),
+            Command::Start { known, records, introducers, unix: _ } => self.start(known, records, introducers, cx),
             Command::CardChanged(_) => self.announce(cx),
+            Command::Clock(_) => {}
             Command::Revoke(node) => self.links.revoke(node, cx),
-            Command::Leave => self.leave(cx),
+            Command::Leave => self.store.hand_over(cx),
             Command::Put { ticket, record } => self.client.put(ticket, record, cx),
-            Command::Get { ticket, key } => self.client.get(ticket, key, cx),
+            Command::Get { ticket, pointer, chunk } => self.client.get(ticket, &pointer, chunk, cx),
+            Command::Provide { ticket, provider } => self.client.provide(ticket, provider, cx),
+            Command::Providers { ticket, topic } => self.client.providers(ticket, topic, cx),
             Command::Echo { ticket, target } => self.client.echo(ticket, target, cx),
         }
     }
@@ -236,17 +270,17 @@ impl Parts {
     fn start<R: Rng>(
         &mut self,
         known: Vec<Peer>,
-        records: Vec<crate::id::RecordKey>,
+        records: Vec<(RecordKey, Holding)>,
         introducers: Vec<Address>,
         cx: &mut Context<'_, R>,
     ) {
-        self.store.restore(records);
         self.join.start(known.len(), introducers, cx);
         known.into_iter().for_each(|peer| self.links.look_for(peer, cx));
         self.liveness.start(cx);
         self.exchange.start(cx);
         self.scout.start(cx);
-        self.store.start(cx);
+        self.store.start(records, cx);
+        self.providers.start(cx);
     }
 
     /// Tells everybody who may know it where we can be dialled now.
@@ -257,11 +291,13 @@ impl Parts {
         }
     }
 
+    /// Says farewell to everybody; whatever comes now must not bring us back.
     fn leave<R: Rng>(&mut self, cx: &mut Context<'_, R>) {
         let linked = cx.table.iter().filter(|(_, _, linked)| *linked).map(|(peer, _, _)| peer.id());
         for node in linked.collect::<Vec<_>>() {
             cx.send(node, Message::Farewell);
         }
+        cx.emit(Event::Left);
     }
 
     fn on_connected<R: Rng>(&mut self, peer: Peer, introducer: Option<Address>, cx: &mut Context<'_, R>) {
@@ -299,9 +335,10 @@ impl Parts {
             Message::Cards(cards) => self.exchange.on_cards(from, cards, cx),
             Message::Replicate { nonce, record } => self.store.on_replicate(from, nonce, record, cx),
             Message::Replicated { nonce, stored } => self.store.on_replicated(from, nonce, stored, cx),
-            Message::Fetch { nonce, key } => self.store.on_fetch(from, nonce, key, cx),
+            Message::Fetch { nonce, key, than } => self.store.on_fetch(from, nonce, key, than, cx),
             Message::Fetched { nonce, record } => self.store.on_fetched(from, nonce, record, cx),
             Message::Ranges(reports) => self.store.on_ranges(from, &reports, cx),
+            Message::Offered(provider) => self.providers.on_offered(from, provider, cx),
         }
     }
 
@@ -312,6 +349,7 @@ impl Parts {
             Timer::Join(timer) => self.join.on_timer(timer, &self.links, cx),
             Timer::Links(timer) => self.links.on_timer(timer, cx),
             Timer::Liveness(timer) => self.liveness.on_timer(timer, cx),
+            Timer::Providers(timer) => self.providers.on_timer(timer, cx),
             Timer::Request(timer) => self.requests.on_timer(timer, cx),
             Timer::Scout(timer) => self.scout.on_timer(timer, cx),
             Timer::Store(timer) => self.store.on_timer(timer, cx),
@@ -339,13 +377,23 @@ impl Parts {
             Signal::Asked(Asker::Join(number), outcome) => self.join.on_asked(number, outcome, cx),
             Signal::Asked(Asker::Scout, outcome) => self.scout.on_asked(outcome, cx),
             Signal::Asked(Asker::Client(ticket, cell), outcome) => self.client.on_asked(ticket, cell, outcome, cx),
-            Signal::Serve(id, RequestBody::Join(newcomer)) => self.join.serve(id, newcomer, cx),
-            Signal::Serve(id, RequestBody::Put(record)) => self.store.put(id, record, cx),
-            Signal::Serve(id, RequestBody::Get { key, ask_cell }) => self.store.get(id, key, ask_cell, cx),
-            Signal::Serve(id, RequestBody::Echo(bytes)) => {
-                self.requests.reply(id, crate::message::AnswerBody::Echo(bytes), cx);
-            }
+            Signal::Asked(Asker::Audit(number), outcome) => self.store.on_audited(number, outcome, cx),
+            Signal::Asked(Asker::Push, _) => self.store.on_pushed(cx),
+            Signal::Serve(id, body) => self.serve(id, body, cx),
             Signal::Reply(id, body) => self.requests.reply(id, body, cx),
+            Signal::HandedOver => self.leave(cx),
+        }
+    }
+
+    fn serve<R: Rng>(&mut self, id: RequestId, body: RequestBody, cx: &mut Context<'_, R>) {
+        match body {
+            RequestBody::Join(newcomer) => self.join.serve(id, newcomer, cx),
+            RequestBody::Put(record) => self.store.put(id, record, cx),
+            RequestBody::Get { key, reach } => self.store.get(id, key, reach, cx),
+            RequestBody::Echo(bytes) => self.requests.reply(id, AnswerBody::Echo(bytes), cx),
+            RequestBody::Audit(items) => self.store.audited(id, &items, cx),
+            RequestBody::Provide(provider) => self.providers.announced(id, provider, cx),
+            RequestBody::Providers(topic) => self.providers.asked(id, &topic, cx),
         }
     }
 }

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use crate::cell::{GeometryError, Shape};
 use crate::id::GridId;
+use crate::record::PriceTable;
 
 /// The proof function of identities. One so far; a memory-hard one may stand beside it later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,8 +43,12 @@ pub struct Parameters {
     pub proof: Proof,
     /// `R`: cells that keep each record.
     pub replica_cells: u8,
-    /// The largest value of a record, in bytes.
+    /// The largest value in one message, in bytes. Larger ones are cut into chunks of the greatest power of two below.
     pub max_record_bytes: u32,
+    /// The most days that a record is kept.
+    pub record_days: u16,
+    /// What records cost.
+    pub prices: PriceTable,
     /// The largest message on a link, in bytes.
     pub max_message_bytes: u32,
 }
@@ -100,6 +105,12 @@ const fn shape(dims: u8, side: u16) -> Shape {
     }
 }
 
+/// The prices of `local`: a gibibyte for a month is a second's work.
+const PRICES: PriceTable = PriceTable { base_bits: 4, size_unit: 1024, day_unit: 1 };
+
+/// The smallest chunk: what BLAKE3 hashes at the bottom of its tree.
+const LEAST_CHUNK: u32 = 1024;
+
 /// Bytes that must fit into a message beside a record's value.
 const ENVELOPE: u32 = 4096;
 
@@ -107,8 +118,12 @@ impl Parameters {
     /// The public grid. One identity costs about a CPU-day: 2^42 attempts, at the 68 million attempts a second and
     /// core measured for the AVX-512 kernel on a Zen 5, take 18 hours. Shape after the design's middle example,
     /// d = 4 and g = 8: 4,096 cells, 29 neighbour cells.
+    ///
+    /// A kibibyte for a day costs 2^16 attempts, some hundred microseconds of a core; a gibibyte for a month 2^41, some
+    /// hours of a core, at up to a dozen copies.
     pub fn main() -> Self {
-        Self { name: "main".into(), shape: MAIN, identity_bits: 42, ..Self::base() }
+        let prices = PriceTable { base_bits: 16, ..PRICES };
+        Self { name: "main".into(), shape: MAIN, identity_bits: 42, prices, ..Self::base() }
     }
 
     /// A grid for trying out and for tests: a mint takes about a second, and a handful of nodes fill its four cells.
@@ -135,6 +150,8 @@ impl Parameters {
             proof: Proof::Sha1,
             replica_cells: 3,
             max_record_bytes: 256 * 1024,
+            record_days: 365,
+            prices: PRICES,
             max_message_bytes: 1024 * 1024,
         }
     }
@@ -152,7 +169,11 @@ impl Parameters {
         range("modulus_bits", self.modulus_bits, 1024, 8192)?;
         range("identity_days", self.identity_days, 1, 36_500)?;
         range("replica_cells", self.replica_cells, 1, 16)?;
-        range("max_record_bytes", self.max_record_bytes, 1, 16 << 20)?;
+        range("max_record_bytes", self.max_record_bytes, LEAST_CHUNK.into(), 16 << 20)?;
+        range("record_days", self.record_days, 1, 36_500)?;
+        range("prices.base_bits", self.prices.base_bits, 0, 64)?;
+        range("prices.size_unit", self.prices.size_unit, 1, 1 << 30)?;
+        range("prices.day_unit", self.prices.day_unit, 1, 36_500)?;
         range("max_message_bytes", self.max_message_bytes, 64 << 10, 32 << 20)?;
         if !self.modulus_bits.is_multiple_of(256) {
             return Err(ParameterError::ModulusBits(self.modulus_bits));
@@ -164,17 +185,22 @@ impl Parameters {
         Ok(())
     }
 
+    /// Bytes of the chunks that larger values are cut into: the greatest power of two that a record may have.
+    pub fn chunk_bytes(&self) -> u32 {
+        1 << self.max_record_bytes.max(LEAST_CHUNK).ilog2()
+    }
+
     /// The bytes that the grid id is the hash of: a version tag, then every parameter, numbers as 8 bytes big-endian,
     /// texts behind their length.
     pub fn canonical_encoding(&self) -> Vec<u8> {
-        let mut bytes = Vec::from(*b"rook grid v1");
+        let mut bytes = Vec::from(*b"rook grid v2");
         let text = |text: &str, bytes: &mut Vec<u8>| {
             bytes.extend((text.len() as u64).to_be_bytes());
             bytes.extend(text.as_bytes());
         };
         text(&self.name, &mut bytes);
         text(self.proof.name(), &mut bytes);
-        let numbers: [u64; 8] = [
+        let numbers: [u64; 12] = [
             self.shape.dims().into(),
             self.shape.side().into(),
             self.identity_bits.into(),
@@ -183,6 +209,10 @@ impl Parameters {
             self.replica_cells.into(),
             self.max_record_bytes.into(),
             self.max_message_bytes.into(),
+            self.record_days.into(),
+            self.prices.base_bits.into(),
+            self.prices.size_unit.into(),
+            self.prices.day_unit.into(),
         ];
         bytes.extend(numbers.iter().flat_map(|number| number.to_be_bytes()));
         bytes

@@ -18,8 +18,16 @@ pub const SEQUENCE: usize = 64;
 ///
 /// The modulo's bias is below `cells / 2^64`.
 pub fn replica_cells(shape: Shape, key: &RoutingKey) -> Vec<Cell> {
-    let wanted = usize::try_from(shape.cells()).map_or(SEQUENCE, |cells| cells.min(SEQUENCE));
+    first_cells(shape, key, SEQUENCE)
+}
+
+/// The first `count` cells of [`replica_cells`], for a hash each.
+pub fn first_cells(shape: Shape, key: &RoutingKey, count: usize) -> Vec<Cell> {
+    let wanted = usize::try_from(shape.cells()).map_or(count, |cells| cells.min(count)).min(SEQUENCE);
     let mut cells = Vec::with_capacity(wanted);
+    if wanted == 0 {
+        return cells;
+    }
     for index in 0_u32.. {
         let cell = shape.cell_at(draw(key, index));
         if !cells.contains(&cell) {

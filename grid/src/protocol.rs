@@ -6,6 +6,7 @@ pub(crate) mod exchange;
 pub(crate) mod join;
 pub(crate) mod links;
 pub(crate) mod liveness;
+pub(crate) mod providers;
 pub(crate) mod request;
 pub(crate) mod scout;
 pub(crate) mod store;
@@ -23,13 +24,14 @@ use crate::neighbours::Table;
 use crate::output::{Event, Output, RequestFailure};
 use crate::overlay::Timer;
 use crate::peer::{DialFailure, Peer};
-use crate::time::Time;
+use crate::time::{Calendar, Day, Time};
 
 use rand_core::Rng;
 
 /// Everything that a part may use while it handles one input.
 pub(crate) struct Context<'a, R> {
     pub(crate) now: Time,
+    pub(crate) calendar: Calendar,
     pub(crate) me: &'a Peer,
     pub(crate) config: &'a Config,
     pub(crate) table: &'a mut Table,
@@ -60,6 +62,15 @@ impl<R: Rng> Context<'_, R> {
     pub(crate) fn ticket(&mut self) -> Ticket {
         *self.tickets += 1;
         Ticket(*self.tickets)
+    }
+
+    /// What the wall clock shows, in seconds of Unix time.
+    pub(crate) fn unix(&self) -> u64 {
+        self.calendar.unix(self.now)
+    }
+
+    pub(crate) fn today(&self) -> Day {
+        self.calendar.today(self.now)
     }
 
     pub(crate) fn nonce(&mut self) -> Nonce {
@@ -96,6 +107,8 @@ pub(crate) enum Signal {
     Serve(RequestId, RequestBody),
     /// The answer to a request that was served (to `request`).
     Reply(RequestId, AnswerBody),
+    /// Nothing keeps us any more (to the overlay).
+    HandedOver,
 }
 
 /// A request of this node itself.
@@ -117,4 +130,8 @@ pub(crate) enum Asker {
     Scout,
     /// An operation of the owner's, by its ticket, and which of its cells.
     Client(Ticket, Cell),
+    /// A question to another cell of our records, by its number.
+    Audit(u32),
+    /// A record sent to another of its cells.
+    Push,
 }

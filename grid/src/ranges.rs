@@ -8,22 +8,42 @@
 //! A fingerprint hashes the keys of a range, in order. Sums or XORs would be quicker to keep up to date; but whoever
 //! chooses what is stored can make two sets of equal sum, and then the difference is never found.
 
-use alloc::collections::BTreeSet;
+use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 
 use sha2::{Digest, Sha256};
 
 use crate::id::RecordKey;
+use crate::record::Mark;
 
 /// Into how many parts a range is split.
 const PARTS: usize = 16;
 /// A range of so few keys is not split any further: they are named.
 const FEW: usize = 64;
-/// Ranges in one message at most: 80 bytes each, so that with [`MAX_KEYS`] it fits the smallest messages that a grid
+/// Ranges in one message at most: 83 bytes each, so that with [`MAX_ITEMS`] it fits the smallest messages that a grid
 /// may allow, of 64 KiB. What is left over is found by the next comparison.
 pub const MAX_RANGES: usize = 256;
-/// Keys in one message at most, of 32 bytes each.
-pub const MAX_KEYS: usize = 1024;
+/// Items in one message at most, of up to 50 bytes each.
+pub const MAX_ITEMS: usize = 800;
+
+/// A record, or a chunk of one, and the state in which somebody has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Item {
+    /// Which.
+    pub key: RecordKey,
+    /// In which state.
+    pub mark: Mark,
+}
+
+/// What a node has.
+pub type Items = BTreeMap<RecordKey, Mark>;
+
+/// Whether a state of a record tells something to who has it in another one, or not at all.
+pub fn is_news(mark: Mark, known: Option<&Mark>) -> bool {
+    known.is_none_or(|known| {
+        known.sequence < mark.sequence || (known.sequence == mark.sequence && known.tag != mark.tag)
+    })
+}
 
 /// The keys from the first to the last, both included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,12 +66,12 @@ pub struct RangeReport {
 /// The keys of a range, in short or by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RangeContent {
-    /// The first 16 bytes of the SHA-256 over the keys, in order.
+    /// The first 16 bytes of the SHA-256 over the items, in the order of their keys.
     Fingerprint([u8; 16]),
     /// These are all that the sender has there: "send me the names of those that I lack".
-    All(Vec<RecordKey>),
+    All(Vec<Item>),
     /// These the receiver lacks.
-    Lacking(Vec<RecordKey>),
+    Lacking(Vec<Item>),
 }
 
 /// What follows from another node's reports.
@@ -59,8 +79,8 @@ pub enum RangeContent {
 pub struct Findings {
     /// To be sent back; nothing if all is equal.
     pub reply: Vec<RangeReport>,
-    /// Keys that the other has and we lack.
-    pub lacking: Vec<RecordKey>,
+    /// What the other has and we lack, or have in an earlier state.
+    pub lacking: Vec<Item>,
 }
 
 impl KeyRange {
@@ -77,36 +97,38 @@ impl KeyRange {
 }
 
 /// The beginning of a comparison: everything, in short.
-pub fn open(ours: &BTreeSet<RecordKey>) -> RangeReport {
+pub fn open(ours: &Items) -> RangeReport {
     let range = KeyRange::ALL;
-    RangeReport { range, content: RangeContent::Fingerprint(fingerprint(ours.iter())) }
+    RangeReport { range, content: RangeContent::Fingerprint(fingerprint(all(ours))) }
 }
 
 /// Compares what another node reports with our own keys. Ranges have to ascend without overlapping, so that a message
 /// never makes us go over our keys more than once; what comes after one that does not is not looked at.
-pub fn compare(ours: &BTreeSet<RecordKey>, theirs: &[RangeReport]) -> Findings {
+pub fn compare(ours: &Items, theirs: &[RangeReport]) -> Findings {
     let mut findings = Findings::default();
     let mut before = None;
     for RangeReport { range, content } in theirs.iter().take(MAX_RANGES) {
         if !range.is_possible() || before.replace(range.last).is_some_and(|last| range.first <= last) {
             break;
         }
-        let here = || ours.range(range.first..=range.last);
+        let here = || ours.range(range.first..=range.last).map(|(&key, &mark)| Item { key, mark });
+        let news = |item: &&Item| is_news(item.mark, ours.get(&item.key));
         match content {
             RangeContent::Fingerprint(fingerprint_of_theirs) => {
                 if *fingerprint_of_theirs != fingerprint(here()) {
-                    findings.look_closer(*range, here().copied().collect());
+                    findings.look_closer(*range, here().collect());
                 }
             }
-            RangeContent::All(keys) => {
-                let keys: BTreeSet<RecordKey> = keys.iter().copied().filter(|key| range.contains(key)).collect();
-                findings.lacking.extend(keys.iter().filter(|key| !ours.contains(key)));
-                let lacking: Vec<RecordKey> = here().filter(|key| !keys.contains(key)).copied().collect();
+            RangeContent::All(items) => {
+                let items = || items.iter().filter(|item| range.contains(&item.key));
+                let theirs: Items = items().map(|item| (item.key, item.mark)).collect();
+                findings.lacking.extend(items().filter(news));
+                let lacking: Vec<Item> = here().filter(|item| is_news(item.mark, theirs.get(&item.key))).collect();
                 if !lacking.is_empty() {
                     findings.reply.push(RangeReport { range: *range, content: RangeContent::Lacking(lacking) });
                 }
             }
-            RangeContent::Lacking(keys) => findings.lacking.extend(keys.iter().filter(|key| !ours.contains(key))),
+            RangeContent::Lacking(items) => findings.lacking.extend(items.iter().filter(news)),
         }
     }
     findings.cut();
@@ -115,17 +137,17 @@ pub fn compare(ours: &BTreeSet<RecordKey>, theirs: &[RangeReport]) -> Findings {
 
 impl Findings {
     /// The range differs: name its keys if they are few, else report on its parts.
-    fn look_closer(&mut self, range: KeyRange, ours: Vec<RecordKey>) {
+    fn look_closer(&mut self, range: KeyRange, ours: Vec<Item>) {
         if ours.len() <= FEW {
             return self.reply.push(RangeReport { range, content: RangeContent::All(ours) });
         }
         let mut parts = ours.chunks(ours.len().div_ceil(PARTS)).peekable();
         let mut first = range.first;
         while let Some(part) = parts.next() {
-            let next = parts.peek().and_then(|part| part.first()).copied();
+            let next = parts.peek().and_then(|part| part.first()).map(|item| item.key);
             // A part ends just before the next one begins, so that no key lies between two parts.
             let last = next.map_or(range.last, predecessor);
-            let content = RangeContent::Fingerprint(fingerprint(part.iter()));
+            let content = RangeContent::Fingerprint(fingerprint(part.iter().copied()));
             self.reply.push(RangeReport { range: KeyRange { first, last }, content });
             first = next.unwrap_or(range.last);
         }
@@ -134,16 +156,16 @@ impl Findings {
     /// Keeps to the bounds of a message.
     fn cut(&mut self) {
         self.reply.truncate(MAX_RANGES);
-        let mut room = MAX_KEYS;
+        let mut room = MAX_ITEMS;
         for report in &mut self.reply {
             match &mut report.content {
                 RangeContent::Fingerprint(_) => {}
                 // A list of all that is cut short would ask for what is there already: it is left for the next time.
-                RangeContent::All(keys) if keys.len() > room => report.content = RangeContent::Lacking(Vec::new()),
-                RangeContent::All(keys) => room -= keys.len(),
-                RangeContent::Lacking(keys) => {
-                    keys.truncate(room);
-                    room -= keys.len();
+                RangeContent::All(items) if items.len() > room => report.content = RangeContent::Lacking(Vec::new()),
+                RangeContent::All(items) => room -= items.len(),
+                RangeContent::Lacking(items) => {
+                    items.truncate(room);
+                    room -= items.len();
                 }
             }
         }
@@ -151,8 +173,16 @@ impl Findings {
     }
 }
 
-fn fingerprint<'a>(keys: impl Iterator<Item = &'a RecordKey>) -> [u8; 16] {
-    let digest = keys.fold(Sha256::new(), |hash, key| hash.chain_update(key.as_bytes())).finalize();
+fn all(items: &Items) -> impl Iterator<Item = Item> {
+    items.iter().map(|(&key, &mark)| Item { key, mark })
+}
+
+fn fingerprint(items: impl Iterator<Item = Item>) -> [u8; 16] {
+    let add = |hash: Sha256, Item { key, mark }: Item| {
+        let hash = hash.chain_update(key.as_bytes()).chain_update(mark.sequence.to_be_bytes());
+        hash.chain_update(mark.tag.to_be_bytes())
+    };
+    let digest = items.fold(Sha256::new(), add).finalize();
     let mut fingerprint = [0; 16];
     fingerprint.copy_from_slice(&digest[..16]);
     fingerprint
@@ -179,23 +209,27 @@ mod tests {
         RecordKey::from_bytes(Sha256::digest(number.to_be_bytes()).into())
     }
 
-    fn keys(numbers: impl IntoIterator<Item = u32>) -> BTreeSet<RecordKey> {
-        numbers.into_iter().map(key).collect()
+    fn item(number: u32, sequence: u64) -> Item {
+        Item { key: key(number), mark: Mark { sequence, tag: 0 } }
+    }
+
+    fn keys(numbers: impl IntoIterator<Item = u32>) -> Items {
+        numbers.into_iter().map(|number| (key(number), Mark::default())).collect()
     }
 
     /// One comparison, until nobody has anything more to say; returns the fingerprints and keys that were sent.
-    fn once(one: &mut BTreeSet<RecordKey>, two: &mut BTreeSet<RecordKey>) -> usize {
+    fn once(one: &mut Items, two: &mut Items) -> usize {
         let (mut said, mut messages, mut size) = (alloc::vec![open(one)], 0, 0);
         let (mut listener, mut speaker) = (two, one);
         while !said.is_empty() {
             messages += 1;
             assert!(messages < 10 && said.len() <= MAX_RANGES, "it goes on for ever");
             let fresh = said.iter().map(weight).sum::<usize>();
-            assert!(fresh <= MAX_KEYS + MAX_RANGES);
+            assert!(fresh <= MAX_ITEMS + MAX_RANGES);
             size += fresh;
             let Findings { reply, lacking } = compare(listener, &said);
-            assert!(lacking.iter().all(|key| speaker.contains(key)), "only what the other has");
-            listener.extend(lacking);
+            assert!(lacking.iter().all(|item| speaker.get(&item.key) == Some(&item.mark)), "only what the other has");
+            listener.extend(lacking.into_iter().map(|item| (item.key, item.mark)));
             said = reply;
             core::mem::swap(&mut listener, &mut speaker);
         }
@@ -203,7 +237,7 @@ mod tests {
     }
 
     /// Comparisons until all is equal; returns their number and what they cost.
-    fn reconcile(one: &mut BTreeSet<RecordKey>, two: &mut BTreeSet<RecordKey>) -> (usize, usize) {
+    fn reconcile(one: &mut Items, two: &mut Items) -> (usize, usize) {
         let (mut times, mut size) = (0, 0);
         while one != two {
             times += 1;
@@ -239,10 +273,10 @@ mod tests {
 
     #[test]
     fn a_newcomer_gets_everything() {
-        let (mut old, mut new) = (keys(0..20_000), BTreeSet::new());
+        let (mut old, mut new) = (keys(0..20_000), Items::new());
         let (times, size) = reconcile(&mut new, &mut old);
         assert_eq!(old.len(), 20_000);
-        assert!(times <= 20_000 / MAX_KEYS + 2 && size < 3 * 20_000, "{times} comparisons, {size} sent");
+        assert!(times <= 20_000 / MAX_ITEMS + 2 && size < 3 * 20_000, "{times} comparisons, {size} sent");
     }
 
     #[test]
@@ -257,18 +291,24 @@ mod tests {
     fn impossible_ranges_are_not_looked_at() {
         let range = KeyRange { first: key(1).max(key(2)), last: key(1).min(key(2)) };
         let report = |content| RangeReport { range, content };
-        let reports = [report(RangeContent::Fingerprint([0; 16])), report(RangeContent::All(alloc::vec![key(1)]))];
+        let reports = [report(RangeContent::Fingerprint([0; 16])), report(RangeContent::All(alloc::vec![item(1, 0)]))];
         assert_eq!(compare(&keys(0..10), &reports), Findings::default());
     }
 
     proptest! {
         #[test]
         fn any_two_sets_become_one(
-            one in prop::collection::btree_set(0..3000_u32, 0..1000),
-            two in prop::collection::btree_set(0..3000_u32, 0..1000),
+            one in prop::collection::btree_map(0..3000_u32, 0..3_u64, 0..1000),
+            two in prop::collection::btree_map(0..3000_u32, 0..3_u64, 0..1000),
         ) {
-            let (mut one, mut two) = (keys(one), keys(two));
-            let union: BTreeSet<_> = one.union(&two).copied().collect();
+            let items = |numbers: BTreeMap<u32, u64>| -> Items {
+                numbers.into_iter().map(|(number, sequence)| item(number, sequence)).map(|i| (i.key, i.mark)).collect()
+            };
+            let (mut one, mut two) = (items(one), items(two));
+            let mut union = one.clone();
+            for (&key, &mark) in &two {
+                union.entry(key).and_modify(|known| *known = mark.max(*known)).or_insert(mark);
+            }
             reconcile(&mut one, &mut two);
             prop_assert_eq!(&one, &union);
             prop_assert_eq!(&two, &union);

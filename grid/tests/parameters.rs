@@ -3,8 +3,6 @@
 
 use grid::cell::Shape;
 use grid::parameters::{ParameterError, Parameters};
-use grid::record::Record;
-use proptest::prelude::*;
 
 type Change = fn(&mut Parameters);
 
@@ -56,18 +54,4 @@ fn what_cannot_work_is_refused_by_name() {
     assert!(matches!(refused(|p| p.identity_days = 0), ParameterError::Range { parameter: "identity_days", .. }));
     assert!(matches!(refused(|p| p.modulus_bits = 2049), ParameterError::ModulusBits(2049)));
     assert!(matches!(refused(|p| p.max_message_bytes = p.max_record_bytes), ParameterError::MessageTooSmall { .. }));
-}
-
-proptest! {
-    #[test]
-    fn a_record_belongs_to_its_key_alone(value: Vec<u8>, flip in any::<prop::sample::Index>()) {
-        let record = Record::new(value.clone());
-        prop_assert_eq!(Record::check(record.key(), value.clone()), Ok(record.clone()));
-        if !value.is_empty() {
-            let mut other = value;
-            let position = flip.index(other.len());
-            other[position] ^= 1;
-            prop_assert!(Record::check(record.key(), other).is_err());
-        }
-    }
 }

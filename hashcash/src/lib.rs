@@ -14,6 +14,7 @@
 //! | [`mint`](mod@mint) | makes identities |
 //! | [`file`](mod@file) | keeps them, as PKCS#8 |
 //! | [`credential`] | an identity's word for the node that acts for it |
+//! | [`stamp`] | the work that is paid for a record |
 //! | [`seal`] | messages that only the owner of an identity can read |
 //! | [`place`] | salts and coordinates |
 //! | [`difficulty`] | what a number of zero bits costs |
@@ -50,6 +51,7 @@ mod rules;
 pub mod seal;
 pub mod search;
 mod secret;
+pub mod stamp;
 mod verify;
 
 pub use credential::{Credential, CredentialError};

@@ -220,7 +220,10 @@ impl Join {
                 | AnswerBody::NotStored(_)
                 | AnswerBody::Found(_)
                 | AnswerBody::NotFound
-                | AnswerBody::Echo(_) => inquiry.fail(JoinStep::HomeCell, "the answer is none to a join".into()),
+                | AnswerBody::Echo(_)
+                | AnswerBody::Audited(_)
+                | AnswerBody::Provided
+                | AnswerBody::Providers(_) => inquiry.fail(JoinStep::HomeCell, "the answer is none to a join".into()),
             },
             Err(failure) => inquiry.fail_asking(&failure),
         }

@@ -13,7 +13,7 @@ use core::time::Duration;
 use rand_core::Rng;
 
 use crate::id::{NodeId, RequestId};
-use crate::message::{Answer, AnswerBody, Message, Refusal, Request, RequestBody};
+use crate::message::{Answer, AnswerBody, Message, Reach, Refusal, Request, RequestBody};
 use crate::neighbours::Role;
 use crate::protocol::{Ask, Context, Signal};
 use crate::route::Leg;
@@ -78,7 +78,7 @@ impl Requests {
         request.hops = request.hops.saturating_add(1);
         request.hops_left = request.hops_left.saturating_sub(1).min(cx.table.shape().dims() + SIDESTEPS + 1);
         // A quick answer says as much as an acceptance, so reads are not accepted first.
-        let quick = matches!(request.body, RequestBody::Get { ask_cell: false, .. } | RequestBody::Echo(_));
+        let quick = matches!(request.body, RequestBody::Get { reach: Reach::Nearest, .. } | RequestBody::Echo(_));
         if request.target != cx.me.cell() || !quick {
             cx.send(from, Message::Accepted(id));
         }

@@ -1,20 +1,28 @@
 //! The cell's side of records: keep what a put brings, on every living node of the cell, and give it to a get.
 
+mod audit;
+mod index;
+mod read;
 mod recovery;
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use rand_core::Rng;
 
+use crate::cell::Cell;
 use crate::id::{NodeId, RecordKey, RequestId};
 use crate::input::Ticket;
 use crate::message::{AnswerBody, Message, Nonce, StoreFailure};
 use crate::output::Output;
 use crate::placement::replica_cells;
 use crate::protocol::{Context, Signal};
-use crate::record::Record;
+use crate::record::{Holding, Record, Subject};
 
+use audit::Audit;
+use index::Index;
+use read::Search;
 use recovery::Recovery;
 
 /// When the cell's other nodes have had their time, and when to ask them again.
@@ -28,6 +36,14 @@ pub enum Timer {
     Recover(Nonce),
     /// The next comparison with another node of the cell.
     Reconcile,
+    /// The next round of asking the records' other cells.
+    Audit,
+    /// The next of its questions.
+    AuditStep,
+    /// The next look for what has expired.
+    Expire,
+    /// Handing over has had its time.
+    HandedOver,
 }
 
 /// For whom something is written.
@@ -44,10 +60,14 @@ enum Writer {
 }
 
 /// For whom something is read.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Reader {
     Request(RequestId),
     Mate(NodeId, Nonce),
+    /// Another version under the same number has come.
+    Merge(Record, Writer),
+    /// Another cell lacks it.
+    Push(Cell),
 }
 
 /// A put whose replicas are being confirmed.
@@ -62,42 +82,85 @@ struct Replication {
     failure: Option<StoreFailure>,
 }
 
-/// A get that the cell's other nodes were asked for.
-#[derive(Debug)]
-struct Search {
-    request: RequestId,
-    waiting: BTreeSet<NodeId>,
+/// What is to be done with a record that has come.
+enum Judgement {
+    /// It is here.
+    Have,
+    /// It is to be stored, in place of these.
+    Take(Vec<RecordKey>),
+    /// There is another version under the same number: both are to be read and made one.
+    Merge,
+    Refuse(StoreFailure),
 }
 
 /// What this node keeps, and what it is about to.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Store {
-    keys: BTreeSet<RecordKey>,
-    writing: BTreeMap<Ticket, (RecordKey, Writer)>,
+    replicas: usize,
+    index: Index,
+    writing: BTreeMap<Ticket, (Record, Writer)>,
+    /// Writes that wait for an earlier one of the same record.
+    lines: BTreeMap<RecordKey, VecDeque<(Record, Writer)>>,
     reading: BTreeMap<Ticket, (RecordKey, Reader)>,
     replications: BTreeMap<Nonce, Replication>,
     searches: BTreeMap<Nonce, Search>,
     recovery: Recovery,
+    audit: Audit,
 }
 
 /// Reads and writes under way at the same time; beyond it a request is answered as if we had nothing.
 const MAX_UNDER_WAY: usize = 1024;
+/// So many of them may be of records whose price was not paid in full.
+const MAX_SUBSTANDARD: usize = MAX_UNDER_WAY / 8;
+/// A writer's clock may be so much ahead of ours, in seconds.
+const CLOCK_TOLERANCE: u64 = 120;
+/// Time between two looks for what has expired: a day has no more urgent end.
+const EXPIRE_EVERY: Duration = Duration::from_secs(600);
 
 impl Store {
-    /// Takes over what an earlier run left on disk.
-    pub(crate) fn restore(&mut self, keys: Vec<RecordKey>) {
-        self.keys.extend(keys);
+    pub(crate) fn new(replicas: u8) -> Self {
+        Self {
+            replicas: replicas.into(),
+            index: Index::default(),
+            writing: BTreeMap::new(),
+            lines: BTreeMap::new(),
+            reading: BTreeMap::new(),
+            replications: BTreeMap::new(),
+            searches: BTreeMap::new(),
+            recovery: Recovery::default(),
+            audit: Audit::default(),
+        }
     }
 
-    /// How many records are held.
-    pub(crate) fn len(&self) -> usize {
-        self.keys.len()
+    /// Takes over what an earlier run left on disk, and begins to look after it.
+    pub(crate) fn start<R: Rng>(&mut self, records: Vec<(RecordKey, Holding)>, cx: &mut Context<'_, R>) {
+        self.index.set_day(cx.today());
+        records.into_iter().for_each(|(key, holding)| self.index.insert(key, holding));
+        self.expire(cx);
+        self.plan_comparison(cx);
+        self.plan_audit(cx);
+    }
+
+    /// How many records are held, and how many bytes they take.
+    pub(crate) fn size(&self) -> (usize, u64) {
+        (self.index.len(), self.index.bytes())
+    }
+
+    /// Whether there is room for one more write. What was not paid for in full is served last.
+    fn has_room(&self, record: &Record) -> bool {
+        let waiting: usize = self.lines.values().map(VecDeque::len).sum();
+        let under_way = self.writing.len() + waiting;
+        under_way < if record.pointer().worth().is_standard() { MAX_UNDER_WAY } else { MAX_SUBSTANDARD }
     }
 
     /// A put has reached our cell.
     pub(crate) fn put<R: Rng>(&mut self, request: RequestId, record: Record, cx: &mut Context<'_, R>) {
-        if self.writing.len() >= MAX_UNDER_WAY {
-            return cx.signal(Signal::Reply(request, AnswerBody::NotStored(StoreFailure::Failed)));
+        if !self.has_room(&record) {
+            return cx.signal(Signal::Reply(request, AnswerBody::NotStored(StoreFailure::Busy)));
+        }
+        // What we refuse ourselves is not worth the others' time.
+        if let Judgement::Refuse(failure) = self.judge(&record, true, cx) {
+            return cx.signal(Signal::Reply(request, AnswerBody::NotStored(failure)));
         }
         let nonce = cx.nonce();
         let mates: Vec<NodeId> = cx.table.mates_alive();
@@ -111,13 +174,81 @@ impl Store {
         self.write(record, Writer::Put(nonce), cx);
     }
 
+    /// Writes a record, after those of its earlier versions that are being written.
     fn write<R: Rng>(&mut self, record: Record, writer: Writer, cx: &mut Context<'_, R>) {
-        if self.keys.contains(&record.key()) {
-            return self.written(writer, Ok(()), cx);
+        match self.lines.get_mut(&record.key()) {
+            Some(line) => line.push_back((record, writer)),
+            None => self.write_now(record, writer, cx),
         }
+    }
+
+    fn write_now<R: Rng>(&mut self, record: Record, writer: Writer, cx: &mut Context<'_, R>) {
+        let fresh = matches!(writer, Writer::Put(_) | Writer::Mate(..));
+        match self.judge(&record, fresh, cx) {
+            Judgement::Have => self.written(writer, Ok(()), cx),
+            Judgement::Refuse(failure) => {
+                if matches!(failure, StoreFailure::QuotaFull { .. }) {
+                    self.index.decline(record.key());
+                }
+                self.written(writer, Err(failure), cx);
+            }
+            Judgement::Take(victims) => {
+                victims.iter().for_each(|victim| self.discard(*victim, cx));
+                self.begin_write(record, writer, cx);
+            }
+            Judgement::Merge => {
+                self.lines.entry(record.key()).or_default();
+                self.read(record.key(), Reader::Merge(record, writer), cx);
+            }
+        }
+    }
+
+    fn begin_write<R: Rng>(&mut self, record: Record, writer: Writer, cx: &mut Context<'_, R>) {
         let ticket = cx.ticket();
-        self.writing.insert(ticket, (record.key(), writer));
+        self.lines.entry(record.key()).or_default();
+        self.writing.insert(ticket, (record.clone(), writer));
         cx.out.push(Output::Store { ticket, record });
+    }
+
+    fn discard<R: Rng>(&mut self, key: RecordKey, cx: &mut Context<'_, R>) {
+        self.index.remove(&key);
+        cx.out.push(Output::Discard(key));
+    }
+
+    /// What is to be done with a record. A `fresh` one comes from its writer, and may come too early.
+    fn judge<R: Rng>(&self, record: &Record, fresh: bool, cx: &Context<'_, R>) -> Judgement {
+        let (terms, today) = (record.pointer().terms(), cx.today());
+        if terms.expiry() < today {
+            return Judgement::Refuse(StoreFailure::Expired);
+        }
+        let written = record.version().map(|version| version.head.written);
+        if today.plus(1) < terms.from || written.is_some_and(|written| written > cx.unix() + CLOCK_TOLERANCE) {
+            return Judgement::Refuse(StoreFailure::Future);
+        }
+        let make_room = || match self.index.make_room(record, cx.config.quota) {
+            Ok(victims) => Judgement::Take(victims),
+            Err(failure) => Judgement::Refuse(failure),
+        };
+        let Some(held) = self.index.get(&record.key()) else { return make_room() };
+        let (ours, theirs) = (held.mark, record.mark());
+        if ours == theirs {
+            return Judgement::Have;
+        }
+        if theirs.sequence < ours.sequence {
+            return Judgement::Refuse(StoreFailure::Superseded { sequence: ours.sequence });
+        }
+        if theirs.sequence == ours.sequence {
+            return Judgement::Merge;
+        }
+        let Subject::Mutable { interval, .. } = terms.subject else { return Judgement::Have };
+        let earliest = held.written.saturating_add(interval.into());
+        match written.is_some_and(|written| fresh && written < earliest) {
+            true => {
+                let wait = earliest.saturating_sub(cx.unix()).max(1);
+                Judgement::Refuse(StoreFailure::TooEarly { seconds: u32::try_from(wait).unwrap_or(u32::MAX) })
+            }
+            false => make_room(),
+        }
     }
 
     pub(crate) fn on_stored<R: Rng>(
@@ -126,11 +257,23 @@ impl Store {
         outcome: Result<(), StoreFailure>,
         cx: &mut Context<'_, R>,
     ) {
-        if let Some((key, writer)) = self.writing.remove(&ticket) {
-            if outcome.is_ok() {
-                self.keys.insert(key);
+        let Some((record, writer)) = self.writing.remove(&ticket) else { return };
+        if outcome.is_ok() {
+            self.index.insert(record.key(), Holding::of(&record));
+        }
+        let twins = record.version().is_some_and(|version| version.twin.is_some());
+        let outcome = if outcome.is_ok() && twins { Err(StoreFailure::Equivocation) } else { outcome };
+        self.written(writer, outcome, cx);
+        self.next_in_line(record.key(), cx);
+    }
+
+    fn next_in_line<R: Rng>(&mut self, key: RecordKey, cx: &mut Context<'_, R>) {
+        let Some(mut line) = self.lines.remove(&key) else { return };
+        while let Some((record, writer)) = line.pop_front() {
+            self.write_now(record, writer, cx);
+            if let Some(fresh) = self.lines.get_mut(&key) {
+                return fresh.append(&mut line);
             }
-            self.written(writer, outcome, cx);
         }
     }
 
@@ -153,7 +296,7 @@ impl Store {
     pub(crate) fn on_replicate<R: Rng>(&mut self, from: NodeId, nonce: Nonce, record: Record, cx: &mut Context<'_, R>) {
         let cells = replica_cells(cx.table.shape(), &record.key().routing_key());
         let ours = cx.table.mates().contains(&from) && cells.contains(&cx.me.cell());
-        if ours && self.writing.len() < MAX_UNDER_WAY {
+        if ours && self.has_room(&record) {
             self.write(record, Writer::Mate(from, nonce), cx);
         } else {
             cx.send(from, Message::Replicated { nonce, stored: false });
@@ -191,95 +334,26 @@ impl Store {
         }
     }
 
-    /// A get has reached our cell.
-    pub(crate) fn get<R: Rng>(&mut self, request: RequestId, key: RecordKey, ask_cell: bool, cx: &mut Context<'_, R>) {
-        if self.keys.contains(&key) && self.reading.len() < MAX_UNDER_WAY {
-            self.read(key, Reader::Request(request), cx);
-        } else if ask_cell && self.searches.len() < MAX_UNDER_WAY {
-            self.search(request, key, cx);
-        } else {
-            cx.signal(Signal::Reply(request, AnswerBody::NotFound));
+    /// Drops what has expired, and looks again later.
+    fn expire<R: Rng>(&mut self, cx: &mut Context<'_, R>) {
+        let today = cx.today();
+        self.index.set_day(today);
+        for key in self.index.expired(today) {
+            self.discard(key, cx);
         }
-    }
-
-    fn read<R: Rng>(&mut self, key: RecordKey, reader: Reader, cx: &mut Context<'_, R>) {
-        let ticket = cx.ticket();
-        self.reading.insert(ticket, (key, reader));
-        cx.out.push(Output::Load { ticket, key });
-    }
-
-    fn search<R: Rng>(&mut self, request: RequestId, key: RecordKey, cx: &mut Context<'_, R>) {
-        let mates: Vec<NodeId> = cx.table.mates_alive();
-        if mates.is_empty() {
-            return cx.signal(Signal::Reply(request, AnswerBody::NotFound));
-        }
-        let nonce = cx.nonce();
-        for &mate in &mates {
-            cx.send(mate, Message::Fetch { nonce, key });
-        }
-        self.searches.insert(nonce, Search { request, waiting: mates.into_iter().collect() });
-        cx.timer(cx.config.replicate_timeout, Timer::Fetch(nonce));
-    }
-
-    pub(crate) fn on_loaded<R: Rng>(&mut self, ticket: Ticket, record: Option<Record>, cx: &mut Context<'_, R>) {
-        let Some((key, reader)) = self.reading.remove(&ticket) else { return };
-        if record.is_none() {
-            self.keys.remove(&key);
-        }
-        match reader {
-            Reader::Request(request) => {
-                cx.signal(Signal::Reply(request, record.map_or(AnswerBody::NotFound, AnswerBody::Found)));
-            }
-            Reader::Mate(mate, nonce) => cx.send(mate, Message::Fetched { nonce, record }),
-        }
-    }
-
-    pub(crate) fn on_fetch<R: Rng>(&mut self, from: NodeId, nonce: Nonce, key: RecordKey, cx: &mut Context<'_, R>) {
-        let ours = cx.table.mates().contains(&from) && self.keys.contains(&key);
-        if ours && self.reading.len() < MAX_UNDER_WAY {
-            self.read(key, Reader::Mate(from, nonce), cx);
-        } else {
-            cx.send(from, Message::Fetched { nonce, record: None });
-        }
-    }
-
-    /// What a mate had, we keep as well: the cell should not lack it twice.
-    pub(crate) fn on_fetched<R: Rng>(
-        &mut self,
-        from: NodeId,
-        nonce: Nonce,
-        record: Option<Record>,
-        cx: &mut Context<'_, R>,
-    ) {
-        if self.on_recovered(from, nonce, record.as_ref(), cx) {
-            return;
-        }
-        let Some(search) = self.searches.get_mut(&nonce) else { return };
-        if !search.waiting.remove(&from) {
-            return;
-        }
-        match record {
-            Some(record) => {
-                self.end_search(nonce, AnswerBody::Found(record.clone()), cx);
-                self.write(record, Writer::Nobody, cx);
-            }
-            None if search.waiting.is_empty() => self.end_search(nonce, AnswerBody::NotFound, cx),
-            None => {}
-        }
-    }
-
-    fn end_search<R: Rng>(&mut self, nonce: Nonce, body: AnswerBody, cx: &mut Context<'_, R>) {
-        if let Some(search) = self.searches.remove(&nonce) {
-            cx.signal(Signal::Reply(search.request, body));
-        }
+        cx.timer(EXPIRE_EVERY, Timer::Expire);
     }
 
     pub(crate) fn on_timer<R: Rng>(&mut self, timer: Timer, cx: &mut Context<'_, R>) {
         match timer {
             Timer::Replicate(nonce) => self.answer_put(nonce, cx),
-            Timer::Fetch(nonce) => self.end_search(nonce, AnswerBody::NotFound, cx),
+            Timer::Fetch(nonce) => self.end_search(nonce, cx),
             Timer::Recover(nonce) => self.give_up_recovery(nonce, cx),
             Timer::Reconcile => self.on_reconcile(cx),
+            Timer::Audit => self.on_audit(cx),
+            Timer::AuditStep => self.on_audit_step(cx),
+            Timer::Expire => self.expire(cx),
+            Timer::HandedOver => self.on_handed_over(cx),
         }
     }
 }

@@ -141,6 +141,7 @@ impl Inquiry {
             | RequestFailure::TimedOut(_)
             | RequestFailure::NotFound { .. }
             | RequestFailure::NoKeeper
+            | RequestFailure::Refused(_)
             | RequestFailure::TooFewCells { .. } => JoinStep::HomeCell,
         };
         self.fail(step, failure.to_string());

@@ -13,7 +13,7 @@ use crate::message::{Message, Nonce};
 use crate::placement::replica_cells;
 use crate::protocol::Context;
 use crate::protocol::store::{Store, Timer, Writer};
-use crate::ranges::{self, RangeReport};
+use crate::ranges::{self, Item, RangeReport, is_news};
 use crate::record::Record;
 
 /// Fetches under way at the same time: with 256 KiB a record, 2 MiB.
@@ -24,15 +24,14 @@ const MAX_QUEUED: usize = 16_384;
 /// What is being fetched, and what is to be.
 #[derive(Debug, Default)]
 pub(super) struct Recovery {
-    queue: VecDeque<(NodeId, RecordKey)>,
+    queue: VecDeque<(NodeId, Item)>,
     /// All that wait, are being fetched or being written.
     queued: BTreeSet<RecordKey>,
     fetching: BTreeMap<Nonce, (NodeId, RecordKey)>,
 }
 
 impl Store {
-    /// Plans the first comparison.
-    pub(crate) fn start<R: Rng>(&self, cx: &mut Context<'_, R>) {
+    pub(super) fn plan_comparison<R: Rng>(&self, cx: &mut Context<'_, R>) {
         let wait = jitter(cx.rng, cx.config.reconcile_every);
         cx.timer(wait, Timer::Reconcile);
     }
@@ -42,11 +41,11 @@ impl Store {
         if let Some(&mate) = pick(cx.rng, &mates) {
             self.open_comparison(mate, cx);
         }
-        self.start(cx);
+        self.plan_comparison(cx);
     }
 
     fn open_comparison<R: Rng>(&self, mate: NodeId, cx: &mut Context<'_, R>) {
-        cx.send(mate, Message::Ranges([ranges::open(&self.keys)].into()));
+        cx.send(mate, Message::Ranges([ranges::open(self.index.items())].into()));
     }
 
     /// Of two nodes of one cell that have found each other, one begins: a comparison serves both.
@@ -60,15 +59,17 @@ impl Store {
         if !cx.table.mates().contains(&from) {
             return;
         }
-        let findings = ranges::compare(&self.keys, reports);
+        let findings = ranges::compare(self.index.items(), reports);
         if !findings.reply.is_empty() {
             cx.send(from, Message::Ranges(findings.reply));
         }
-        for key in findings.lacking {
+        for item in findings.lacking {
+            let key = item.key;
             let ours = || replica_cells(cx.table.shape(), &key.routing_key()).contains(&cx.me.cell());
-            if self.recovery.queued.len() < MAX_QUEUED && !self.recovery.queued.contains(&key) && ours() {
+            let known = self.recovery.queued.contains(&key) || self.index.has_declined(&key);
+            if self.recovery.queued.len() < MAX_QUEUED && !known && ours() {
                 self.recovery.queued.insert(key);
-                self.recovery.queue.push_back((from, key));
+                self.recovery.queue.push_back((from, item));
             }
         }
         self.fetch_more(cx);
@@ -76,15 +77,16 @@ impl Store {
 
     fn fetch_more<R: Rng>(&mut self, cx: &mut Context<'_, R>) {
         while self.recovery.fetching.len() < MAX_FETCHING {
-            let Some((mate, key)) = self.recovery.queue.pop_front() else { return };
+            let Some((mate, Item { key, mark })) = self.recovery.queue.pop_front() else { return };
             // It may have come another way, or the mate be gone: the next comparison finds out who else has it.
-            if self.keys.contains(&key) || !cx.table.mates().contains(&mate) {
+            let than = self.index.get(&key).map(|holding| holding.mark);
+            if !is_news(mark, than.as_ref()) || !cx.table.mates().contains(&mate) {
                 self.recovery.queued.remove(&key);
                 continue;
             }
             let nonce = cx.nonce();
             self.recovery.fetching.insert(nonce, (mate, key));
-            cx.send(mate, Message::Fetch { nonce, key });
+            cx.send(mate, Message::Fetch { nonce, key, than });
             cx.timer(cx.config.recover_timeout, Timer::Recover(nonce));
         }
     }

@@ -1,0 +1,117 @@
+//! What is held, what of it is dropped when space runs out, and what expires.
+
+use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
+
+use crate::id::RecordKey;
+use crate::message::StoreFailure;
+use crate::ranges::Items;
+use crate::record::price::DecayedWorth;
+use crate::record::{Holding, Record};
+use crate::time::Day;
+
+/// Keys of records that were refused for lack of space, so that they are not fetched again and again; forgotten with
+/// the day.
+const MAX_DECLINED: usize = 4096;
+
+/// All records held, by key and by worth.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    holdings: BTreeMap<RecordKey, Holding>,
+    items: Items,
+    /// The cheapest first; of equals, what expires first.
+    by_worth: BTreeSet<(DecayedWorth, Day, RecordKey)>,
+    bytes: u64,
+    /// The day for which `by_worth` is ordered.
+    day: Day,
+    declined: BTreeSet<RecordKey>,
+}
+
+impl Index {
+    pub(super) fn len(&self) -> usize {
+        self.holdings.len()
+    }
+
+    pub(super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// What is held, for comparisons.
+    pub(super) fn items(&self) -> &Items {
+        &self.items
+    }
+
+    pub(super) fn get(&self, key: &RecordKey) -> Option<&Holding> {
+        self.holdings.get(key)
+    }
+
+    pub(super) fn contains(&self, key: &RecordKey) -> bool {
+        self.holdings.contains_key(key)
+    }
+
+    pub(super) fn insert(&mut self, key: RecordKey, holding: Holding) {
+        self.remove(&key);
+        self.by_worth.insert((holding.worth_on(self.day), holding.expiry, key));
+        self.bytes = self.bytes.saturating_add(holding.bytes);
+        self.items.insert(key, holding.mark);
+        self.holdings.insert(key, holding);
+        self.declined.remove(&key);
+    }
+
+    pub(super) fn remove(&mut self, key: &RecordKey) {
+        if let Some(holding) = self.holdings.remove(key) {
+            self.by_worth.remove(&(holding.worth_on(self.day), holding.expiry, *key));
+            self.bytes = self.bytes.saturating_sub(holding.bytes);
+            self.items.remove(key);
+        }
+    }
+
+    /// Puts the worth of everything to another day.
+    pub(super) fn set_day(&mut self, today: Day) {
+        if today != self.day {
+            self.day = today;
+            let entry = |(&key, holding): (&RecordKey, &Holding)| (holding.worth_on(today), holding.expiry, key);
+            self.by_worth = self.holdings.iter().map(entry).collect();
+            self.declined.clear();
+        }
+    }
+
+    /// What has expired by today.
+    pub(super) fn expired(&self, today: Day) -> Vec<RecordKey> {
+        self.holdings.iter().filter(|(_, holding)| holding.expiry < today).map(|(&key, _)| key).collect()
+    }
+
+    /// What has to go so that a record fits within so many bytes. Only what matters less goes.
+    ///
+    /// # Errors
+    /// [`StoreFailure::QuotaFull`] if all else matters as much.
+    pub(super) fn make_room(&self, record: &Record, quota: u64) -> Result<Vec<RecordKey>, StoreFailure> {
+        let (key, fresh) = (record.key(), Holding::of(record));
+        let held = self.get(&key).map_or(0, |holding| holding.bytes);
+        let mut excess = (self.bytes - held).saturating_add(fresh.bytes).saturating_sub(quota);
+        let (mut victims, worth) = (Vec::new(), fresh.worth_on(self.day));
+        for (their_worth, _, victim) in self.by_worth.iter().filter(|(_, _, other)| *other != key) {
+            if excess == 0 {
+                break;
+            }
+            let Some(holding) = self.get(victim).filter(|_| *their_worth < worth) else { break };
+            excess = excess.saturating_sub(holding.bytes);
+            victims.push(*victim);
+        }
+        match excess {
+            0 => Ok(victims),
+            _ => Err(StoreFailure::QuotaFull { worth: fresh.worth.bits() }),
+        }
+    }
+
+    /// Remembers what was refused for lack of space.
+    pub(super) fn decline(&mut self, key: RecordKey) {
+        if self.declined.len() < MAX_DECLINED {
+            self.declined.insert(key);
+        }
+    }
+
+    pub(super) fn has_declined(&self, key: &RecordKey) -> bool {
+        self.declined.contains(key)
+    }
+}
