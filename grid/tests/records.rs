@@ -201,7 +201,7 @@ proptest! {
 
     #[test]
     fn no_terms_make_the_price_panic(terms in any_terms()) {
-        prop_assert!(rules().prices.bits(&terms) < 256);
+        prop_assert!(rules().prices.bits(&terms) < 512);
     }
 }
 

@@ -5,7 +5,9 @@
 
 pub mod client;
 mod handlers;
+mod offers;
 mod openapi;
+mod records;
 pub mod runtime;
 mod server;
 pub mod types;
@@ -23,3 +25,11 @@ const HOPS: &str = "rook-hops";
 const FROM_CELL: &str = "rook-from-cell";
 /// Header: how long it took.
 const MILLISECONDS: &str = "rook-milliseconds";
+/// Header: cells that were heard before a version was believed to be the newest.
+const CELLS: &str = "rook-cells";
+/// Header: the version's number, of a mutable record.
+const SEQUENCE: &str = "rook-sequence";
+/// Header: when it was written, in seconds of Unix time.
+const WRITTEN: &str = "rook-written";
+/// Header: the BLAKE3 hash of another value that the writer has signed under the same number, in hex.
+const TWIN: &str = "rook-twin";

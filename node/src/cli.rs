@@ -4,15 +4,25 @@
 
 mod bench;
 mod demo;
+mod files;
+mod get;
 mod grid;
 mod identity;
 mod identity_file;
 mod mint;
-mod records;
+mod offers;
+mod price;
+mod put;
+mod quantity;
+mod rewrite;
 mod run;
 mod signals;
+mod stamping;
 mod state;
 mod text;
+mod transfer;
+mod watch;
+mod writer;
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -43,8 +53,13 @@ enum Command {
     #[command(subcommand)]
     Grid(grid::GridCommand),
     Run(Box<run::RunArgs>),
-    Put(records::PutArgs),
-    Get(records::GetArgs),
+    Price(price::PriceArgs),
+    Put(Box<put::PutArgs>),
+    Get(get::GetArgs),
+    Rewrite(rewrite::RewriteArgs),
+    Watch(watch::WatchArgs),
+    Provide(offers::ProvideArgs),
+    Providers(offers::ProvidersArgs),
     /// Show a running node's state.
     Status(state::StateArgs),
     /// Show the nodes that a running node knows.
@@ -110,8 +125,13 @@ fn perform(command: Command) -> Result<(), Failure> {
         Command::Identity(command) => identity::identity(&command),
         Command::Grid(command) => grid::grid(&command),
         Command::Bench(command) => bench::bench(&command),
-        Command::Put(args) => block_on(records::put(args)),
-        Command::Get(args) => block_on(records::get(args)),
+        Command::Price(args) => price::price(&args),
+        Command::Put(args) => block_on(put::put(*args)),
+        Command::Get(args) => block_on(get::get(args)),
+        Command::Rewrite(args) => block_on(rewrite::rewrite(args)),
+        Command::Watch(args) => block_on(watch::watch(args)),
+        Command::Provide(args) => block_on(offers::provide(args)),
+        Command::Providers(args) => block_on(offers::providers(args)),
         Command::Status(args) => block_on(state::status(args)),
         Command::Peers(args) => block_on(state::peers(args)),
         Command::Run(args) => block_on(run::run(*args)),

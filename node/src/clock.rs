@@ -2,11 +2,16 @@
 
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use grid::time::Time;
+use grid::time::{Day, Time};
 
 /// Seconds since 1970 by this machine's clock; 0 if it shows an earlier time.
 pub(crate) fn unix_seconds() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+/// The day that this machine's clock shows, in UTC.
+pub(crate) fn today() -> Day {
+    Day::of_unix(unix_seconds())
 }
 
 /// A clock that never runs backwards, begun with the node.

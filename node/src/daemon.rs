@@ -7,6 +7,7 @@ use grid::input::Command;
 use grid::overlay::Overlay;
 use grid::parameters::Parameters;
 use grid::peer::{Address, Card, Peer};
+use grid::record::Rules;
 use hashcash::SecretIdentity;
 use libp2p::Multiaddr;
 use libp2p::swarm::StreamProtocol;
@@ -14,7 +15,7 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::sync::{broadcast, mpsc, watch};
 
-use crate::clock::SteadyClock;
+use crate::clock::{self, SteadyClock};
 use crate::driver::{Driver, Sources};
 use crate::handle::NodeHandle;
 use crate::own::OwnCard;
@@ -23,7 +24,6 @@ use crate::storage::{Storage, StorageError};
 use crate::timers::Timers;
 use crate::transport::{self, Session};
 use crate::verifier::Verifier;
-use crate::wire;
 
 pub use crate::own::OwnCardError;
 pub use crate::transport::{FrameLog, Limits, ListenError};
@@ -86,8 +86,8 @@ pub async fn start(options: NodeOptions) -> Result<NodeHandle, StartError> {
     let identity = Arc::new(identity);
     let own = OwnCard::load(identity.clone(), verifier.clone(), &storage)?;
     let (own_card, own_seen) = watch::channel(own.peer(&[])?);
-    let wire_limits = wire::Limits { max_record_bytes: size(parameters.max_record_bytes) };
-    let session = Session::new(own_seen, verifier.clone(), parameters.shape, wire_limits, frame_log);
+    let rules = Rules::of(&parameters);
+    let session = Session::new(own_seen, verifier.clone(), parameters.shape, rules, frame_log);
     let (events_in, transport_events) = mpsc::channel(EVENTS);
     let max_frame = size(parameters.max_message_bytes);
     let (transport, listening) = transport::start(
@@ -103,7 +103,8 @@ pub async fn start(options: NodeOptions) -> Result<NodeHandle, StartError> {
     let me = own.peer(&listening)?;
     own_card.send_replace(me.clone());
     let introducers = peers.iter().map(|address| Address(address.to_string())).collect();
-    let start = Command::Start { known: known(&verifier, &storage).await?, records: storage.keys()?, introducers };
+    let known = known(&verifier, &storage).await?;
+    let start = Command::Start { known, records: storage.holdings()?, introducers, unix: clock::unix_seconds() };
     let (inputs, reports) = mpsc::channel(INPUTS);
     let (wishes, wished) = mpsc::channel(WISHES);
     let events = Arc::new(broadcast::channel(LISTENER_LAG).0);
@@ -124,6 +125,7 @@ pub async fn start(options: NodeOptions) -> Result<NodeHandle, StartError> {
         waiters: Default::default(),
         tickets: 0,
         outputs: Vec::new(),
+        left: false,
     };
     let (ended, stopped) = watch::channel(false);
     let sources = Sources { transport: transport_events, inputs: reports, wishes: wished };

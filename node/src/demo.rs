@@ -8,7 +8,7 @@ use grid::cell::{Cell, GeometryError, Shape};
 use grid::config::Config;
 use grid::output::{EchoReport, Event};
 use grid::parameters::Parameters;
-use grid::record::Record;
+use grid::record::{Record, Rules};
 use hashcash::SecretIdentity;
 use hashcash::mint::MintError;
 use libp2p::Multiaddr;
@@ -174,6 +174,11 @@ impl Demo {
         Ok(demo)
     }
 
+    /// The parameters of its grid.
+    pub fn parameters(&self) -> Parameters {
+        self.verifier.parameters().clone()
+    }
+
     async fn start_node(
         &self,
         number: usize,
@@ -181,7 +186,7 @@ impl Demo {
         introducer: Vec<Multiaddr>,
     ) -> Result<DemoNode, DemoError> {
         let id = minting::node_id(identity.identity());
-        let owner = Owner { grid: self.verifier.parameters().grid_id(), node: id };
+        let owner = Owner { rules: Rules::of(self.verifier.parameters()), node: id };
         let storage = Storage::open(&self.folder.path().join(format!("node-{number}")), owner)?;
         let any_port = [Multiaddr::empty()
             .with(LOOPBACK)

@@ -11,12 +11,13 @@ use grid::input::{Command, Input, Ticket};
 use grid::output::{EchoReport, Event, GetReport, Output, PutReport, RequestFailure};
 use grid::overlay::Overlay;
 use grid::peer::Peer;
+use grid::provider::{Offer, Provider};
 use hashcash::SecretIdentity;
 use libp2p::{Multiaddr, PeerId};
 use rand::rngs::StdRng;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
-use crate::clock::SteadyClock;
+use crate::clock::{SteadyClock, unix_seconds};
 use crate::handle::{NodeStatus, Wish};
 use crate::own::{OwnCard, is_link_local};
 use crate::shelf::Shelf;
@@ -35,6 +36,8 @@ type Reply<T> = oneshot::Sender<Result<T, RequestFailure>>;
 pub(crate) enum Waiter {
     Put(Reply<PutReport>),
     Get(Reply<GetReport>),
+    Provide(Reply<u32>),
+    Providers(Reply<Vec<Provider>>),
     Echo(Reply<EchoReport>),
 }
 
@@ -64,6 +67,8 @@ pub(crate) struct Driver {
     pub(crate) waiters: HashMap<Ticket, Waiter>,
     pub(crate) tickets: u64,
     pub(crate) outputs: Vec<Output>,
+    /// Farewell was said.
+    pub(crate) left: bool,
 }
 
 impl Driver {
@@ -72,7 +77,8 @@ impl Driver {
         self.handle(Input::Command(start)).await;
         let mut upkeep = tokio::time::interval(UPKEEP);
         let mut reports = Vec::with_capacity(BATCH);
-        loop {
+        let mut owned = true;
+        while !self.left {
             let next = self.timers.next().unwrap_or_else(|| Instant::now() + UPKEEP);
             tokio::select! {
                 event = sources.transport.recv() => match event {
@@ -80,9 +86,10 @@ impl Driver {
                     None => break,
                 },
                 count = sources.inputs.recv_many(&mut reports, BATCH), if reports.is_empty() => self.on_reports(&mut reports, count).await,
-                wish = sources.wishes.recv() => match wish {
-                    None | Some(Wish::Leave) => break,
-                    Some(wish) => self.on_wish(wish).await,
+                wish = sources.wishes.recv(), if owned => {
+                    // Nobody is there to wish anything any more, which is a wish to leave.
+                    owned = wish.is_some();
+                    self.on_wish(wish.unwrap_or(Wish::Leave)).await;
                 },
                 () = tokio::time::sleep_until(next.into()) => self.on_timers().await,
                 _ = upkeep.tick() => self.on_upkeep().await,
@@ -148,9 +155,27 @@ impl Driver {
                 self.waiters.insert(ticket, Waiter::Put(reply));
                 Command::Put { ticket, record }
             }
-            Wish::Get(key, reply) => {
+            Wish::Get(pointer, chunk, reply) => {
                 self.waiters.insert(ticket, Waiter::Get(reply));
-                Command::Get { ticket, key }
+                Command::Get { ticket, pointer, chunk }
+            }
+            Wish::Provide(topic, note, seconds, reply) => {
+                let issued = unix_seconds();
+                let offer = Offer { topic, issued, expires: issued.saturating_add(seconds), note: note.into() };
+                match self.own.offer(self.overlay.me(), offer) {
+                    Ok(provider) => {
+                        self.waiters.insert(ticket, Waiter::Provide(reply));
+                        Command::Provide { ticket, provider }
+                    }
+                    Err(error) => {
+                        // The reply is dropped, so whoever asked is not left waiting.
+                        return tracing::error!(%error, "an offer cannot be made");
+                    }
+                }
+            }
+            Wish::Providers(topic, reply) => {
+                self.waiters.insert(ticket, Waiter::Providers(reply));
+                Command::Providers { ticket, topic }
             }
             Wish::Echo(target, reply) => {
                 self.waiters.insert(ticket, Waiter::Echo(reply));
@@ -162,7 +187,7 @@ impl Driver {
                 _ = reply.send(self.overlay.peers());
                 return;
             }
-            Wish::Leave => return,
+            Wish::Leave => Command::Leave,
         };
         self.handle(Input::Command(command)).await;
     }
@@ -188,6 +213,7 @@ impl Driver {
 
     /// Renews the credential when it is due, and drops neighbours whose identities have expired.
     async fn on_upkeep(&mut self) {
+        self.handle(Input::Command(Command::Clock(unix_seconds()))).await;
         if self.own.is_due() {
             match self.own.renew() {
                 Ok(()) => self.card_changed().await,
@@ -217,9 +243,8 @@ impl Driver {
         }
     }
 
-    /// Says farewell, lets everything be written, and ends.
+    /// Lets everything be sent and written, and ends.
     async fn leave(mut self, sources: Sources) {
-        self.handle(Input::Command(Command::Leave)).await;
         // Readers that wait for us must not keep the hub from closing.
         drop(sources);
         self.links.clear();

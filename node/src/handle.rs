@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use grid::cell::Cell;
-use grid::id::{GridId, NodeId, RecordKey};
+use grid::id::{GridId, NodeId};
 use grid::output::{EchoReport, Event, GetReport, PutReport, RequestFailure};
 use grid::overlay::{NeighbourStatus, Status};
-use grid::record::Record;
+use grid::provider::{Provider, Topic};
+use grid::record::{Pointer, Record};
 use libp2p::Multiaddr;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
@@ -50,7 +51,9 @@ pub struct NodeStatus {
 #[derive(Debug)]
 pub(crate) enum Wish {
     Put(Record, oneshot::Sender<Result<PutReport, RequestFailure>>),
-    Get(RecordKey, oneshot::Sender<Result<GetReport, RequestFailure>>),
+    Get(Pointer, u32, oneshot::Sender<Result<GetReport, RequestFailure>>),
+    Provide(Topic, Vec<u8>, u64, oneshot::Sender<Result<u32, RequestFailure>>),
+    Providers(Topic, oneshot::Sender<Result<Vec<Provider>, RequestFailure>>),
     Echo(Cell, oneshot::Sender<Result<EchoReport, RequestFailure>>),
     Status(oneshot::Sender<NodeStatus>),
     Peers(oneshot::Sender<Vec<NeighbourStatus>>),
@@ -88,12 +91,28 @@ impl NodeHandle {
         Ok(self.ask(|reply| Wish::Put(record, reply)).await??)
     }
 
-    /// Finds a record.
+    /// Finds a record: of an immutable value a chunk, counted from 0; of a mutable one the newest version.
     ///
     /// # Errors
     /// [`OperationError`] if it is not found, or the node has stopped.
-    pub async fn get(&self, key: RecordKey) -> Result<GetReport, OperationError> {
-        Ok(self.ask(|reply| Wish::Get(key, reply)).await??)
+    pub async fn get(&self, pointer: &Pointer, chunk: u32) -> Result<GetReport, OperationError> {
+        Ok(self.ask(|reply| Wish::Get(pointer.clone(), chunk, reply)).await??)
+    }
+
+    /// Announces that this node offers something, for so many seconds; returns how many cells heard it.
+    ///
+    /// # Errors
+    /// [`OperationError`] if none did, the offer cannot be, or the node has stopped.
+    pub async fn provide(&self, topic: Topic, note: Vec<u8>, seconds: u64) -> Result<u32, OperationError> {
+        Ok(self.ask(|reply| Wish::Provide(topic, note, seconds, reply)).await??)
+    }
+
+    /// Finds out who offers something.
+    ///
+    /// # Errors
+    /// [`OperationError`] if nobody could be asked, or the node has stopped.
+    pub async fn providers(&self, topic: Topic) -> Result<Vec<Provider>, OperationError> {
+        Ok(self.ask(|reply| Wish::Providers(topic, reply)).await??)
     }
 
     /// Asks somebody in a cell to answer.
@@ -125,7 +144,8 @@ impl NodeHandle {
         self.events.subscribe()
     }
 
-    /// Says farewell to the neighbours and ends the node. Returns when it has ended.
+    /// Hands over what nobody else in the cell has, says farewell to the neighbours and ends the node. Returns when it
+    /// has ended.
     pub async fn leave(&self) {
         // A node that is gone already has left.
         _ = self.wishes.send(Wish::Leave).await;

@@ -10,6 +10,7 @@ pub mod handle;
 pub mod minting;
 pub mod pointer;
 pub mod private;
+pub mod stamps;
 pub mod storage;
 pub mod verifier;
 pub mod wire;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use grid::id::NodeId;
 use grid::peer::{Card, Peer};
+use grid::provider::{Offer, OfferError, Provider};
 use hashcash::{CredentialError, SecretIdentity};
 use libp2p::Multiaddr;
 use libp2p::identity::{DecodingError, Keypair, SigningError};
@@ -13,7 +14,7 @@ use x25519_dalek::{PublicKey, StaticSecret};
 
 use crate::clock;
 use crate::storage::{Storage, StorageError};
-use crate::verifier::{CardError, Verifier};
+use crate::verifier::{CardError, Verifier, is_signed_by};
 use crate::wire::{Contact, codec};
 
 /// Seconds that a credential is valid. It is renewed when half of them are over, and at every start.
@@ -34,8 +35,11 @@ pub enum OwnCardError {
     #[error("cannot sign a credential: {0}")]
     Credential(#[from] CredentialError),
     /// The contact cannot be signed.
-    #[error("cannot sign the contact: {0}")]
+    #[error("cannot sign: {0}")]
     Contact(#[from] SigningError),
+    /// An offer that cannot be.
+    #[error(transparent)]
+    Offer(#[from] OfferError),
     /// The key in the data folder is no key.
     #[error("the transport key in the data folder is damaged ({0}): remove the folder's database to make a new one")]
     TransportKey(#[from] DecodingError),
@@ -102,6 +106,13 @@ impl OwnCard {
         let identity = self.identity.identity().to_bytes().into();
         let card = Card { identity, credential: self.credential.clone(), contact };
         Ok(self.verifier.verify_now(card)?)
+    }
+
+    /// Signs an offer of this node.
+    pub(crate) fn offer(&self, me: &Peer, offer: Offer) -> Result<Provider, OwnCardError> {
+        let grid = self.verifier.grid();
+        let signature = self.keypair.sign(&offer.signed_bytes(&grid, &me.id()))?;
+        Ok(Provider::check(me, offer, signature, &grid, is_signed_by)?)
     }
 
     fn contact(&self, addresses: Vec<Vec<u8>>) -> Result<Arc<[u8]>, OwnCardError> {

@@ -1,7 +1,12 @@
-//! What people keep to find a record again: `rook1` and 59 more characters.
+//! What people keep to find a record again: `rook1` and 110 more characters.
 //!
-//! It is bech32m (BIP 350) with the human-readable part `rook` over a version byte, 0, and the record's key. Of a
-//! text that is no pointer we say what is wrong with it, and where; it is never corrected silently.
+//! It is bech32m (BIP 350) with the human-readable part `rook` over:
+//!
+//! ```text
+//! version 1 | nonce 8 | zero bits 1 | terms in their canonical encoding, 55 to 87
+//! ```
+//!
+//! Of a text that is no pointer we say what is wrong with it, and where; it is never corrected silently.
 
 mod typo;
 
@@ -10,25 +15,38 @@ use std::str::FromStr;
 
 use bech32::primitives::decode::CheckedHrpstring;
 use bech32::{Bech32m, Hrp};
-use grid::id::RecordKey;
+use grid::record::{Pointer, PointerError, Rules, Stamp, Terms, TermsError};
+
+use crate::stamps::Proofs;
 
 /// The human-readable part.
 const PREFIX: &str = "rook";
 
-/// Characters of a pointer: `rook1`, 33 bytes in groups of five bits, six characters of checksum.
-const LENGTH: usize = 64;
+/// Characters before the payload.
+const DATA: usize = "rook1".len();
+/// Characters of checksum.
+const CHECKSUM: usize = 6;
+/// Bytes before the terms.
+const BEFORE_TERMS: usize = 10;
+/// Characters of a pointer without an application key: 65 bytes in groups of five bits.
+const LENGTH: usize = DATA + 104 + CHECKSUM;
 
-/// The only version so far: the key of an immutable record.
-const VERSION: u8 = 0;
+/// The only version so far.
+const VERSION: u8 = 1;
 
-/// A record's key in the form for people.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Pointer(RecordKey);
+/// Terms and a stamp in the form for people. Whether they go together only a grid can tell.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PointerText {
+    /// What was asked.
+    pub terms: Terms,
+    /// What was paid.
+    pub stamp: Stamp,
+}
 
 /// Why a text is no pointer. Positions are counted from 1.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum PointerError {
+pub enum TextError {
     /// It does not begin with `rook1`.
     #[error("a pointer begins with \"rook1\", this begins with {0:?}")]
     Prefix(String),
@@ -70,10 +88,7 @@ pub enum PointerError {
         found: char,
     },
     /// Too short or too long.
-    #[error("a pointer has {LENGTH} characters, this has {found}: {}", match found < &LENGTH {
-        true => "some are missing, perhaps it was cut off",
-        false => "there are too many",
-    })]
+    #[error("a pointer has {LENGTH} characters or some more, this has {found}: perhaps it was cut off")]
     Length {
         /// How many characters it has.
         found: usize,
@@ -98,76 +113,107 @@ pub enum PointerError {
     #[error("the checksum is wrong, and there is more than one mistake: copy the pointer again")]
     Checksum,
     /// The checksum is right, the contents are not ours.
-    #[error("the pointer is of a kind that this program does not know (version {0}): a newer one may")]
+    #[error("the pointer is of a kind that this program does not know (version {0}): another one may")]
     Version(u8),
+    /// The checksum is right, the terms cannot be.
+    #[error(transparent)]
+    Terms(#[from] TermsError),
 }
 
-impl Pointer {
-    /// The pointer to a record.
-    pub const fn new(key: RecordKey) -> Self {
-        Self(key)
-    }
-
-    /// The record's key.
-    pub const fn key(self) -> RecordKey {
-        self.0
+impl PointerText {
+    /// The pointer in a grid.
+    ///
+    /// # Errors
+    /// [`PointerError`] if the stamp is not for these terms in this grid.
+    pub fn check(self, rules: &Rules) -> Result<Pointer, PointerError> {
+        Pointer::check(self.terms, self.stamp, rules, &Proofs)
     }
 }
 
-impl fmt::Display for Pointer {
+impl From<&Pointer> for PointerText {
+    fn from(pointer: &Pointer) -> Self {
+        Self { terms: pointer.terms().clone(), stamp: pointer.stamp() }
+    }
+}
+
+impl fmt::Display for PointerText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut payload = vec![VERSION];
-        payload.extend(self.0.as_bytes());
+        payload.extend(self.stamp.nonce);
+        payload.push(self.stamp.bits);
+        payload.extend(self.terms.to_bytes());
         let text = bech32::encode::<Bech32m>(Hrp::parse_unchecked(PREFIX), &payload).map_err(|_| fmt::Error)?;
         f.write_str(&text)
     }
 }
 
-impl FromStr for Pointer {
-    type Err = PointerError;
+impl FromStr for PointerText {
+    type Err = TextError;
 
-    fn from_str(text: &str) -> Result<Self, PointerError> {
+    fn from_str(text: &str) -> Result<Self, TextError> {
         check_case(text)?;
         let text = text.to_ascii_lowercase();
         if !text.starts_with("rook1") {
-            return Err(PointerError::Prefix(text.chars().take(5).collect()));
+            return Err(TextError::Prefix(text.chars().take(5).collect()));
         }
         typo::check_characters(&text)?;
         let Ok(checked) = CheckedHrpstring::new::<Bech32m>(&text) else { return Err(typo::locate(&text)) };
         let payload: Vec<u8> = checked.byte_iter().collect();
-        if payload.first() != Some(&VERSION) {
-            return Err(PointerError::Version(payload.first().copied().unwrap_or_default()));
+        let Some((&[version, nonce @ .., bits], terms)) = payload.split_first_chunk::<BEFORE_TERMS>() else {
+            return Err(TextError::Length { found: text.len() });
+        };
+        if version != VERSION {
+            return Err(TextError::Version(version));
         }
-        let Ok(key) = payload[1..].try_into() else { return Err(PointerError::Length { found: text.len() }) };
-        let pointer = Self(RecordKey::from_bytes(key));
-        // The last group has one bit more than the payload; only one value of it is right.
+        let pointer = Self { terms: Terms::from_bytes(terms)?, stamp: Stamp { nonce, bits } };
+        // The last group has more bits than the payload; only one value of them is right.
         match pointer.to_string() == text {
             true => Ok(pointer),
-            false => Err(PointerError::Checksum),
+            false => Err(TextError::Checksum),
         }
     }
 }
 
-fn check_case(text: &str) -> Result<(), PointerError> {
+fn check_case(text: &str) -> Result<(), TextError> {
     let Some(first) = text.chars().find(char::is_ascii_alphabetic) else { return Ok(()) };
     let differs = |c: &char| c.is_ascii_alphabetic() && c.is_ascii_lowercase() != first.is_ascii_lowercase();
     match text.chars().enumerate().find(|(_, c)| differs(c)) {
-        Some((at, found)) => Err(PointerError::MixedCase { at: at + 1, found }),
+        Some((at, found)) => Err(TextError::MixedCase { at: at + 1, found }),
         None => Ok(()),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use grid::record::Subject;
+    use grid::time::Day;
     use proptest::prelude::*;
+    use proptest::sample::Index;
 
     use super::*;
 
-    fn pointer() -> impl Strategy<Value = Pointer> {
-        any::<[u8; 32]>().prop_map(|key| Pointer::new(RecordKey::from_bytes(key)))
+    fn pointer() -> impl Strategy<Value = PointerText> {
+        let numbers = (any::<u64>(), any::<u16>(), any::<u8>(), any::<[u8; 8]>(), any::<u8>());
+        (any::<[u8; 32]>(), numbers, prop::collection::vec(any::<u8>(), 0..=32)).prop_map(
+            |(root, (size, days, priority, nonce, bits), application)| {
+                let (subject, from) = (Subject::Immutable { root }, Day::new(2_461_366));
+                let terms = Terms { subject, size, from, days, half_life: 0, priority, application };
+                PointerText { terms, stamp: Stamp { nonce, bits } }
+            },
+        )
     }
 
-    fn parse(text: &str) -> Result<Pointer, PointerError> {
+    fn plain(byte: u8) -> PointerText {
+        let (subject, from) = (Subject::Mutable { writer: [byte; 32], interval: 60 }, Day::new(2_461_366));
+        let terms = Terms { subject, size: 7, from, days: 30, half_life: 0, priority: 0, application: Vec::new() };
+        PointerText { terms, stamp: Stamp { nonce: [byte; 8], bits: 9 } }
+    }
+
+    fn place(index: Index, text: &str) -> usize {
+        DATA + index.index(text.len() - DATA - 1)
+    }
+
+    fn parse(text: &str) -> Result<PointerText, TextError> {
         text.parse()
     }
 
@@ -181,66 +227,71 @@ mod tests {
         #[test]
         fn a_pointer_reads_back(pointer in pointer()) {
             let text = pointer.to_string();
-            prop_assert_eq!(text.len(), LENGTH);
+            prop_assert_eq!(text.len() == LENGTH, pointer.terms.application.is_empty());
             prop_assert!(text.starts_with("rook1"));
-            prop_assert_eq!(parse(&text), Ok(pointer));
+            prop_assert_eq!(parse(&text), Ok(pointer.clone()));
             prop_assert_eq!(parse(&text.to_uppercase()), Ok(pointer));
         }
 
         #[test]
-        fn a_typo_is_located(pointer in pointer(), index in 5..LENGTH, seed in any::<usize>()) {
+        fn a_typo_is_located(pointer in pointer(), index in any::<Index>(), seed in any::<usize>()) {
+            let index = place(index, &pointer.to_string());
             let mut text: Vec<char> = pointer.to_string().chars().collect();
             let probably = text[index];
             let found = other(probably, seed);
             text[index] = found;
             let text: String = text.into_iter().collect();
-            prop_assert_eq!(parse(&text), Err(PointerError::Typo { at: index + 1, found, probably }));
+            prop_assert_eq!(parse(&text), Err(TextError::Typo { at: index + 1, found, probably }));
         }
 
         #[test]
-        fn a_character_of_no_pointer_is_located(pointer in pointer(), index in 5..LENGTH, found in "[bio1 .é]") {
+        fn a_character_of_no_pointer_is_located(pointer in pointer(), index in any::<Index>(), found in "[bio1 .é]") {
+            let index = place(index, &pointer.to_string());
             let mut text: Vec<char> = pointer.to_string().chars().collect();
             let found = found.chars().next().unwrap();
             let probably = Some(text[index]);
             text[index] = found;
             let text: String = text.into_iter().collect();
-            prop_assert_eq!(parse(&text), Err(PointerError::Character { at: index + 1, found, probably }));
+            prop_assert_eq!(parse(&text), Err(TextError::Character { at: index + 1, found, probably }));
         }
 
         #[test]
-        fn a_missing_character_is_found(pointer in pointer(), index in 5..LENGTH) {
+        fn a_missing_character_is_found(pointer in pointer(), index in any::<Index>()) {
             let whole = pointer.to_string();
+            let index = place(index, &whole);
             let mut text = whole.clone();
             text.remove(index);
-            let Err(PointerError::Missing { at, probably }) = parse(&text) else { panic!("{:?}", parse(&text)) };
+            let Err(TextError::Missing { at, probably }) = parse(&text) else { panic!("{:?}", parse(&text)) };
             // Of several equal ones in a row, any may be the missing one.
             text.insert(at - 1, probably);
             prop_assert_eq!(text, whole);
         }
 
         #[test]
-        fn an_extra_character_is_found(pointer in pointer(), index in 5..LENGTH, seed in any::<usize>()) {
+        fn an_extra_character_is_found(pointer in pointer(), index in any::<Index>(), seed in any::<usize>()) {
             let whole = pointer.to_string();
+            let index = place(index, &whole);
             let mut text = whole.clone();
             text.insert(index, other('-', seed));
-            let Err(PointerError::Extra { at, .. }) = parse(&text) else { panic!("{:?}", parse(&text)) };
+            let Err(TextError::Extra { at, .. }) = parse(&text) else { panic!("{:?}", parse(&text)) };
             text.remove(at - 1);
             prop_assert_eq!(text, whole);
         }
 
         #[test]
-        fn exchanged_characters_are_found(pointer in pointer(), index in 5..LENGTH - 1) {
+        fn exchanged_characters_are_found(pointer in pointer(), index in any::<Index>()) {
+            let index = place(index, &pointer.to_string());
             let mut text: Vec<char> = pointer.to_string().chars().collect();
             prop_assume!(text[index] != text[index + 1]);
             text.swap(index, index + 1);
             let text: String = text.into_iter().collect();
-            prop_assert_eq!(parse(&text), Err(PointerError::Exchanged { at: index + 1 }));
+            prop_assert_eq!(parse(&text), Err(TextError::Exchanged { at: index + 1 }));
         }
 
         #[test]
-        fn a_part_is_too_short(pointer in pointer(), length in 5..LENGTH - 1) {
-            let text = &pointer.to_string()[..length];
-            prop_assert_eq!(parse(text), Err(PointerError::Length { found: length }));
+        fn a_part_is_too_short(byte: u8, length in 5..LENGTH - 1) {
+            let text = &plain(byte).to_string()[..length];
+            prop_assert_eq!(parse(text), Err(TextError::Length { found: length }));
         }
 
         #[test]
@@ -249,31 +300,33 @@ mod tests {
         }
 
         #[test]
-        fn any_text_behind_the_prefix_is_refused_without_panic(text in "rook1.{0,80}") {
+        fn any_text_behind_the_prefix_is_refused_without_panic(text in "rook1.{0,130}") {
             prop_assert!(parse(&text).is_err());
         }
     }
 
     #[test]
     fn other_prefixes_and_cases_are_named() {
-        let text = Pointer::new(RecordKey::from_bytes([7; 32])).to_string();
-        assert_eq!(parse(""), Err(PointerError::Prefix(String::new())));
-        assert_eq!(parse(&text.replace("rook", "r00k")), Err(PointerError::Prefix("r00k1".into())));
+        let text = plain(7).to_string();
+        assert_eq!(parse(""), Err(TextError::Prefix(String::new())));
+        assert_eq!(parse(&text.replace("rook", "r00k")), Err(TextError::Prefix("r00k1".into())));
         let mixed = text.replace("rook1", "rOok1");
-        assert_eq!(parse(&mixed), Err(PointerError::MixedCase { at: 2, found: 'O' }));
+        assert_eq!(parse(&mixed), Err(TextError::MixedCase { at: 2, found: 'O' }));
     }
 
     #[test]
     fn other_versions_are_named() {
-        let mut payload = [9; 33];
-        payload[0] = 1;
+        let mut payload = [9; 65];
+        payload[0] = 2;
         let text = bech32::encode::<Bech32m>(Hrp::parse_unchecked(PREFIX), &payload).unwrap();
-        assert_eq!(parse(&text), Err(PointerError::Version(1)));
+        assert_eq!(parse(&text), Err(TextError::Version(2)));
+        payload[..11].copy_from_slice(&[1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3]);
+        let text = bech32::encode::<Bech32m>(Hrp::parse_unchecked(PREFIX), &payload).unwrap();
+        assert_eq!(parse(&text), Err(TextError::Terms(TermsError::Kind(3))));
     }
 
     #[test]
     fn a_record_has_one_pointer_for_ever() {
-        let text = Pointer::new(RecordKey::from_bytes([0; 32])).to_string();
-        assert_eq!(text, "rook1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqfvarae");
+        assert_eq!(plain(0).to_string(), "POINTER");
     }
 }

@@ -15,6 +15,7 @@ use crate::storage::{Storage, StorageError};
 pub(crate) enum Order {
     Store(Ticket, Record),
     Load(Ticket, RecordKey),
+    Discard(RecordKey),
     Remember(NodeId, Card),
     Forget(NodeId),
 }
@@ -83,6 +84,13 @@ fn carry_out(storage: &Storage, orders: Vec<Order>) -> Vec<Input> {
                     None
                 });
                 reports.push(Input::Loaded { ticket, record });
+            }
+            Order::Discard(key) => {
+                // A store of the same record may be waiting, and came first.
+                commit(storage, &mut stores, &mut reports);
+                if let Err(error) = storage.discard(&[key]) {
+                    tracing::warn!(%error, %key, "a record that is not to be kept any more could not be removed");
+                }
             }
             Order::Remember(node, card) => note(storage.remember(node, &card)),
             Order::Forget(node) => note(storage.forget(node)),

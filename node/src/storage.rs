@@ -14,21 +14,23 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
-use grid::id::{GridId, NodeId, RecordKey};
+use grid::id::{NodeId, RecordKey};
 use grid::peer::Card;
-use grid::record::Record;
-use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, WriteTransaction};
+use grid::record::{Holding, Record, Rules};
+use redb::{AccessGuard, Database, ReadTransaction, ReadableDatabase, ReadableTable, WriteTransaction};
+
+use crate::wire::{WireRecord, codec};
 
 pub use error::StorageError;
 use error::{means_damaged, means_full};
 use folder::Folder;
-use tables::{PEERS, RECORDS, SECRETS};
+use tables::{HOLDINGS, PEERS, RECORDS, SECRETS};
 
 /// Whom a data folder belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Owner {
-    /// The grid.
-    pub grid: GridId,
+    /// The rules of its grid, by which records are checked.
+    pub rules: Rules,
     /// The node.
     pub node: NodeId,
 }
@@ -68,18 +70,21 @@ impl Storage {
     /// # Errors
     /// [`StorageError::Full`] if there is no space, others if the disk fails.
     pub fn store(&self, records: &[Record]) -> Result<(), StorageError> {
-        let bytes = records.iter().map(|record| record.value().len() as u64).sum();
+        let bytes = records.iter().map(Record::weight).sum();
         self.shared.folder.check_space(bytes)?;
         self.write(|transaction| {
-            let mut table = transaction.open_table(RECORDS)?;
+            let (mut table, mut holdings) = (transaction.open_table(RECORDS)?, transaction.open_table(HOLDINGS)?);
             for record in records {
-                table.insert(record.key().as_bytes(), &record.value()[..])?;
+                let key = *record.key().as_bytes();
+                table.insert(key, &codec::encode(&WireRecord::from(record))[..])?;
+                holdings.insert(key, tables::row(&Holding::of(record)))?;
             }
             Ok(())
         })
     }
 
-    /// The record of that key, if it is here. A value that does not hash to its key any more is thrown away.
+    /// The record of that key, if it is here. One that is not what was stored any more is thrown away; the other nodes of
+    /// the cell still have it.
     ///
     /// # Errors
     /// If the disk fails.
@@ -89,28 +94,47 @@ impl Storage {
             Ok(table.get(key.as_bytes())?.map(|value| value.value().to_vec()))
         })?;
         let Some(value) = value else { return Ok(None) };
-        match Record::check(key, value) {
-            Ok(record) => Ok(Some(record)),
-            Err(wrong) => {
-                tracing::error!(%wrong, "a stored record is corrupt and was removed; check the disk");
-                self.write(|transaction| {
-                    transaction.open_table(RECORDS)?.remove(key.as_bytes())?;
-                    Ok(())
-                })?;
-                Ok(None)
-            }
+        let checked = codec::decode::<WireRecord>(&value).and_then(|record| record.check(&self.shared.owner.rules));
+        match checked {
+            Ok(record) if record.key() == key => Ok(Some(record)),
+            Ok(_) => self.throw_away(key, "it is another record"),
+            Err(error) => self.throw_away(key, &error.to_string()),
         }
     }
 
-    /// The keys of all records.
+    fn throw_away(&self, key: RecordKey, why: &str) -> Result<Option<Record>, StorageError> {
+        tracing::error!(%key, why, "a stored record is corrupt and was removed; check the disk");
+        self.discard(&[key])?;
+        Ok(None)
+    }
+
+    /// Removes records, all or none; those that are not here are no error.
     ///
     /// # Errors
     /// If the disk fails.
-    pub fn keys(&self) -> Result<Vec<RecordKey>, StorageError> {
+    pub fn discard(&self, keys: &[RecordKey]) -> Result<(), StorageError> {
+        self.write(|transaction| {
+            let (mut table, mut holdings) = (transaction.open_table(RECORDS)?, transaction.open_table(HOLDINGS)?);
+            for key in keys {
+                table.remove(key.as_bytes())?;
+                holdings.remove(key.as_bytes())?;
+            }
+            Ok(())
+        })
+    }
+
+    /// All records, without their values.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn holdings(&self) -> Result<Vec<(RecordKey, Holding)>, StorageError> {
         self.read(|transaction| {
-            let table = transaction.open_table(RECORDS)?;
-            let keys = table.iter()?.map(|entry| Ok(RecordKey::from_bytes(entry?.0.value())));
-            keys.collect()
+            let table = transaction.open_table(HOLDINGS)?;
+            let entry = |entry: Result<(AccessGuard<'_, _>, AccessGuard<'_, _>), redb::StorageError>| {
+                let (key, row) = entry?;
+                Ok((RecordKey::from_bytes(key.value()), tables::holding(row.value())))
+            };
+            table.iter()?.map(entry).collect()
         })
     }
 

@@ -260,6 +260,13 @@ fn verify_contact(bytes: &[u8], card: &Card, grid: &GridId, id: &NodeId) -> Resu
     }
 }
 
+/// Whether a signature over a message is by the transport key of a node.
+pub(crate) fn is_signed_by(peer: &Peer, message: &[u8], signature: &[u8]) -> bool {
+    let credential = Credential::from_bytes(&peer.card().credential).ok();
+    let key = credential.and_then(|credential| transport_key(&credential.peer_id));
+    key.is_some_and(|key| key.verify(message, signature))
+}
+
 /// The key inside a peer id: an Ed25519 peer id is the key itself, under the "identity" multihash.
 fn transport_key(peer_id: &[u8]) -> Option<PublicKey> {
     let peer_id = PeerId::from_bytes(peer_id).ok()?;

@@ -9,6 +9,7 @@
 //! | [`mod@frame`] | tells messages apart in a stream |
 //! | [`codec`] | values to bytes and back |
 //! | [`card`], [`hello`] | how a node presents itself |
+//! | `record`, `offer` | records and offers, and how they are checked |
 //! | [`message`] | everything that is said afterwards |
 //! | [`error`] | why bytes are no message |
 
@@ -21,8 +22,11 @@ pub mod hello;
 pub mod message;
 
 mod bounded;
+mod offer;
+mod record;
 
 pub use card::{Contact, WireCard};
 pub use error::WireError;
 pub use hello::Hello;
-pub use message::{Decoded, Limits, decode_message, encode_message};
+pub use message::{Decoded, decode_message, encode_message};
+pub(crate) use record::WireRecord;

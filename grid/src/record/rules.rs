@@ -22,6 +22,11 @@ impl Rules {
         Self { grid: parameters.grid_id(), prices: parameters.prices, limits }
     }
 
+    /// Rules that somebody was told, of a grid whose parameters are not at hand.
+    pub const fn new(grid: GridId, prices: PriceTable, limits: TermsLimits) -> Self {
+        Self { grid, prices, limits }
+    }
+
     /// The grid's name, by which stamps and signatures are bound to it.
     pub fn grid(&self) -> &GridId {
         &self.grid

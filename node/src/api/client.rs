@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
+use grid::record::Record;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap};
@@ -11,9 +12,10 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use super::runtime::{self, Entry};
-use super::types::{Fault, FoundHeaders, Peers, Put, Status};
-use super::{DEFAULT_API, FROM_CELL, HOPS, MILLISECONDS};
-use crate::pointer::Pointer;
+use super::types::{Fault, FoundHeaders, Offered, Peers, Providers, Put, Status};
+use super::{CELLS, DEFAULT_API, FROM_CELL, HOPS, MILLISECONDS, SEQUENCE, TWIN, WRITTEN};
+use crate::pointer::PointerText;
+use crate::wire::{WireRecord, codec};
 
 /// Why a node could not be asked, or what it answered instead.
 #[derive(Debug, thiserror::Error)]
@@ -92,20 +94,21 @@ impl Client {
         Ok(Self { api, token })
     }
 
-    /// Stores a value.
+    /// Stores a record.
     ///
     /// # Errors
     /// [`ClientError`]
-    pub async fn put(&self, value: Vec<u8>) -> Result<Put, ClientError> {
-        self.json(Method::POST, "/v1/records", value).await
+    pub async fn put(&self, record: &Record) -> Result<Put, ClientError> {
+        self.json(Method::PUT, "/v1/records", codec::encode(&WireRecord::from(record))).await
     }
 
-    /// Finds a value.
+    /// Finds a chunk of a value, or the newest version of a mutable one.
     ///
     /// # Errors
     /// [`ClientError`]
-    pub async fn get(&self, pointer: Pointer) -> Result<Found, ClientError> {
-        let response = self.send(Method::GET, &format!("/v1/records/{pointer}"), Vec::new()).await?;
+    pub async fn get(&self, pointer: &PointerText, chunk: u32) -> Result<Found, ClientError> {
+        let path = format!("/v1/records/{pointer}?chunk={chunk}");
+        let response = self.send(Method::GET, &path, Vec::new()).await?;
         let headers = self.found_headers(response.headers())?;
         Ok(Found { value: self.body(response).await?, headers })
     }
@@ -124,6 +127,23 @@ impl Client {
     /// [`ClientError`]
     pub async fn peers(&self) -> Result<Peers, ClientError> {
         self.json(Method::GET, "/v1/peers", Vec::new()).await
+    }
+
+    /// Announces that the node offers something: a name, or a pointer's record.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn provide(&self, topic: &str, note: &str, seconds: u64) -> Result<Offered, ClientError> {
+        let path = format!("/v1/offers/{}?seconds={seconds}", escape(topic));
+        self.json(Method::PUT, &path, note.as_bytes().to_vec()).await
+    }
+
+    /// Who offers something.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn providers(&self, topic: &str) -> Result<Providers, ClientError> {
+        self.json(Method::GET, &format!("/v1/offers/{}", escape(topic)), Vec::new()).await
     }
 
     /// Makes the node leave the grid and end.
@@ -186,16 +206,33 @@ impl Client {
             let value = headers.get(name).and_then(|value| value.to_str().ok());
             value.ok_or_else(|| self.strange(format!("no header {name}")))
         };
+        let number = |name| {
+            let parse = |text| serde_json::from_str(text).map_err(|error| self.strange(error));
+            text(name).ok().map(parse).transpose()
+        };
         Ok(FoundHeaders {
             hops: serde_json::from_str(text(HOPS)?).map_err(|error| self.strange(error))?,
             from_cell: serde_json::from_str(text(FROM_CELL)?).map_err(|error| self.strange(error))?,
             ms: serde_json::from_str(text(MILLISECONDS)?).map_err(|error| self.strange(error))?,
+            cells: serde_json::from_str(text(CELLS)?).map_err(|error| self.strange(error))?,
+            sequence: number(SEQUENCE)?,
+            written: number(WRITTEN)?,
+            twin: text(TWIN).ok().map(str::to_owned),
         })
     }
 
     fn strange(&self, why: impl fmt::Display) -> ClientError {
         ClientError::Strange { api: self.api, why: why.to_string() }
     }
+}
+
+/// A topic as a part of a path: what is no letter or digit as the hex of its bytes (RFC 3986, section 2.1).
+fn escape(topic: &str) -> String {
+    let escape = |byte: u8| match byte.is_ascii_alphanumeric() {
+        true => char::from(byte).to_string(),
+        false => format!("%{byte:02X}"),
+    };
+    topic.bytes().map(escape).collect()
 }
 
 fn no_node(api: SocketAddr, why: String) -> ClientError {

@@ -1,22 +1,18 @@
-//! One function for each thing that the API can be asked.
+//! What the API can be asked about the node itself, and how failures are told.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use axum::Json;
-use axum::body::{Body, to_bytes};
-use axum::extract::{Path, State};
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
+use axum::extract::State;
 use axum::http::{StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use grid::message::StoreFailure;
 use grid::output::RequestFailure;
-use grid::record::Record;
 
 use super::server::Shared;
-use super::types::{Fault, Peer, Peers, Put, Status};
-use super::{FROM_CELL, HOPS, MILLISECONDS};
+use super::types::{Fault, Peer, Peers, Status};
 use crate::handle::{OperationError, Stopped};
-use crate::pointer::Pointer;
 
 /// A request that failed, and with which status.
 #[derive(Debug)]
@@ -57,6 +53,10 @@ fn status_of(failure: &RequestFailure) -> StatusCode {
     match failure {
         RequestFailure::NotFound { .. } => StatusCode::NOT_FOUND,
         RequestFailure::TimedOut(_) => StatusCode::GATEWAY_TIMEOUT,
+        RequestFailure::Refused(why) => status_of_refusal(why),
+        RequestFailure::TooFewCells { why: Some(StoreFailure::Full | StoreFailure::QuotaFull { .. }), .. } => {
+            StatusCode::INSUFFICIENT_STORAGE
+        }
         RequestFailure::Vacant(_)
         | RequestFailure::NoWay(_)
         | RequestFailure::NoKeeper
@@ -65,8 +65,30 @@ fn status_of(failure: &RequestFailure) -> StatusCode {
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the core may add reasons")]
+fn status_of_refusal(why: &StoreFailure) -> StatusCode {
+    match why {
+        StoreFailure::TooEarly { .. } => StatusCode::TOO_MANY_REQUESTS,
+        StoreFailure::Superseded { .. } | StoreFailure::Equivocation => StatusCode::CONFLICT,
+        StoreFailure::Expired => StatusCode::GONE,
+        StoreFailure::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+        _ => StatusCode::UNPROCESSABLE_ENTITY,
+    }
+}
+
 fn advice(failure: &RequestFailure) -> &'static str {
     match failure {
+        RequestFailure::Refused(StoreFailure::TooEarly { .. }) => "wait, or put a record with a shorter interval",
+        RequestFailure::Refused(StoreFailure::Superseded { .. }) => {
+            "see what is there with `rook get`, and rewrite that"
+        }
+        RequestFailure::Refused(StoreFailure::Equivocation) => {
+            "a writer's key must not be used by two at once; this record is not to be trusted any more"
+        }
+        RequestFailure::Refused(StoreFailure::Expired) => "put it again, with a new stamp",
+        RequestFailure::TooFewCells { why: Some(StoreFailure::QuotaFull { .. }), .. } => {
+            "put it with more --priority, or when more nodes have joined"
+        }
         RequestFailure::NotFound { .. } => "check that the pointer is of this grid; it may also not be stored any more",
         RequestFailure::Vacant(_) => "all cells that would keep it are empty: wait until more nodes have joined",
         RequestFailure::NoWay(_) => "see `rook status`: the node needs links on its lines; then try again",
@@ -77,65 +99,6 @@ fn advice(failure: &RequestFailure) -> &'static str {
         RequestFailure::TooFewCells { .. } => "try again when more nodes have joined, or have space",
         _ => "try again",
     }
-}
-
-/// Stores the body.
-#[utoipa::path(post, path = "/v1/records", request_body(content = Vec<u8>, content_type = "application/octet-stream"),
-    responses((status = 201, body = Put), (status = 413, body = Fault), (status = 502, body = Fault), (status = 504, body = Fault)))]
-pub(super) async fn put(
-    State(shared): State<Arc<Shared>>,
-    headers: HeaderMap,
-    body: Body,
-) -> Result<(StatusCode, Json<Put>), Failure> {
-    let value = read_value(&shared, &headers, body).await?;
-    let record = Record::new(value);
-    let pointer = Pointer::new(record.key()).to_string();
-    let begun = Instant::now();
-    let report = shared.node.put(record).await?;
-    let ms = milliseconds(begun.elapsed());
-    Ok((StatusCode::CREATED, Json(Put { pointer, nodes: report.nodes, cells: report.cells, ms })))
-}
-
-/// Reads the body, but never more of it than the grid allows.
-async fn read_value(shared: &Shared, headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Failure> {
-    let limit = usize::try_from(shared.grid.max_record_bytes).unwrap_or(usize::MAX);
-    let too_large = || {
-        Failure::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            format!("a record of this grid has at most {limit} bytes"),
-            "cut the file into pieces and put each of them",
-        )
-    };
-    let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > limit) {
-        return Err(too_large());
-    }
-    to_bytes(body, limit).await.map(Into::into).map_err(|_| too_large())
-}
-
-/// Finds a record.
-#[utoipa::path(get, path = "/v1/records/{pointer}", params(("pointer" = String, Path, description = "rook1...")),
-    responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream",
-        headers(("rook-hops" = u8), ("rook-from-cell" = String), ("rook-milliseconds" = f64))),
-        (status = 400, body = Fault), (status = 404, body = Fault), (status = 502, body = Fault), (status = 504, body = Fault)))]
-pub(super) async fn get(State(shared): State<Arc<Shared>>, Path(pointer): Path<String>) -> Result<Response, Failure> {
-    let pointer: Pointer = pointer.parse().map_err(|error: crate::pointer::PointerError| {
-        Failure::new(StatusCode::BAD_REQUEST, error.to_string(), "check the pointer against where you have it from")
-    })?;
-    let begun = Instant::now();
-    let report = shared.node.get(pointer.key()).await?;
-    let ms = milliseconds(begun.elapsed());
-    let mut response = report.record.value().to_vec().into_response();
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-    let figures =
-        [(HOPS, report.hops.to_string()), (FROM_CELL, report.from.to_string()), (MILLISECONDS, ms.to_string())];
-    for (name, value) in figures {
-        if let Ok(value) = HeaderValue::from_str(&value) {
-            headers.insert(name, value);
-        }
-    }
-    Ok(response)
 }
 
 /// The node's state.

@@ -3,12 +3,21 @@
 use axum::Json;
 use utoipa::OpenApi;
 
-use super::handlers;
+use super::{handlers, offers, records};
 
 #[derive(OpenApi)]
 #[openapi(
     info(title = "rook", description = "The local API of a Grid of Trust node"),
-    paths(handlers::put, handlers::get, handlers::status, handlers::peers, handlers::leave)
+    paths(
+        records::put,
+        records::put_record,
+        records::get,
+        offers::provide,
+        offers::providers,
+        handlers::status,
+        handlers::peers,
+        handlers::leave
+    )
 )]
 struct Description;
 

@@ -12,13 +12,14 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use grid::parameters::Parameters;
+use grid::record::Rules;
 use subtle::ConstantTimeEq;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 
 use super::handlers::{self, Failure};
-use super::openapi;
 use super::runtime::{self, Entry, Published};
+use super::{offers, openapi, records};
 use crate::handle::NodeHandle;
 
 /// Why the API cannot be served.
@@ -63,6 +64,7 @@ fn owner(pid: Option<u32>) -> String {
 pub(super) struct Shared {
     pub(super) node: NodeHandle,
     pub(super) grid: Parameters,
+    pub(super) rules: Rules,
     /// Told when somebody asked the node to leave.
     pub(super) leave: Arc<Notify>,
     token: String,
@@ -116,6 +118,7 @@ impl Api {
         let published = runtime::publish(entry).map_err(ServeError::Publish)?;
         let shared = Arc::new(Shared {
             node,
+            rules: Rules::of(grid),
             grid: grid.clone(),
             leave,
             token,
@@ -146,8 +149,9 @@ impl Drop for Serving {
 
 fn router(shared: Arc<Shared>) -> Router {
     Router::new()
-        .route("/v1/records", post(handlers::put).put(handlers::put))
-        .route("/v1/records/{pointer}", get(handlers::get))
+        .route("/v1/records", post(records::put).put(records::put_record))
+        .route("/v1/records/{pointer}", get(records::get))
+        .route("/v1/offers/{topic}", get(offers::providers).put(offers::provide))
         .route("/v1/status", get(handlers::status))
         .route("/v1/peers", get(handlers::peers))
         .route("/v1/leave", post(handlers::leave))

@@ -5,8 +5,11 @@ use utoipa::ToSchema;
 
 use super::handlers::milliseconds;
 use crate::handle::{self, NodeStatus};
+use grid::id::GridId;
 use grid::overlay::NeighbourStatus;
 use grid::parameters::Parameters;
+use grid::record::terms::TermsLimits;
+use grid::record::{PriceTable, Rules};
 
 /// A request that failed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -30,6 +33,48 @@ pub struct Put {
     pub ms: f64,
 }
 
+/// An offer that was announced.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Offered {
+    /// Cells that have heard it.
+    pub cells: u32,
+    /// For how long it stands.
+    pub seconds: u64,
+}
+
+/// Who offers something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Providers {
+    /// In the order of their names.
+    pub providers: Vec<Provider>,
+}
+
+/// One node that offers something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Provider {
+    /// Its name, in hex.
+    pub id: String,
+    /// Its cell.
+    pub cell: Vec<u16>,
+    /// Its note; what is no UTF-8 in it is replaced.
+    pub note: String,
+    /// For how long the offer still stands, in seconds.
+    pub expires_in_s: u64,
+}
+
+impl Provider {
+    /// As it was announced.
+    pub(super) fn of(provider: &grid::provider::Provider, now: u64) -> Self {
+        let (peer, offer) = (provider.peer(), provider.offer());
+        Self {
+            id: peer.id().to_string(),
+            cell: peer.cell().coordinates().to_vec(),
+            note: String::from_utf8_lossy(&offer.note).into_owned(),
+            expires_in_s: offer.expires.saturating_sub(now),
+        }
+    }
+}
+
 /// How a value was found; stands in the headers of the answer, the value being its body.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FoundHeaders {
@@ -39,6 +84,14 @@ pub struct FoundHeaders {
     pub from_cell: Vec<u16>,
     /// How long it took, in milliseconds.
     pub ms: f64,
+    /// Cells that were heard before a version was believed to be the newest; 1 for an immutable record.
+    pub cells: u32,
+    /// Of a mutable record, the version's number.
+    pub sequence: Option<u64>,
+    /// When the version was written, in seconds of Unix time.
+    pub written: Option<u64>,
+    /// The hash of another value that the writer has signed under the same number: the writer cheats.
+    pub twin: Option<String>,
 }
 
 /// A node's state.
@@ -66,10 +119,47 @@ pub struct Status {
     pub vacant_cells: u64,
     /// Records it holds.
     pub records: usize,
+    /// Bytes that they take, about.
+    pub record_bytes: u64,
     /// The largest value of a record in this grid, in bytes.
     pub max_record_bytes: u64,
+    /// What a writer has to know to pay for records.
+    pub stamps: Stamps,
     /// What happened on its connections.
     pub counters: Counters,
+}
+
+/// What a grid says about records, for whoever makes them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Stamps {
+    /// Zero bits for one unit of size and time.
+    pub base_bits: u8,
+    /// Bytes in a unit of size.
+    pub size_unit: u32,
+    /// Days in a unit of lifetime.
+    pub day_unit: u16,
+    /// The most days that a record is kept.
+    pub max_days: u16,
+    /// Bytes of the chunks that larger values are cut into.
+    pub chunk_bytes: u32,
+}
+
+impl Status {
+    /// The rules by which records of the node's grid are made and checked; `None` if the node tells nonsense.
+    pub fn rules(&self) -> Option<Rules> {
+        let grid = blake3::Hash::from_hex(&self.grid_id).ok()?;
+        let Stamps { base_bits, size_unit, day_unit, max_days, chunk_bytes } = self.stamps;
+        let prices = PriceTable { base_bits, size_unit, day_unit };
+        let limits = TermsLimits { days: max_days, chunk: chunk_bytes };
+        Some(Rules::new(GridId::from_bytes(*grid.as_bytes()), prices, limits))
+    }
+}
+
+impl Stamps {
+    fn of(grid: &Parameters) -> Self {
+        let PriceTable { base_bits, size_unit, day_unit } = grid.prices;
+        Self { base_bits, size_unit, day_unit, max_days: grid.record_days, chunk_bytes: grid.chunk_bytes() }
+    }
 }
 
 /// What happened on a node's connections since it started.
@@ -125,7 +215,9 @@ impl Status {
             cells_known: figures.cells_known,
             vacant_cells: figures.vacant_cells,
             records: figures.records,
+            record_bytes: figures.record_bytes,
             max_record_bytes: grid.max_record_bytes.into(),
+            stamps: Stamps::of(grid),
             counters: Counters::of(&status.counters),
         }
     }

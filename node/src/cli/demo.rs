@@ -11,9 +11,10 @@ use super::signals::Signals;
 use super::text::{self, say, table};
 use super::{Failure, run};
 use crate::demo::{self, Demo};
-use crate::pointer::Pointer;
+use crate::pointer::PointerText;
+use crate::stamps::{self, Wanted};
 use grid::parameters::Parameters;
-use grid::record::Record;
+use grid::record::{Record, Rules};
 
 /// Start a whole grid on this machine, on throw-away data, and show what it does.
 #[derive(Debug, clap::Args)]
@@ -137,7 +138,7 @@ async fn measure(demo: &Demo, steps: &mut Steps) -> Result<(), Failure> {
 async fn store_and_find(demo: &mut Demo, steps: &mut Steps) -> Result<(), Failure> {
     let mut value = vec![0; FILE_BYTES];
     rand::rng().fill(&mut value[..]);
-    let record = Record::new(value);
+    let record = stamps::small(&value, &Wanted::default(), &Rules::of(&demo.parameters()))?;
     let first = demo.nodes.first().ok_or_else(|| Failure::new("no node runs"))?;
     let put = first.handle.put(record.clone()).await?;
     steps.done(
@@ -150,14 +151,14 @@ async fn store_and_find(demo: &mut Demo, steps: &mut Steps) -> Result<(), Failur
     demo.stop(holder).await;
     steps.done("stopped a node that holds it", &format!("one in cell {cell}"));
     get(demo, &record, "got the file again", steps).await?;
-    say(format_args!("\n    its pointer: {}", Pointer::new(record.key())));
+    say(format_args!("\n    its pointer: {}", PointerText::from(record.pointer())));
     Ok(())
 }
 
 /// Gets the record through a node that does not hold it itself, if there is one.
 async fn get(demo: &Demo, record: &Record, what: &str, steps: &mut Steps) -> Result<(), Failure> {
     let asker = place_of(demo, record, false)?.unwrap_or(demo.nodes.len() - 1);
-    let report = demo.nodes[asker].handle.get(record.key()).await?;
+    let report = demo.nodes[asker].handle.get(record.pointer(), 0).await?;
     if report.record != *record {
         return Err(Failure::new("what came back is not what was put"));
     }

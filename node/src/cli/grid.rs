@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ::grid::cell::Shape;
 use ::grid::parameters::Parameters;
+use ::grid::record::PriceTable;
 use serde::Serialize;
 
 use super::Failure;
@@ -37,6 +38,9 @@ pub(super) struct NewArgs {
     /// h, leading zero bits of an identity: 2^h attempts on average.
     #[arg(long)]
     bits: u8,
+    /// What records cost: leading zero bits of a stamp for a kibibyte and a day.
+    #[arg(long, default_value_t = Parameters::main().prices.base_bits)]
+    stamp_bits: u8,
     /// The file to write; one that is there is not overwritten.
     #[arg(short, long)]
     output: PathBuf,
@@ -63,6 +67,7 @@ fn new(args: &NewArgs) -> Result<(), Failure> {
         name: args.name.clone(),
         shape: Shape::new(args.dims, args.side)?,
         identity_bits: args.bits,
+        prices: PriceTable { base_bits: args.stamp_bits, ..Parameters::main().prices },
         ..Parameters::main()
     };
     parameters.validate()?;

@@ -19,7 +19,7 @@ use super::{Failure, identity_file};
 use crate::config::grid_file;
 use crate::minting;
 
-mod progress;
+pub(super) mod progress;
 
 use self::progress::Progress;
 

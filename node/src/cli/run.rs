@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::grid::record::Rules;
 use libp2p::Multiaddr;
 use tokio::sync::{Notify, broadcast};
 
@@ -72,7 +73,7 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
     let id = minting::node_id(identity.identity());
     raise_open_files();
     let api = Api::bind(settings.api).await?;
-    let storage = Storage::open(&settings.data, Owner { grid: parameters.grid_id(), node: id })?;
+    let storage = Storage::open(&settings.data, Owner { rules: Rules::of(&parameters), node: id })?;
     let alone = settings.peers.is_empty() && storage.known()?.is_empty();
     let options = NodeOptions {
         identity,

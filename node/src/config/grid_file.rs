@@ -5,6 +5,7 @@ use std::path::Path;
 
 use grid::cell::Shape;
 use grid::parameters::{Parameters, Proof};
+use grid::record::PriceTable;
 
 use super::error::{ConfigError, Problem};
 use super::section::Section;
@@ -20,6 +21,10 @@ const KEYS: &[&str] = &[
     "replica_cells",
     "max_record_bytes",
     "max_message_bytes",
+    "record_days",
+    "stamp_base_bits",
+    "stamp_size_unit",
+    "stamp_day_unit",
 ];
 
 /// The grid that `--grid` names: a preset, or else a file.
@@ -62,6 +67,12 @@ pub fn parse(file: &Path, text: &str) -> Result<Parameters, ConfigError> {
         replica_cells: number(&section, "replica_cells")?,
         max_record_bytes: number(&section, "max_record_bytes")?,
         max_message_bytes: number(&section, "max_message_bytes")?,
+        record_days: number(&section, "record_days")?,
+        prices: PriceTable {
+            base_bits: number(&section, "stamp_base_bits")?,
+            size_unit: number(&section, "stamp_size_unit")?,
+            day_unit: number(&section, "stamp_day_unit")?,
+        },
     };
     parameters.validate().map_err(refuse)?;
     Ok(parameters)
@@ -100,7 +111,8 @@ fn proof(name: &str) -> Result<Proof, String> {
 /// The file of a grid, with comments for its readers.
 pub fn write(parameters: &Parameters) -> String {
     let Parameters { name, shape, identity_bits, modulus_bits, identity_days, proof, .. } = parameters;
-    let Parameters { replica_cells, max_record_bytes, max_message_bytes, .. } = parameters;
+    let Parameters { replica_cells, max_record_bytes, max_message_bytes, record_days, .. } = parameters;
+    let PriceTable { base_bits, size_unit, day_unit } = parameters.prices;
     format!(
         "# A grid's parameters. Whoever changes one of them has made another grid.
 # Grid id: {}
@@ -117,6 +129,11 @@ proof = {:?}
 replica_cells = {replica_cells}
 max_record_bytes = {max_record_bytes}
 max_message_bytes = {max_message_bytes}
+# For how long at most, and what it costs: 2^stamp_base_bits attempts for each unit of size and time
+record_days = {record_days}
+stamp_base_bits = {base_bits}
+stamp_size_unit = {size_unit}
+stamp_day_unit = {day_unit}
 ",
         parameters.grid_id(),
         shape.dims(),
@@ -158,7 +175,8 @@ mod tests {
     fn missing_keys_are_named() {
         assert_eq!(
             error("name = 'x'\ndims = 2\nside = 2\nbits = 1\nmodulus_bits = 2048\nidentity_days = 3\nproof = 'sha1'\n"),
-            "g.toml: replica_cells, max_record_bytes, max_message_bytes are missing"
+            "g.toml: replica_cells, max_record_bytes, max_message_bytes, record_days, stamp_base_bits, stamp_size_unit, \
+             stamp_day_unit are missing"
         );
     }
 

@@ -36,6 +36,11 @@ impl Driver {
                     self.report_soon(Input::Loaded { ticket, record: None });
                 }
             }
+            Output::Discard(key) => {
+                if self.shelf.order(Order::Discard(key)).is_err() {
+                    tracing::warn!(%key, "the disk does not keep up; an expired record stays for now");
+                }
+            }
             Output::Remember(peer) => self.note(Order::Remember(peer.id(), peer.card().clone())),
             Output::Forget(node) => self.note(Order::Forget(node)),
             Output::Emit(event) => self.emit(event),
@@ -110,6 +115,17 @@ impl Driver {
                     _ = reply.send(outcome.clone());
                 }
             }
+            Event::ProvideDone { ticket, outcome } => {
+                if let Some(Waiter::Provide(reply)) = self.waiters.remove(ticket) {
+                    _ = reply.send(outcome.clone());
+                }
+            }
+            Event::ProvidersDone { ticket, outcome } => {
+                if let Some(Waiter::Providers(reply)) = self.waiters.remove(ticket) {
+                    _ = reply.send(outcome.clone());
+                }
+            }
+            Event::Left => self.left = true,
             Event::EchoDone { ticket, outcome } => {
                 if let Some(Waiter::Echo(reply)) = self.waiters.remove(ticket) {
                     _ = reply.send(outcome.clone());
@@ -119,6 +135,7 @@ impl Driver {
             | Event::JoinFailed { .. }
             | Event::Joined { .. }
             | Event::RosterDoubt { .. }
+            | Event::HandingOver { .. }
             | Event::NeighbourUp(_)
             | Event::NeighbourDown(_) => {}
         }

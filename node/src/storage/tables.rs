@@ -1,13 +1,22 @@
 //! The tables, and the checks that a database is the one we mean.
 
+use grid::record::{Holding, Mark, Worth};
+use grid::time::Day;
 use redb::{Database, ReadableTable, TableDefinition};
 
 use super::folder::Folder;
 use super::{Owner, StorageError, explain, guard};
 use crate::private;
 
-/// Key to value.
+/// Key to encoded record. What is read is checked against its terms, stamp and hash or signature, which is more than a
+/// checksum would show.
 pub(super) const RECORDS: TableDefinition<'_, [u8; 32], &[u8]> = TableDefinition::new("records");
+
+/// Sequence, tag, bytes, worth, from, expiry, half-life, written.
+pub(super) type HoldingRow = (u64, u64, u64, i32, u32, u32, u16, u64);
+
+/// Key to what has to be known of a record without reading it; always written with the record.
+pub(super) const HOLDINGS: TableDefinition<'_, [u8; 32], HoldingRow> = TableDefinition::new("holdings");
 
 /// Identity, credential, contact.
 type CardRow = (&'static [u8], &'static [u8], Option<&'static [u8]>);
@@ -22,7 +31,7 @@ pub(super) const SECRETS: TableDefinition<'_, &str, &[u8]> = TableDefinition::ne
 const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 
 /// The version of these tables.
-const FORMAT: u64 = 1;
+const FORMAT: u64 = 2;
 
 /// Memory for pages: enough for the upper levels of the trees and some records, and the same for a node with much.
 const CACHE_BYTES: usize = 16 << 20;
@@ -56,9 +65,10 @@ fn claim(database: &Database, owner: Owner) -> Result<Meta, redb::Error> {
         let mut meta = transaction.open_table(META)?;
         if meta.get("format")?.is_none() {
             meta.insert("format", &FORMAT.to_be_bytes()[..])?;
-            meta.insert("grid", &owner.grid.as_bytes()[..])?;
+            meta.insert("grid", &owner.rules.grid().as_bytes()[..])?;
             meta.insert("node", &owner.node.as_bytes()[..])?;
             transaction.open_table(RECORDS)?;
+            transaction.open_table(HOLDINGS)?;
             transaction.open_table(PEERS)?;
             transaction.open_table(SECRETS)?;
         }
@@ -71,6 +81,24 @@ fn claim(database: &Database, owner: Owner) -> Result<Meta, redb::Error> {
     Ok(meta)
 }
 
+pub(super) fn row(holding: &Holding) -> HoldingRow {
+    let Holding { mark, bytes, worth, from, expiry, half_life, written } = *holding;
+    (mark.sequence, mark.tag, bytes, worth.bits(), from.number(), expiry.number(), half_life, written)
+}
+
+pub(super) fn holding(row: HoldingRow) -> Holding {
+    let (sequence, tag, bytes, worth, from, expiry, half_life, written) = row;
+    Holding {
+        mark: Mark { sequence, tag },
+        bytes,
+        worth: Worth::from_bits(worth),
+        from: Day::new(from),
+        expiry: Day::new(expiry),
+        half_life,
+        written,
+    }
+}
+
 fn check(folder: &Folder, owner: Owner, found: &Meta) -> Result<(), StorageError> {
     let folder_path = || folder.path().to_path_buf();
     let format = found.format.as_slice().try_into().map(u64::from_be_bytes).unwrap_or_default();
@@ -78,8 +106,8 @@ fn check(folder: &Folder, owner: Owner, found: &Meta) -> Result<(), StorageError
         return Err(StorageError::Format { folder: folder_path(), found: format, known: FORMAT });
     }
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    if found.grid != owner.grid.as_bytes() {
-        let (expected, found) = (owner.grid.to_string(), hex(&found.grid));
+    if found.grid != owner.rules.grid().as_bytes() {
+        let (expected, found) = (owner.rules.grid().to_string(), hex(&found.grid));
         return Err(StorageError::OtherGrid { folder: folder_path(), expected, found });
     }
     if found.node != owner.node.as_bytes() {

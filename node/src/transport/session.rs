@@ -8,12 +8,13 @@ use grid::cell::Shape;
 use grid::id::NodeId;
 use grid::message::Message;
 use grid::peer::{Card, Peer};
+use grid::record::Rules;
 use libp2p::PeerId;
 use tokio::sync::watch;
 
 use crate::verifier::Verifier;
 use crate::wire::greeting::Greeting;
-use crate::wire::{Decoded, Limits, WireCard, WireError, decode_message};
+use crate::wire::{Decoded, WireCard, WireError, decode_message};
 
 type OnFrame = dyn Fn(NodeId, &[u8]) + Send + Sync;
 
@@ -41,7 +42,7 @@ pub(crate) struct Session {
     own: watch::Receiver<Peer>,
     verifier: Verifier,
     shape: Shape,
-    limits: Limits,
+    rules: Rules,
     frame_log: Option<FrameLog>,
     refused_cards: AtomicU64,
 }
@@ -51,10 +52,10 @@ impl Session {
         own: watch::Receiver<Peer>,
         verifier: Verifier,
         shape: Shape,
-        limits: Limits,
+        rules: Rules,
         frame_log: Option<FrameLog>,
     ) -> Self {
-        Self { own, verifier, shape, limits, frame_log, refused_cards: AtomicU64::new(0) }
+        Self { own, verifier, shape, rules, frame_log, refused_cards: AtomicU64::new(0) }
     }
 
     /// Our name.
@@ -86,12 +87,12 @@ impl Session {
     /// # Errors
     /// Why the bytes are no message: the link is cut then.
     pub(crate) async fn decode(&self, from: NodeId, frame: Vec<u8>) -> Result<Option<Message>, WireError> {
-        let (shape, limits) = (self.shape, self.limits);
+        let (shape, rules) = (self.shape, self.rules);
         let read = move |verifier: &Verifier, frame: &[u8]| {
-            decode_message(frame, shape, &limits, &mut |card| verifier.verify_now(card).ok())
+            decode_message(frame, shape, &rules, &mut |card| verifier.verify_now(card).ok())
         };
         // Most messages bear no card and are decoded in microseconds; those that do may take milliseconds each.
-        let decoded = match decode_message(&frame, shape, &limits, &mut |card| self.verifier.known(&card)) {
+        let decoded = match decode_message(&frame, shape, &rules, &mut |card| self.verifier.known(&card)) {
             Ok(decoded) if decoded.refused_cards == 0 => Ok(decoded),
             Err(error) if error != WireError::RefusedCard => Err(error),
             Ok(_) | Err(_) => self.verifier.run(move |verifier| read(verifier, &frame)).await,

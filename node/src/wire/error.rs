@@ -1,7 +1,8 @@
 //! Why bytes from another node are no message.
 
 use grid::cell::GeometryError;
-use grid::record::WrongValue;
+use grid::provider::OfferError;
+use grid::record::RecordError;
 
 /// Why bytes from another node are no message.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,17 +39,12 @@ pub enum WireError {
         /// How many there are.
         dims: u8,
     },
-    /// A record's value that is not what its key says.
+    /// A record that is none.
     #[error("the message holds a false record: {0}")]
-    Record(#[from] WrongValue),
-    /// A record that is larger than this grid allows.
-    #[error("the message holds a record of {length} bytes, and this grid allows {limit}")]
-    RecordTooLarge {
-        /// The value's bytes.
-        length: usize,
-        /// The most it may have.
-        limit: usize,
-    },
+    Record(#[source] Box<RecordError>),
+    /// An offer that nobody made.
+    #[error("the message holds a false offer: {0}")]
+    Offer(#[from] OfferError),
     /// A card that the verifier refused, where the message means nothing without it.
     #[error("the card in the message was refused")]
     RefusedCard,

@@ -6,13 +6,15 @@
 //! kind | field | field | ..
 //! ```
 //!
-//! Cells are lists of coordinates, axes one byte, names and keys their bytes, a record its key and its value, a node its
-//! [card](super::card). Who reads a message checks what can be checked without knowing the sender: cells and axes
-//! against the grid's shape, records against their keys and the grid's limit, cards by the verifier.
+//! Cells are lists of coordinates, axes one byte, names and keys their bytes, a node its [card](super::card), records and
+//! offers as their own modules say. Who reads a message checks what can be checked without knowing the sender: cells and
+//! axes against the grid's shape, records against their terms, stamps and signatures, cards by the verifier, offers
+//! against their cards.
 
 use grid::cell::Shape;
 use grid::message::Message;
 use grid::peer::{Card, Peer};
+use grid::record::Rules;
 
 use self::mirror::WireMessage;
 use self::read::Reader;
@@ -31,13 +33,6 @@ pub const MAX_NAMES: usize = 4096;
 pub const MAX_ECHO: usize = 64 << 10;
 /// The longest sealed welcome.
 pub const MAX_WELCOME: usize = 16 << 10;
-
-/// What the grid's parameters say about messages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// The most bytes of a record's value.
-    pub max_record_bytes: usize,
-}
 
 /// A message that was read and checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,10 +60,10 @@ pub fn encode_message(message: &Message) -> Vec<u8> {
 pub fn decode_message(
     bytes: &[u8],
     shape: Shape,
-    limits: &Limits,
+    rules: &Rules,
     check: &mut dyn FnMut(Card) -> Option<Peer>,
 ) -> Result<Decoded, WireError> {
-    let mut reader = Reader { shape, limits, check, refused_cards: 0 };
+    let mut reader = Reader { shape, rules, check, refused_cards: 0 };
     let message = reader.message(codec::decode(bytes)?)?;
     Ok(Decoded { message, refused_cards: reader.refused_cards })
 }

@@ -207,6 +207,9 @@ impl Store {
 
     /// We are about to leave. If nobody else is in our cell, its records go to the cells that will stand in for it.
     pub(crate) fn hand_over<R: Rng>(&mut self, cx: &mut Context<'_, R>) {
+        if self.audit.leaving {
+            return;
+        }
         self.audit = Audit { leaving: true, numbers: self.audit.numbers, ..Audit::default() };
         let alone = cx.table.mates_alive().is_empty();
         if alone && self.index.len() > 0 {

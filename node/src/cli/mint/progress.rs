@@ -16,19 +16,19 @@ const LINE_EVERY: Duration = Duration::from_secs(5);
 const PARTS: u64 = 1000;
 
 /// A bar on a terminal, a line every few seconds elsewhere.
-pub(super) struct Progress {
+pub(in crate::cli) struct Progress {
     difficulty: u32,
     bar: Option<ProgressBar>,
     last_line: Instant,
 }
 
 impl Progress {
-    pub(super) fn new(difficulty: u32) -> Self {
+    pub(in crate::cli) fn new(difficulty: u32) -> Self {
         let bar = std::io::stderr().is_terminal().then(bar);
         Self { difficulty, bar, last_line: Instant::now() }
     }
 
-    pub(super) fn show(&mut self, attempts: u64, elapsed: Duration) {
+    pub(in crate::cli) fn show(&mut self, attempts: u64, elapsed: Duration) {
         let sentence = || sentence(self.difficulty, attempts, elapsed);
         match &self.bar {
             Some(bar) => {
@@ -43,7 +43,7 @@ impl Progress {
         }
     }
 
-    pub(super) fn finish(&self) {
+    pub(in crate::cli) fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
@@ -65,7 +65,7 @@ fn parts(chance: f64) -> u64 {
 }
 
 /// Attempts, their rate, the expected time at this rate, and the chance of having ended by now.
-pub(super) fn sentence(difficulty: u32, attempts: u64, elapsed: Duration) -> String {
+pub(in crate::cli) fn sentence(difficulty: u32, attempts: u64, elapsed: Duration) -> String {
     let rate = attempts as f64 / elapsed.as_secs_f64().max(1e-3);
     if attempts == 0 {
         return "making the RSA key".to_owned();

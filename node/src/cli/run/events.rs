@@ -87,8 +87,17 @@ impl Reporter {
             ),
             Event::NeighbourUp(id) => tracing::info!(%id, "a neighbour is linked"),
             Event::NeighbourDown(id) => tracing::info!(%id, "a neighbour is gone"),
-            // Whoever asked hears of these by the API.
-            Event::PutDone { .. } | Event::GetDone { .. } | Event::EchoDone { .. } => {}
+            Event::HandingOver { records } => self.tell(
+                || format!("nobody else is in this node's cell: handing {records} records over first"),
+                || json!({ "event": "handing_over", "records": records }),
+            ),
+            // Whoever asked hears of these by the API, and of the end by the process.
+            Event::PutDone { .. }
+            | Event::GetDone { .. }
+            | Event::EchoDone { .. }
+            | Event::ProvideDone { .. }
+            | Event::ProvidersDone { .. }
+            | Event::Left => {}
         }
     }
 

@@ -5,13 +5,16 @@
 
 use std::sync::Arc;
 
-use grid::ranges::{MAX_KEYS, MAX_RANGES};
+use grid::message::MAX_AUDIT;
+use grid::provider::MAX_ANSWERED;
+use grid::ranges::{MAX_ITEMS, MAX_RANGES};
 use serde::{Deserialize, Serialize};
 
 use super::{MAX_CARDS, MAX_ECHO, MAX_NAMES, MAX_WELCOME};
 use crate::wire::bounded;
 use crate::wire::card::WireCard;
-use crate::wire::codec::MAX_MESSAGE;
+use crate::wire::offer::WireProvider;
+use crate::wire::record::WireRecord;
 
 /// The most coordinates that are read; how many a cell has is the grid's affair.
 const MAX_COORDINATES: usize = grid::cell::MAX_DIMS as usize;
@@ -65,12 +68,20 @@ pub(super) enum WireMessage {
     /// 18
     Replicated { nonce: u64, stored: bool },
     /// 19
-    Fetch { nonce: u64, key: [u8; 32] },
+    Fetch { nonce: u64, key: [u8; 32], than: Option<WireMark> },
     /// 20
     Fetched { nonce: u64, record: Option<WireRecord> },
     /// 21
     Ranges(#[serde(deserialize_with = "bounded::list::<MAX_RANGES, _, _>")] Vec<WireRange>),
+    /// 22
+    Offered(WireProvider),
 }
+
+/// A [`Mark`](grid::record::Mark): sequence and tag.
+pub(super) type WireMark = (u64, u64);
+
+/// An [`Item`](grid::ranges::Item): key and mark.
+pub(super) type WireItem = ([u8; 32], WireMark);
 
 /// A [`RangeReport`](grid::ranges::RangeReport).
 #[derive(Debug, Serialize, Deserialize)]
@@ -86,9 +97,9 @@ pub(super) enum WireRangeContent {
     /// 0
     Fingerprint([u8; 16]),
     /// 1
-    All(#[serde(deserialize_with = "bounded::list::<MAX_KEYS, _, _>")] Vec<[u8; 32]>),
+    All(#[serde(deserialize_with = "bounded::list::<MAX_ITEMS, _, _>")] Vec<WireItem>),
     /// 2
-    Lacking(#[serde(deserialize_with = "bounded::list::<MAX_KEYS, _, _>")] Vec<[u8; 32]>),
+    Lacking(#[serde(deserialize_with = "bounded::list::<MAX_ITEMS, _, _>")] Vec<WireItem>),
 }
 
 /// A [`Request`](grid::message::Request).
@@ -109,12 +120,29 @@ pub(super) enum WireRequestBody {
     /// 1
     Put(WireRecord),
     /// 2
-    Get { key: [u8; 32], ask_cell: bool },
+    Get { key: [u8; 32], reach: WireReach },
     /// 3
     Echo(
         #[serde(serialize_with = "bounded::write_bytes", deserialize_with = "bounded::bytes::<MAX_ECHO, _, _>")]
         Arc<[u8]>,
     ),
+    /// 4
+    Audit(#[serde(deserialize_with = "bounded::list::<MAX_AUDIT, _, _>")] Vec<WireItem>),
+    /// 5
+    Provide(WireProvider),
+    /// 6
+    Providers([u8; 32]),
+}
+
+/// A [`Reach`](grid::message::Reach).
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum WireReach {
+    /// 0
+    Nearest,
+    /// 1
+    Cell,
+    /// 2
+    Newest,
 }
 
 /// An [`Answer`](grid::message::Answer).
@@ -149,6 +177,12 @@ pub(super) enum WireAnswerBody {
         #[serde(serialize_with = "bounded::write_bytes", deserialize_with = "bounded::bytes::<MAX_ECHO, _, _>")]
         Arc<[u8]>,
     ),
+    /// 7
+    Audited(#[serde(deserialize_with = "bounded::list::<MAX_AUDIT, _, _>")] Vec<u16>),
+    /// 8
+    Provided,
+    /// 9
+    Providers(#[serde(deserialize_with = "bounded::list::<MAX_ANSWERED, _, _>")] Vec<WireProvider>),
 }
 
 /// A [`StoreFailure`](grid::message::StoreFailure).
@@ -160,6 +194,20 @@ pub(super) enum WireStoreFailure {
     Failed,
     /// 2
     TooLarge,
+    /// 3
+    QuotaFull { worth: i32 },
+    /// 4
+    Busy,
+    /// 5
+    Expired,
+    /// 6
+    Future,
+    /// 7
+    TooEarly { seconds: u32 },
+    /// 8
+    Superseded { sequence: u64 },
+    /// 9
+    Equivocation,
 }
 
 /// A [`Refusal`](grid::message::Refusal).
@@ -178,11 +226,3 @@ pub(super) enum WireRefusal {
 /// A [`Cell`](grid::cell::Cell): its coordinates.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct WireCell(#[serde(deserialize_with = "bounded::list::<MAX_COORDINATES, _, _>")] pub(super) Vec<u16>);
-
-/// A [`Record`](grid::record::Record). How large it may be is the grid's affair.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct WireRecord {
-    pub(super) key: [u8; 32],
-    #[serde(serialize_with = "bounded::write_bytes", deserialize_with = "bounded::bytes::<MAX_MESSAGE, _, _>")]
-    pub(super) value: Arc<[u8]>,
-}

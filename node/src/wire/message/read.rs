@@ -2,23 +2,27 @@
 
 use grid::cell::{Axis, Cell, Shape};
 use grid::id::{NodeId, RecordKey, RequestId};
-use grid::message::{Answer, AnswerBody, LineSummary, Message, Nonce, Refusal, Request, RequestBody, StoreFailure};
+use grid::message::{
+    Answer, AnswerBody, LineSummary, Message, Nonce, Reach, Refusal, Request, RequestBody, StoreFailure,
+};
 use grid::peer::{Card, Peer};
-use grid::ranges::{KeyRange, RangeContent, RangeReport};
-use grid::record::Record;
+use grid::provider::{Provider, Topic};
+use grid::ranges::{Item, KeyRange, RangeContent, RangeReport};
+use grid::record::{Mark, Record, Rules};
 
-use super::Limits;
 use super::mirror::{
-    WireAnswer, WireAnswerBody, WireCell, WireMessage, WireName, WireRange, WireRangeContent, WireRecord, WireRefusal,
-    WireRequest, WireRequestBody, WireStoreFailure,
+    WireAnswer, WireAnswerBody, WireCell, WireItem, WireMark, WireMessage, WireName, WireRange, WireRangeContent,
+    WireReach, WireRefusal, WireRequest, WireRequestBody, WireStoreFailure,
 };
 use crate::wire::card::WireCard;
 use crate::wire::error::WireError;
+use crate::wire::offer::WireProvider;
+use crate::wire::record::WireRecord;
 
 /// Checks the parts of one message.
 pub(super) struct Reader<'a> {
     pub(super) shape: Shape,
-    pub(super) limits: &'a Limits,
+    pub(super) rules: &'a Rules,
     pub(super) check: &'a mut dyn FnMut(Card) -> Option<Peer>,
     /// The cards of a list that `check` refused so far.
     pub(super) refused_cards: usize,
@@ -57,13 +61,14 @@ impl Reader<'_> {
                 Message::Replicate { nonce: Nonce(nonce), record: self.record(record)? }
             }
             WireMessage::Replicated { nonce, stored } => Message::Replicated { nonce: Nonce(nonce), stored },
-            WireMessage::Fetch { nonce, key } => {
-                Message::Fetch { nonce: Nonce(nonce), key: RecordKey::from_bytes(key) }
+            WireMessage::Fetch { nonce, key, than } => {
+                Message::Fetch { nonce: Nonce(nonce), key: RecordKey::from_bytes(key), than: than.map(mark) }
             }
             WireMessage::Fetched { nonce, record } => {
                 Message::Fetched { nonce: Nonce(nonce), record: record.map(|record| self.record(record)).transpose()? }
             }
             WireMessage::Ranges(ranges) => Message::Ranges(ranges.into_iter().map(range).collect()),
+            WireMessage::Offered(provider) => Message::Offered(self.provider(provider)?),
         })
     }
 
@@ -77,18 +82,23 @@ impl Reader<'_> {
         Ok(match body {
             WireRequestBody::Join(card) => RequestBody::Join(self.peer(card)?),
             WireRequestBody::Put(record) => RequestBody::Put(self.record(record)?),
-            WireRequestBody::Get { key, ask_cell } => RequestBody::Get { key: RecordKey::from_bytes(key), ask_cell },
+            WireRequestBody::Get { key, reach } => {
+                RequestBody::Get { key: RecordKey::from_bytes(key), reach: reach.into() }
+            }
             WireRequestBody::Echo(payload) => RequestBody::Echo(payload),
+            WireRequestBody::Audit(items) => RequestBody::Audit(items.into_iter().map(item).collect()),
+            WireRequestBody::Provide(provider) => RequestBody::Provide(self.provider(provider)?),
+            WireRequestBody::Providers(topic) => RequestBody::Providers(Topic::from_bytes(topic)),
         })
     }
 
-    fn answer(&self, answer: WireAnswer) -> Result<Answer, WireError> {
+    fn answer(&mut self, answer: WireAnswer) -> Result<Answer, WireError> {
         let WireAnswer { id, hops, from, body } = answer;
         let from = self.cell(&from)?;
         Ok(Answer { id: RequestId::from_bytes(id), hops, from, body: self.answer_body(body)? })
     }
 
-    fn answer_body(&self, body: WireAnswerBody) -> Result<AnswerBody, WireError> {
+    fn answer_body(&mut self, body: WireAnswerBody) -> Result<AnswerBody, WireError> {
         Ok(match body {
             WireAnswerBody::Welcome(sealed) => AnswerBody::Welcome(sealed),
             WireAnswerBody::Stored { nodes } => AnswerBody::Stored { nodes },
@@ -97,6 +107,9 @@ impl Reader<'_> {
             WireAnswerBody::NotFound => AnswerBody::NotFound,
             WireAnswerBody::Vacant => AnswerBody::Vacant,
             WireAnswerBody::Echo(payload) => AnswerBody::Echo(payload),
+            WireAnswerBody::Audited(lacking) => AnswerBody::Audited(lacking),
+            WireAnswerBody::Provided => AnswerBody::Provided,
+            WireAnswerBody::Providers(providers) => AnswerBody::Providers(self.providers(providers)?),
         })
     }
 
@@ -121,13 +134,26 @@ impl Reader<'_> {
         self.shape.axes().nth(axis.into()).ok_or(WireError::Axis { axis, dims: self.shape.dims() })
     }
 
-    /// The size goes first: a hash costs time.
     fn record(&self, record: WireRecord) -> Result<Record, WireError> {
-        let (length, limit) = (record.value.len(), self.limits.max_record_bytes);
-        if length > limit {
-            return Err(WireError::RecordTooLarge { length, limit });
+        record.check(self.rules)
+    }
+
+    fn provider(&mut self, provider: WireProvider) -> Result<Provider, WireError> {
+        let peer = self.peer(provider.card.clone())?;
+        provider.check(&peer, self.rules.grid())
+    }
+
+    /// The providers of a list: a card that is refused does not spoil the others, a false signature does.
+    fn providers(&mut self, providers: Vec<WireProvider>) -> Result<Vec<Provider>, WireError> {
+        let mut checked = Vec::with_capacity(providers.len());
+        for provider in providers {
+            match self.provider(provider) {
+                Ok(provider) => checked.push(provider),
+                Err(WireError::RefusedCard) => self.refused_cards += 1,
+                Err(error) => return Err(error),
+            }
         }
-        Ok(Record::check(RecordKey::from_bytes(record.key), record.value)?)
+        Ok(checked)
     }
 }
 
@@ -137,6 +163,13 @@ impl From<WireStoreFailure> for StoreFailure {
             WireStoreFailure::Full => Self::Full,
             WireStoreFailure::Failed => Self::Failed,
             WireStoreFailure::TooLarge => Self::TooLarge,
+            WireStoreFailure::QuotaFull { worth } => Self::QuotaFull { worth },
+            WireStoreFailure::Busy => Self::Busy,
+            WireStoreFailure::Expired => Self::Expired,
+            WireStoreFailure::Future => Self::Future,
+            WireStoreFailure::TooEarly { seconds } => Self::TooEarly { seconds },
+            WireStoreFailure::Superseded { sequence } => Self::Superseded { sequence },
+            WireStoreFailure::Equivocation => Self::Equivocation,
         }
     }
 }
@@ -152,16 +185,34 @@ impl From<WireRefusal> for Refusal {
     }
 }
 
+impl From<WireReach> for Reach {
+    fn from(reach: WireReach) -> Self {
+        match reach {
+            WireReach::Nearest => Self::Nearest,
+            WireReach::Cell => Self::Cell,
+            WireReach::Newest => Self::Newest,
+        }
+    }
+}
+
+fn mark((sequence, tag): WireMark) -> Mark {
+    Mark { sequence, tag }
+}
+
+fn item((key, state): WireItem) -> Item {
+    Item { key: RecordKey::from_bytes(key), mark: mark(state) }
+}
+
 fn names(ids: Vec<WireName>) -> Vec<NodeId> {
     ids.into_iter().map(NodeId::from_bytes).collect()
 }
 
 fn range(WireRange { first, last, content }: WireRange) -> RangeReport {
-    let keys = |keys: Vec<[u8; 32]>| keys.into_iter().map(RecordKey::from_bytes).collect();
+    let items = |items: Vec<WireItem>| items.into_iter().map(item).collect();
     let content = match content {
         WireRangeContent::Fingerprint(fingerprint) => RangeContent::Fingerprint(fingerprint),
-        WireRangeContent::All(all) => RangeContent::All(keys(all)),
-        WireRangeContent::Lacking(lacking) => RangeContent::Lacking(keys(lacking)),
+        WireRangeContent::All(all) => RangeContent::All(items(all)),
+        WireRangeContent::Lacking(lacking) => RangeContent::Lacking(items(lacking)),
     };
     let range = KeyRange { first: RecordKey::from_bytes(first), last: RecordKey::from_bytes(last) };
     RangeReport { range, content }

@@ -1,15 +1,15 @@
 //! From the core's messages to those that travel.
 
 use grid::cell::Cell;
-use grid::id::{NodeId, RecordKey};
-use grid::message::{Answer, AnswerBody, Message, Refusal, Request, RequestBody, StoreFailure};
+use grid::id::NodeId;
+use grid::message::{Answer, AnswerBody, Message, Reach, Refusal, Request, RequestBody, StoreFailure};
 use grid::peer::Peer;
-use grid::ranges::{RangeContent, RangeReport};
-use grid::record::Record;
+use grid::ranges::{Item, RangeContent, RangeReport};
+use grid::record::Mark;
 
 use super::mirror::{
-    WireAnswer, WireAnswerBody, WireCell, WireMessage, WireName, WireRange, WireRangeContent, WireRecord, WireRefusal,
-    WireRequest, WireRequestBody, WireStoreFailure,
+    WireAnswer, WireAnswerBody, WireCell, WireItem, WireMark, WireMessage, WireName, WireRange, WireRangeContent,
+    WireReach, WireRefusal, WireRequest, WireRequestBody, WireStoreFailure,
 };
 use crate::wire::card::WireCard;
 
@@ -37,11 +37,14 @@ impl From<&Message> for WireMessage {
             Message::Cards(peers) => Self::Cards(peers.iter().map(card).collect()),
             Message::Replicate { nonce, record } => Self::Replicate { nonce: nonce.0, record: record.into() },
             Message::Replicated { nonce, stored } => Self::Replicated { nonce: nonce.0, stored: *stored },
-            Message::Fetch { nonce, key } => Self::Fetch { nonce: nonce.0, key: *key.as_bytes() },
+            Message::Fetch { nonce, key, than } => {
+                Self::Fetch { nonce: nonce.0, key: *key.as_bytes(), than: than.as_ref().map(mark) }
+            }
             Message::Fetched { nonce, record } => {
                 Self::Fetched { nonce: nonce.0, record: record.as_ref().map(Into::into) }
             }
             Message::Ranges(reports) => Self::Ranges(reports.iter().map(range).collect()),
+            Message::Offered(provider) => Self::Offered(provider.into()),
         }
     }
 }
@@ -58,8 +61,11 @@ impl From<&RequestBody> for WireRequestBody {
         match body {
             RequestBody::Join(peer) => Self::Join(card(peer)),
             RequestBody::Put(record) => Self::Put(record.into()),
-            RequestBody::Get { key, ask_cell } => Self::Get { key: *key.as_bytes(), ask_cell: *ask_cell },
+            RequestBody::Get { key, reach } => Self::Get { key: *key.as_bytes(), reach: (*reach).into() },
             RequestBody::Echo(payload) => Self::Echo(payload.clone()),
+            RequestBody::Audit(items) => Self::Audit(items.iter().map(item).collect()),
+            RequestBody::Provide(provider) => Self::Provide(provider.into()),
+            RequestBody::Providers(topic) => Self::Providers(*topic.as_bytes()),
         }
     }
 }
@@ -81,6 +87,9 @@ impl From<&AnswerBody> for WireAnswerBody {
             AnswerBody::NotFound => Self::NotFound,
             AnswerBody::Vacant => Self::Vacant,
             AnswerBody::Echo(payload) => Self::Echo(payload.clone()),
+            AnswerBody::Audited(lacking) => Self::Audited(lacking.clone()),
+            AnswerBody::Provided => Self::Provided,
+            AnswerBody::Providers(providers) => Self::Providers(providers.iter().map(Into::into).collect()),
         }
     }
 }
@@ -90,6 +99,13 @@ impl From<StoreFailure> for WireStoreFailure {
         match failure {
             StoreFailure::Full => Self::Full,
             StoreFailure::TooLarge => Self::TooLarge,
+            StoreFailure::QuotaFull { worth } => Self::QuotaFull { worth },
+            StoreFailure::Busy => Self::Busy,
+            StoreFailure::Expired => Self::Expired,
+            StoreFailure::Future => Self::Future,
+            StoreFailure::TooEarly { seconds } => Self::TooEarly { seconds },
+            StoreFailure::Superseded { sequence } => Self::Superseded { sequence },
+            StoreFailure::Equivocation => Self::Equivocation,
             // A reason that the wire has no word for yet is told as the general one.
             StoreFailure::Failed | _ => Self::Failed,
         }
@@ -114,10 +130,22 @@ impl From<&Cell> for WireCell {
     }
 }
 
-impl From<&Record> for WireRecord {
-    fn from(record: &Record) -> Self {
-        Self { key: *record.key().as_bytes(), value: record.value().clone() }
+impl From<Reach> for WireReach {
+    fn from(reach: Reach) -> Self {
+        match reach {
+            Reach::Nearest => Self::Nearest,
+            Reach::Cell => Self::Cell,
+            Reach::Newest => Self::Newest,
+        }
     }
+}
+
+fn mark(mark: &Mark) -> WireMark {
+    (mark.sequence, mark.tag)
+}
+
+fn item(item: &Item) -> WireItem {
+    (*item.key.as_bytes(), mark(&item.mark))
 }
 
 fn card(peer: &Peer) -> WireCard {
@@ -134,11 +162,11 @@ fn axis(axis: grid::cell::Axis) -> u8 {
 }
 
 fn range(RangeReport { range, content }: &RangeReport) -> WireRange {
-    let keys = |keys: &[RecordKey]| keys.iter().map(|key| *key.as_bytes()).collect();
+    let items = |items: &[Item]| items.iter().map(item).collect();
     let content = match content {
         RangeContent::Fingerprint(fingerprint) => WireRangeContent::Fingerprint(*fingerprint),
-        RangeContent::All(all) => WireRangeContent::All(keys(all)),
-        RangeContent::Lacking(lacking) => WireRangeContent::Lacking(keys(lacking)),
+        RangeContent::All(all) => WireRangeContent::All(items(all)),
+        RangeContent::Lacking(lacking) => WireRangeContent::Lacking(items(lacking)),
     };
     WireRange { first: *range.first.as_bytes(), last: *range.last.as_bytes(), content }
 }

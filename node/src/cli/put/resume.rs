@@ -1,0 +1,95 @@
+//! What is known of a put that was interrupted: its pointer, which was paid for, and the chunks that are there.
+
+use std::collections::BTreeSet;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use ::grid::record::{Pointer, Rules, Subject, Terms};
+
+use crate::cli::Failure;
+use crate::cli::files::refuse;
+use crate::pointer::PointerText;
+use crate::{clock, private};
+
+/// A put of many chunks, written down as it goes: the pointer, then the number of each chunk that was stored, a line
+/// each.
+pub(super) struct Resume {
+    pointer: Pointer,
+    done: BTreeSet<u32>,
+    path: PathBuf,
+    file: File,
+}
+
+impl Resume {
+    /// What an earlier put of the same value on the same terms has left, if its pointer is still good.
+    pub(super) fn find(terms: &Terms, bits: u32, rules: &Rules) -> Result<Option<Self>, Failure> {
+        let path = path_of(terms, bits, rules)?;
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(refuse(&path)(error)),
+        };
+        let mut lines = text.lines();
+        let pointer = lines.next().and_then(|line| line.parse::<PointerText>().ok()?.check(rules).ok());
+        let Some(pointer) = pointer.filter(|pointer| clock::today() < pointer.terms().expiry()) else {
+            return Ok(None);
+        };
+        // A last line that a crash has cut short may name another chunk: it is put again.
+        let whole = text.ends_with('\n');
+        let mut done: Vec<u32> = lines.filter_map(|line| line.parse().ok()).collect();
+        if !whole {
+            done.pop();
+        }
+        let mut file = OpenOptions::new().append(true).open(&path).map_err(refuse(&path))?;
+        if !whole {
+            writeln!(file).map_err(refuse(&path))?;
+        }
+        Ok(Some(Self { pointer, done: done.into_iter().collect(), path, file }))
+    }
+
+    /// Writes down that a put begins.
+    pub(super) fn begin(pointer: &Pointer, bits: u32, rules: &Rules) -> Result<Self, Failure> {
+        let path = path_of(pointer.terms(), bits, rules)?;
+        if let Some(folder) = path.parent() {
+            private::create_folder(folder).map_err(refuse(folder))?;
+        }
+        let text = PointerText::from(pointer);
+        private::replace(&path, format!("{text}\n").as_bytes()).map_err(refuse(&path))?;
+        let file = OpenOptions::new().append(true).open(&path).map_err(refuse(&path))?;
+        Ok(Self { pointer: pointer.clone(), done: BTreeSet::new(), path, file })
+    }
+
+    pub(super) fn pointer(&self) -> &Pointer {
+        &self.pointer
+    }
+
+    pub(super) fn is_done(&self, number: u32) -> bool {
+        self.done.contains(&number)
+    }
+
+    /// A chunk was stored.
+    pub(super) fn done(&mut self, number: u32) -> Result<(), Failure> {
+        writeln!(self.file, "{number}").map_err(refuse(&self.path))
+    }
+
+    /// All chunks were.
+    pub(super) fn finish(self) -> Result<(), Failure> {
+        std::fs::remove_file(&self.path).map_err(refuse(&self.path))
+    }
+}
+
+/// One file for each value and its terms, whatever the day.
+fn path_of(terms: &Terms, bits: u32, rules: &Rules) -> Result<PathBuf, Failure> {
+    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    let state = variable("XDG_STATE_HOME").or_else(|| Some(variable("HOME")?.join(".local/state")));
+    let state = state.unwrap_or_else(std::env::temp_dir);
+    let root = match terms.subject {
+        Subject::Immutable { root } => root,
+        Subject::Mutable { writer, .. } => writer,
+    };
+    let mut name = blake3::Hasher::new();
+    name.update(rules.grid().as_bytes()).update(&root).update(&bits.to_be_bytes());
+    name.update(&terms.days.to_be_bytes()).update(&terms.half_life.to_be_bytes()).update(&terms.application);
+    Ok(state.join("rook/puts").join(name.finalize().to_hex().as_str()))
+}
