@@ -1,53 +1,28 @@
 //! The future, in a total order: by time, and among equals by the order in which it was planned.
 
-use std::cmp::{Ordering, Reverse};
+use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use grid::time::Time;
 
 /// Events that have not happened yet.
+///
+/// The heap sorts small keys; the events, which are larger, stay where they are until they happen.
 #[derive(Debug)]
 pub struct Queue<E> {
-    heap: BinaryHeap<Reverse<Planned<E>>>,
+    heap: BinaryHeap<Reverse<Key>>,
     planned: u64,
+    slots: Vec<Option<E>>,
+    free: Vec<usize>,
 }
 
-#[derive(Debug)]
-struct Planned<E> {
-    at: Time,
-    number: u64,
-    event: E,
-}
-
-impl<E> Planned<E> {
-    fn key(&self) -> (Time, u64) {
-        (self.at, self.number)
-    }
-}
-
-impl<E> PartialEq for Planned<E> {
-    fn eq(&self, other: &Self) -> bool {
-        self.key() == other.key()
-    }
-}
-
-impl<E> Eq for Planned<E> {}
-
-impl<E> PartialOrd for Planned<E> {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl<E> Ord for Planned<E> {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.key().cmp(&other.key())
-    }
-}
+/// When, in which order it was planned, and in which slot it waits. The number is never the same twice, so that the
+/// slot decides nothing.
+type Key = (Time, u64, usize);
 
 impl<E> Default for Queue<E> {
     fn default() -> Self {
-        Self { heap: BinaryHeap::new(), planned: 0 }
+        Self { heap: BinaryHeap::new(), planned: 0, slots: Vec::new(), free: Vec::new() }
     }
 }
 
@@ -55,16 +30,23 @@ impl<E> Queue<E> {
     /// Plans an event.
     pub fn push(&mut self, at: Time, event: E) {
         self.planned += 1;
-        self.heap.push(Reverse(Planned { at, number: self.planned, event }));
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            self.slots.len() - 1
+        });
+        self.slots[slot] = Some(event);
+        self.heap.push(Reverse((at, self.planned, slot)));
     }
 
     /// The next event, if it happens no later than `until`.
     pub fn pop_until(&mut self, until: Time) -> Option<(Time, E)> {
-        let Reverse(next) = self.heap.peek()?;
-        if next.at > until {
+        let &Reverse((at, _, slot)) = self.heap.peek()?;
+        if at > until {
             return None;
         }
-        self.heap.pop().map(|Reverse(planned)| (planned.at, planned.event))
+        self.heap.pop();
+        self.free.push(slot);
+        Some((at, self.slots[slot].take()?))
     }
 
     /// How many events are planned.
