@@ -102,8 +102,9 @@ impl<'a> Churn<'a> {
         let spent = Spending::so_far(&self.scenario.network);
         let end = begin + self.plan.duration();
         (0..self.scenario.network.hosts().len()).for_each(|host| self.plan_end(host));
-        self.plan_next(self.plan.gets_every(), Act::Get);
-        self.plan_next(self.plan.puts_every(), Act::Put);
+        // From the middle of one interval to the middle of the next, so that none falls on the end.
+        self.plan_next(self.plan.gets_every().map(|every| every / 2), Act::Get);
+        self.plan_next(self.plan.puts_every().map(|every| every / 2), Act::Put);
         while let Some((at, act)) = self.agenda.pop_until(end) {
             self.pass_until(at);
             self.perform(act)?;

@@ -61,9 +61,12 @@ impl Operations {
 
     /// Nobody waits for the outcomes of a node that is gone.
     pub(super) fn asker_gone(&mut self, host: HostIndex) {
-        for (_, Asked { put, .. }) in self.asked.extract_if(.., |_, asked| asked.by == host) {
-            *(if put { &mut self.puts.asker_gone } else { &mut self.gets.asker_gone }) += 1;
-        }
+        let (gets, puts) = (&mut self.gets.asker_gone, &mut self.puts.asker_gone);
+        self.asked.retain(|_, asked| {
+            let gone = asked.by == host;
+            *(if asked.put { &mut *puts } else { &mut *gets }) += usize::from(gone);
+            !gone
+        });
     }
 
     pub(super) fn put_done(&mut self, at: Time, ticket: Ticket, outcome: Result<PutReport, RequestFailure>) {
