@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use grid::id::{NodeId, RecordKey};
+use grid::output::Event;
 use grid::overlay::Overlay;
 use grid::peer::Peer;
 use grid::record::Record;
@@ -42,6 +43,8 @@ pub struct Host {
     pub power: Power,
     /// Counts restarts, so that what was planned for an earlier run is dropped.
     pub run: u32,
+    /// Whether its node says that it has joined.
+    pub joined: bool,
     /// Its disk.
     pub disk: Disk,
     /// Open links.
@@ -58,5 +61,21 @@ impl Host {
     /// Whether it runs.
     pub fn is_up(&self) -> bool {
         self.power == Power::Up
+    }
+
+    /// Takes note of what its node tells.
+    pub(crate) fn hear(&mut self, event: &Event) {
+        match event {
+            Event::Joined { .. } => self.joined = true,
+            // One that has joined says so only when it has lost everybody.
+            Event::JoinFailed { .. } => self.joined = false,
+            Event::JoinProgress(_)
+            | Event::RosterDoubt { .. }
+            | Event::NeighbourUp(_)
+            | Event::NeighbourDown(_)
+            | Event::PutDone { .. }
+            | Event::GetDone { .. }
+            | Event::EchoDone { .. } => {}
+        }
     }
 }

@@ -7,6 +7,7 @@
 //! | [`identity`] | identities without keys, and what they would have cost |
 //! | [`oracle`] | what is true, and what must always hold |
 //! | [`scenario`] | growing a network, asking it, killing a part of it |
+//! | [`churn`] | an hour in which nodes come and go |
 //! | [`traffic`], [`trace`] | what was sent; a hash that tells two runs apart |
 //! | [`queue`], [`chance`] | the order of events; randomness from one seed |
 //!
@@ -23,6 +24,7 @@
 //! ```
 
 pub mod chance;
+pub mod churn;
 pub mod host;
 pub mod identity;
 pub mod link;

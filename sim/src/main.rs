@@ -1,6 +1,7 @@
 #![allow(clippy::print_stdout, reason = "a command line prints its results")]
 //! `rook-sim`: runs simulations and prints figures.
 
+mod churn_command;
 mod join;
 
 use std::process::ExitCode;
@@ -19,11 +20,16 @@ struct Arguments {
 enum Command {
     /// Grow a network through one introducer, ask it, kill a part of it, ask again, let it repair, ask again.
     Join(join::Options),
+    /// Let nodes come and go for an hour, while others put and get records.
+    Churn(churn_command::Options),
 }
 
 fn main() -> ExitCode {
-    let Arguments { command: Command::Join(options) } = Arguments::parse();
-    match options.run() {
+    let outcome = match Arguments::parse().command {
+        Command::Join(options) => options.run(),
+        Command::Churn(options) => options.run(),
+    };
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
             #[expect(clippy::print_stderr, reason = "where a person looks for it")]

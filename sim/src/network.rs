@@ -12,7 +12,7 @@ use grid::message::Message;
 use grid::output::{Event, Output};
 use grid::overlay::Overlay;
 use grid::parameters::Parameters;
-use grid::peer::{Address, DialTarget, Peer};
+use grid::peer::{Address, DialTarget};
 use grid::time::Time;
 
 use crate::chance::Chance;
@@ -36,6 +36,17 @@ pub(crate) enum Happening {
     Closed { host: HostIndex, other: HostIndex, link: u64 },
 }
 
+/// A welcome: for whom, and whose card of which issue is in it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sealed {
+    to: HostIndex,
+    host: HostIndex,
+    issued: u64,
+}
+
+/// How long a host's process goes on after its farewell, until the messages are out.
+pub const FAREWELL: Duration = Duration::from_secs(1);
+
 /// Something that a node told its owner.
 #[derive(Clone, Debug)]
 pub struct Told {
@@ -58,8 +69,8 @@ pub struct Network {
     hosts: Vec<Host>,
     queue: Queue<Happening>,
     now: Time,
-    /// Welcomes that were sealed: for whom, and what is in them. The sealed bytes are the index, so they say nothing.
-    vault: Vec<(HostIndex, Peer)>,
+    /// Welcomes that were sealed. The sealed bytes are the index, so they say nothing.
+    vault: Vec<Sealed>,
     links: u64,
     tickets: u64,
     told: Vec<Told>,
@@ -115,7 +126,7 @@ impl Network {
         let overlay = Overlay::new(&self.parameters, self.config.clone(), me, self.chance.fork());
         let position = Position::random(&mut self.chance);
         let (power, disk, links) = (Power::Up, Disk::default(), Default::default());
-        self.hosts.push(Host { overlay, power, run: 0, disk, links, position, island: 0, issued: 1 });
+        self.hosts.push(Host { overlay, power, run: 0, joined: false, disk, links, position, island: 0, issued: 1 });
         self.start(host, introducer);
         Ok(host)
     }
@@ -137,7 +148,7 @@ impl Network {
         let me = self.book.peer(host, issued)?;
         let overlay = Overlay::new(&self.parameters, self.config.clone(), me, self.chance.fork());
         let old = &mut self.hosts[host];
-        (old.overlay, old.power, old.issued) = (overlay, Power::Up, issued);
+        (old.overlay, old.power, old.issued, old.joined) = (overlay, Power::Up, issued, false);
         old.run += 1;
         old.links.clear();
         self.start(host, introducer);
@@ -158,8 +169,22 @@ impl Network {
     /// A host says farewell; its process ends once the messages are out.
     pub fn leave(&mut self, host: HostIndex) {
         self.command(host, Command::Leave);
-        self.run_for(Duration::from_secs(1));
+        self.run_for(FAREWELL);
         self.kill(host);
+    }
+
+    /// A host that is down never comes back: what it held is dropped, so that the dead take no memory.
+    ///
+    /// # Errors
+    /// As [`Network::add`].
+    pub fn bury(&mut self, host: HostIndex) -> Result<(), Forged> {
+        let me = self.book.peer(host, self.hosts[host].issued)?;
+        let dead = &mut self.hosts[host];
+        // A kernel's closing of the links is on its way already.
+        dead.links.clear();
+        dead.disk = Disk::default();
+        dead.overlay = Overlay::new(&self.parameters, self.config.clone(), me, self.chance.fork());
+        Ok(())
     }
 
     /// Puts a host on an island: only hosts of the same island reach each other. All begin on island 0.
@@ -174,6 +199,9 @@ impl Network {
 
     /// Gives a node a command, now.
     pub fn command(&mut self, host: HostIndex, command: Command) {
+        if let Command::Put { record, .. } = &command {
+            self.traffic.begin_put(self.now, record.key());
+        }
         self.input(host, Input::Command(command));
     }
 
@@ -185,13 +213,17 @@ impl Network {
 
     /// Lets time pass.
     pub fn run_for(&mut self, duration: Duration) {
-        let until = self.now + duration;
+        self.run_until(self.now + duration);
+    }
+
+    /// Lets time pass up to a moment; nothing happens if that is over.
+    pub fn run_until(&mut self, until: Time) {
         while let Some((at, happening)) = self.queue.pop_until(until) {
             self.now = at;
             self.happened += 1;
             self.happen(happening);
         }
-        self.now = until;
+        self.now = self.now.max(until);
     }
 
     fn happen(&mut self, happening: Happening) {
@@ -279,6 +311,11 @@ impl Network {
     /// What was sent.
     pub fn traffic(&self) -> &Traffic {
         &self.traffic
+    }
+
+    /// Links opened so far.
+    pub fn links_opened(&self) -> u64 {
+        self.links
     }
 
     /// Events so far.

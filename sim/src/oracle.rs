@@ -1,9 +1,9 @@
 //! What is true, seen from above, and what must hold at any time.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use grid::cell::Cell;
-use grid::id::NodeId;
+use grid::id::{NodeId, RecordKey};
 
 use crate::identity::HostIndex;
 use crate::network::Network;
@@ -43,6 +43,23 @@ fn true_neighbours(network: &Network, living: &[HostIndex], host: HostIndex) -> 
 /// The cells in which somebody lives.
 pub fn occupied_cells(network: &Network) -> BTreeSet<Cell> {
     network.living().into_iter().map(|host| network.book().cell(host)).collect()
+}
+
+/// The cells in which a living node has a record, for each record.
+pub fn cells_that_hold(network: &Network) -> BTreeMap<RecordKey, BTreeSet<Cell>> {
+    let mut holding: BTreeMap<RecordKey, BTreeSet<Cell>> = BTreeMap::new();
+    for host in network.living() {
+        let home = network.book().cell(host);
+        for &key in network.hosts()[host].disk.records.keys() {
+            holding.entry(key).or_default().insert(home);
+        }
+    }
+    holding
+}
+
+/// Whether any of these hosts has a record.
+pub fn is_held_by(network: &Network, mut hosts: impl Iterator<Item = HostIndex>, key: RecordKey) -> bool {
+    hosts.any(|host| network.hosts()[host].disk.records.contains_key(&key))
 }
 
 /// Nobody but neighbours was ever given a contact.

@@ -22,6 +22,15 @@ use crate::oracle::{self, RosterErrors};
 pub struct Scenario {
     /// The network.
     pub network: Network,
+    /// How large the values of new records are.
+    pub record_bytes: usize,
+}
+
+/// A new record with a value that nobody has put before, of eight bytes at least.
+pub(crate) fn new_record(network: &mut Network, bytes: usize) -> Record {
+    let unique = network.chance().number().to_be_bytes();
+    let value: Vec<u8> = unique.into_iter().cycle().take(bytes.max(unique.len())).collect();
+    Record::new(value)
 }
 
 /// What a number of requests came to.
@@ -68,7 +77,7 @@ impl Outcome {
         self.latencies.get(last * percent / 100).copied()
     }
 
-    fn note(&mut self, outcome: Result<u8, RequestFailure>, took: Duration) {
+    pub(crate) fn note(&mut self, outcome: Result<u8, RequestFailure>, took: Duration) {
         match outcome {
             Ok(hops) => {
                 *self.by_hops.entry(hops).or_default() += 1;
@@ -107,7 +116,7 @@ impl Scenario {
     /// [`GeometryError`] for an impossible shape.
     pub fn in_weather(dims: u8, side: u16, weather: Weather, seed: u64) -> Result<Self, GeometryError> {
         let parameters = Parameters { shape: Shape::new(dims, side)?, ..Parameters::local() };
-        Ok(Self { network: Network::new(parameters, Config::default(), weather, seed) })
+        Ok(Self { network: Network::new(parameters, Config::default(), weather, seed), record_bytes: 32 })
     }
 
     /// Adds nodes until there are `nodes`, one every `every`, all through the first.
@@ -161,10 +170,9 @@ impl Scenario {
     /// Puts `count` records from random nodes; returns the keys of those that were stored, and the outcome, whose
     /// hops are the cells.
     pub fn put_records(&mut self, count: usize) -> (Vec<RecordKey>, Outcome) {
-        let mut keys = BTreeMap::new();
+        let (mut keys, bytes) = (BTreeMap::new(), self.record_bytes);
         let batch = self.begin(count, |network, ticket| {
-            let value = network.chance().number().to_be_bytes().repeat(4);
-            let record = Record::new(value);
+            let record = new_record(network, bytes);
             keys.insert(ticket, record.key());
             Some(Command::Put { ticket, record })
         });

@@ -1,12 +1,19 @@
-//! What was sent: counts and bytes by kind, and whether an address reached somebody who must not know it.
+//! What was sent: counts and bytes by kind and by purpose, and whether an address reached somebody who must not know it.
+
+mod purpose;
 
 use std::collections::BTreeMap;
 
+use grid::id::RecordKey;
 use grid::message::{AnswerBody, Message, RequestBody};
 use grid::peer::Peer;
 use grid::ranges::{RangeContent, RangeReport};
+use grid::time::Time;
 
 use crate::identity::{Book, HostIndex};
+
+pub use purpose::Purpose;
+use purpose::Purposes;
 
 /// Bytes of a card without contact on the real wire: a 272-byte identity, a 256-byte signature, keys and lengths.
 const CARD: u64 = 650;
@@ -24,24 +31,77 @@ pub struct Count {
     pub bytes: u64,
 }
 
+impl Count {
+    fn add(&mut self, other: Self) {
+        self.messages += other.messages;
+        self.bytes += other.bytes;
+    }
+
+    /// What came since an earlier count.
+    #[must_use]
+    pub fn since(self, earlier: Self) -> Self {
+        Self { messages: self.messages - earlier.messages, bytes: self.bytes - earlier.bytes }
+    }
+}
+
+/// One end of a message's way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct End {
+    /// Which host.
+    pub host: HostIndex,
+    /// Whether its node has joined.
+    pub joined: bool,
+}
+
+/// A message's way over one link.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Passage {
+    /// When it arrives.
+    pub at: Time,
+    /// Who sent it.
+    pub from: End,
+    /// Who gets it.
+    pub to: End,
+}
+
+impl Passage {
+    fn join_or_upkeep(&self) -> Purpose {
+        if self.from.joined && self.to.joined { Purpose::Upkeep } else { Purpose::Join }
+    }
+}
+
 /// What was delivered since the beginning.
 #[derive(Clone, Debug, Default)]
 pub struct Traffic {
     kinds: BTreeMap<&'static str, Count>,
+    by_purpose: BTreeMap<Purpose, Count>,
+    purposes: Purposes,
     /// Contacts given to somebody who is no neighbour of their owner. Must stay 0.
     pub leaked_contacts: u64,
 }
 
 impl Traffic {
     /// Takes one message.
-    pub fn note(&mut self, book: &Book, to: HostIndex, message: &Message) {
-        let count = self.kinds.entry(kind(message)).or_default();
-        count.messages += 1;
-        count.bytes += ENVELOPE + payload(message);
+    pub fn note(&mut self, book: &Book, passage: &Passage, message: &Message) {
+        let one = Count { messages: 1, bytes: ENVELOPE + payload(message) };
+        let purpose = self.purposes.of(passage, message);
+        self.kinds.entry(kind(message)).or_default().add(one);
+        self.by_purpose.entry(purpose).or_default().add(one);
+        let to = passage.to.host;
         for peer in cards(message).filter(|peer| peer.has_contact()) {
             let entitled = peer.cell().is_neighbour(&book.cell(to)) || book.id(to) == peer.id();
             self.leaked_contacts += u64::from(!entitled);
         }
+    }
+
+    /// Is told of an owner's put, so that it is not taken for a repair.
+    pub fn begin_put(&mut self, now: Time, key: RecordKey) {
+        self.purposes.begin_put(now, key);
+    }
+
+    /// The count of a purpose.
+    pub fn of(&self, purpose: Purpose) -> Count {
+        self.by_purpose.get(&purpose).copied().unwrap_or_default()
     }
 
     /// The counts, by kind.
@@ -51,10 +111,9 @@ impl Traffic {
 
     /// All kinds together.
     pub fn total(&self) -> Count {
-        self.kinds.values().fold(Count::default(), |sum, count| Count {
-            messages: sum.messages + count.messages,
-            bytes: sum.bytes + count.bytes,
-        })
+        let mut total = Count::default();
+        self.kinds.values().for_each(|&count| total.add(count));
+        total
     }
 }
 
@@ -107,6 +166,7 @@ pub(crate) fn payload(message: &Message) -> u64 {
         Message::Replicate { record, .. } | Message::Fetched { record: Some(record), .. } => record.value().len(),
         Message::LineMembers { members, .. } => 32 * members.len(),
         Message::CardQuery(names) => 32 * names.len(),
+        Message::Fetch { .. } => 32,
         Message::Ranges(reports) => reports.iter().map(range_bytes).sum(),
         Message::Announce(_)
         | Message::Farewell
@@ -122,7 +182,6 @@ pub(crate) fn payload(message: &Message) -> u64 {
         | Message::LineSummary(_)
         | Message::Cards(_)
         | Message::Replicated { .. }
-        | Message::Fetch { .. }
         | Message::Fetched { record: None, .. } => 0,
     };
     cards + rest as u64

@@ -7,8 +7,8 @@ use grid::message::{Message, StoreFailure};
 use grid::output::Output;
 
 use crate::identity::HostIndex;
-use crate::network::{Happening, Network, Told};
-use crate::traffic::{kind, payload};
+use crate::network::{Happening, Network, Sealed, Told};
+use crate::traffic::{End, Passage, kind, payload};
 
 /// A commit to disk: a fast one with a flush.
 const STORE: Duration = Duration::from_millis(2);
@@ -50,20 +50,22 @@ impl Network {
             Output::Forget(node) => {
                 self.hosts[host].disk.known.remove(&node);
             }
-            Output::Emit(event) => self.told.push(Told { at: self.now, host, event }),
+            Output::Emit(event) => {
+                self.hosts[host].hear(&event);
+                self.told.push(Told { at: self.now, host, event });
+            }
         }
     }
 
     fn seal(&mut self, host: HostIndex, to: HostIndex) -> Option<Vec<u8>> {
-        let card = self.book.peer(host, self.hosts[host].issued).ok()?;
-        self.vault.push((to, card));
+        self.vault.push(Sealed { to, host, issued: self.hosts[host].issued });
         Some((self.vault.len() as u64 - 1).to_be_bytes().to_vec())
     }
 
     fn open(&self, host: HostIndex, sealed: &[u8]) -> Option<grid::peer::Peer> {
         let index = usize::try_from(u64::from_be_bytes(sealed.try_into().ok()?)).ok()?;
-        let (to, peer) = self.vault.get(index)?;
-        (*to == host).then(|| peer.clone())
+        let sealed = self.vault.get(index).filter(|sealed| sealed.to == host)?;
+        self.book.peer(sealed.host, sealed.issued).ok()
     }
 
     fn send(&mut self, from: HostIndex, to: HostIndex, message: Message) {
@@ -98,7 +100,9 @@ impl Network {
             end.stalled = None;
         }
         self.trace.note(self.now, from as u64, to as u64, kind(&message), payload(&message));
-        self.traffic.note(&self.book, to, &message);
+        let end = |host: HostIndex| End { host, joined: self.hosts[host].joined };
+        let passage = Passage { at: self.now, from: end(from), to: end(to) };
+        self.traffic.note(&self.book, &passage, &message);
         let from = self.book.id(from);
         self.input(to, Input::Message { from, message });
     }
