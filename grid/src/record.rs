@@ -183,6 +183,11 @@ impl Record {
     }
 }
 
+/// BLAKE3 of a value, as a writer signs it.
+pub fn value_hash(value: &[u8]) -> TreeHash {
+    *blake3::hash(value).as_bytes()
+}
+
 /// Bytes of a record beside its value and proof: terms, stamp, lengths, an entry of an index.
 const OVERHEAD: usize = 200;
 
@@ -208,7 +213,7 @@ fn check_version(
         let early = earliest - head.written;
         return Err(RecordError::TooOften { sequence: head.sequence, interval, early });
     }
-    if *blake3::hash(&version.value).as_bytes() != head.hash {
+    if value_hash(&version.value) != head.hash {
         return Err(RecordError::Hash);
     }
     if !signed(head) {

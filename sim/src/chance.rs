@@ -41,7 +41,7 @@ impl Chance {
     }
 
     /// A random element; `None` of an empty slice.
-    pub fn pick<T: Copy>(&mut self, items: &[T]) -> Option<T> {
-        if items.is_empty() { None } else { items.get(self.index(items.len())).copied() }
+    pub fn pick<T: Clone>(&mut self, items: &[T]) -> Option<T> {
+        if items.is_empty() { None } else { items.get(self.index(items.len())).cloned() }
     }
 }

@@ -152,7 +152,11 @@ impl<'a> Churn<'a> {
             | Event::RosterDoubt { .. }
             | Event::NeighbourUp(_)
             | Event::NeighbourDown(_)
-            | Event::EchoDone { .. } => {}
+            | Event::EchoDone { .. }
+            | Event::ProvideDone { .. }
+            | Event::ProvidersDone { .. }
+            | Event::HandingOver { .. }
+            | Event::Left => {}
         }
     }
 

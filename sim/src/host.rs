@@ -75,6 +75,10 @@ impl Host {
             | Event::NeighbourDown(_)
             | Event::PutDone { .. }
             | Event::GetDone { .. }
+            | Event::ProvideDone { .. }
+            | Event::ProvidersDone { .. }
+            | Event::HandingOver { .. }
+            | Event::Left
             | Event::EchoDone { .. } => {}
         }
     }

@@ -157,11 +157,11 @@ impl Options {
         })
     }
 
-    fn round(&self, scenario: &mut Scenario, keys: &[grid::id::RecordKey]) -> Round {
+    fn round(&self, scenario: &mut Scenario, records: &[grid::record::Pointer]) -> Round {
         let living = scenario.network.living().len();
         let RosterErrors { missing, extra, unjoined } = scenario.roster_errors();
         // Both begin before either is waited for: after a kill there is no time to repair anything.
-        let (gets, requests) = (scenario.begin_getting(keys), scenario.begin_asking(self.requests));
+        let (gets, requests) = (scenario.begin_getting(records), scenario.begin_asking(self.requests));
         let (gets, requests) = (scenario.finish(gets).into(), scenario.finish(requests).into());
         Round { living, missing, extra, unjoined, requests, gets }
     }

@@ -5,6 +5,7 @@
 //! | [`network`] | discrete events: carries out what nodes want, tells them what happens |
 //! | [`host`], [`link`] | machines that crash, lie on a disk's bottom and come back; latency, loss, partitions |
 //! | [`identity`] | identities without keys, and what they would have cost |
+//! | [`records`] | records without work and keys |
 //! | [`oracle`] | what is true, and what must always hold |
 //! | [`scenario`] | growing a network, asking it, killing a part of it |
 //! | [`churn`] | an hour in which nodes come and go |
@@ -31,6 +32,7 @@ pub mod link;
 pub mod network;
 pub mod oracle;
 pub mod queue;
+pub mod records;
 pub mod scenario;
 pub mod trace;
 pub mod traffic;

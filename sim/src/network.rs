@@ -13,6 +13,7 @@ use grid::output::{Event, Output};
 use grid::overlay::Overlay;
 use grid::parameters::Parameters;
 use grid::peer::{Address, DialTarget};
+use grid::record::{Holding, Rules};
 use grid::time::Time;
 
 use crate::chance::Chance;
@@ -20,6 +21,7 @@ use crate::host::{Disk, Host, Power};
 use crate::identity::{Book, Forged, HostIndex};
 use crate::link::{Position, Weather};
 use crate::queue::Queue;
+use crate::records::BEGINNING;
 use crate::trace::Trace;
 use crate::traffic::Traffic;
 
@@ -62,6 +64,7 @@ pub struct Told {
 #[derive(Debug)]
 pub struct Network {
     parameters: Parameters,
+    rules: Rules,
     config: Config,
     weather: Weather,
     chance: Chance,
@@ -85,6 +88,7 @@ impl Network {
     pub fn new(parameters: Parameters, config: Config, weather: Weather, seed: u64) -> Self {
         Self {
             book: Book::new(parameters.shape),
+            rules: Rules::of(&parameters),
             parameters,
             config,
             weather,
@@ -101,6 +105,11 @@ impl Network {
             happened: 0,
             outputs: Vec::new(),
         }
+    }
+
+    /// What its grid says about records.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
     }
 
     /// Adds a host where chance puts it, and starts it; `introducer` is whom it joins through.
@@ -134,9 +143,10 @@ impl Network {
     fn start(&mut self, host: HostIndex, introducer: Option<HostIndex>) {
         let disk = &self.hosts[host].disk;
         let known = disk.known.values().cloned().collect();
-        let records = disk.records.keys().copied().collect();
+        let records = disk.records.iter().map(|(&key, record)| (key, Holding::of(record))).collect();
+        let unix = BEGINNING + self.now.as_micros() / 1_000_000;
         let introducers = introducer.map(address_of).into_iter().collect();
-        self.command(host, Command::Start { known, records, introducers });
+        self.command(host, Command::Start { known, records, introducers, unix });
     }
 
     /// Starts a host again that was down, with what is on its disk, and a newer credential.

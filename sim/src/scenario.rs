@@ -5,17 +5,17 @@ use std::collections::BTreeMap;
 
 use grid::cell::{GeometryError, Shape};
 use grid::config::Config;
-use grid::id::RecordKey;
 use grid::input::{Command, Ticket};
 use grid::output::{Event, RequestFailure};
 use grid::parameters::Parameters;
-use grid::record::Record;
+use grid::record::{Pointer, Record};
 use grid::time::Time;
 
 use crate::identity::{Forged, HostIndex};
 use crate::link::Weather;
 use crate::network::{Network, Told};
 use crate::oracle::{self, RosterErrors};
+use crate::records;
 
 /// A network, and what happens to it.
 #[derive(Debug)]
@@ -27,10 +27,11 @@ pub struct Scenario {
 }
 
 /// A new record with a value that nobody has put before, of eight bytes at least.
-pub(crate) fn new_record(network: &mut Network, bytes: usize) -> Record {
+pub(crate) fn new_record(network: &mut Network, bytes: usize) -> Option<Record> {
     let unique = network.chance().number().to_be_bytes();
     let value: Vec<u8> = unique.into_iter().cycle().take(bytes.max(unique.len())).collect();
-    Record::new(value)
+    // It is within what any grid allows, or the network itself refuses it.
+    records::immutable(&value, 0, network.rules()).ok()
 }
 
 /// What a number of requests came to.
@@ -97,6 +98,7 @@ fn class(failure: &RequestFailure) -> &'static str {
         RequestFailure::NotFound { .. } => "not found",
         RequestFailure::NoKeeper => "no keeper",
         RequestFailure::TooFewCells { .. } => "too few cells",
+        RequestFailure::Refused(_) => "refused",
         _ => "other",
     }
 }
@@ -167,33 +169,33 @@ impl Scenario {
         })
     }
 
-    /// Puts `count` records from random nodes; returns the keys of those that were stored, and the outcome, whose
+    /// Puts `count` records from random nodes; returns the pointers of those that were stored, and the outcome, whose
     /// hops are the cells.
-    pub fn put_records(&mut self, count: usize) -> (Vec<RecordKey>, Outcome) {
-        let (mut keys, bytes) = (BTreeMap::new(), self.record_bytes);
+    pub fn put_records(&mut self, count: usize) -> (Vec<Pointer>, Outcome) {
+        let (mut pointers, bytes) = (BTreeMap::new(), self.record_bytes);
         let batch = self.begin(count, |network, ticket| {
-            let record = new_record(network, bytes);
-            keys.insert(ticket, record.key());
+            let record = new_record(network, bytes)?;
+            pointers.insert(ticket, record.pointer().clone());
             Some(Command::Put { ticket, record })
         });
         let outcome = self.finish(batch);
         let stored = self.network.told().iter().filter_map(|told| {
             let (ticket, cells) = done(&told.event)?;
-            cells.ok().and_then(|_| keys.get(&ticket).copied())
+            cells.ok().and_then(|_| pointers.get(&ticket).cloned())
         });
         (stored.collect(), outcome)
     }
 
     /// Lets random nodes get each of the records, and waits for the outcomes.
-    pub fn get_records(&mut self, keys: &[RecordKey]) -> Outcome {
-        let batch = self.begin_getting(keys);
+    pub fn get_records(&mut self, pointers: &[Pointer]) -> Outcome {
+        let batch = self.begin_getting(pointers);
         self.finish(batch)
     }
 
     /// Begins to get each of the records, within a tenth of a millisecond each.
-    pub fn begin_getting(&mut self, keys: &[RecordKey]) -> Batch {
-        let mut rest = keys.iter();
-        self.begin(keys.len(), |_, ticket| rest.next().map(|&key| Command::Get { ticket, key }))
+    pub fn begin_getting(&mut self, pointers: &[Pointer]) -> Batch {
+        let mut rest = pointers.iter().cloned();
+        self.begin(pointers.len(), |_, ticket| rest.next().map(|pointer| Command::Get { ticket, pointer, chunk: 0 }))
     }
 
     /// Gives random living nodes `count` commands.
@@ -253,6 +255,10 @@ fn done(event: &Event) -> Option<(Ticket, Result<u8, RequestFailure>)> {
         | Event::Joined { .. }
         | Event::RosterDoubt { .. }
         | Event::NeighbourUp(_)
-        | Event::NeighbourDown(_) => None,
+        | Event::NeighbourDown(_)
+        | Event::ProvideDone { .. }
+        | Event::ProvidersDone { .. }
+        | Event::HandingOver { .. }
+        | Event::Left => None,
     }
 }

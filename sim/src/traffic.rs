@@ -8,6 +8,7 @@ use grid::id::RecordKey;
 use grid::message::{AnswerBody, Message, RequestBody};
 use grid::peer::Peer;
 use grid::ranges::{RangeContent, RangeReport};
+use grid::record::Record;
 use grid::time::Time;
 
 use crate::identity::{Book, HostIndex};
@@ -121,9 +122,15 @@ impl Traffic {
 pub fn cards(message: &Message) -> impl Iterator<Item = &Peer> {
     let (one, many): (Option<&Peer>, &[Peer]) = match message {
         Message::Announce(peer) => (Some(peer), &[]),
+        Message::Offered(provider) => (Some(provider.peer()), &[]),
         Message::Request(request) => match &request.body {
             RequestBody::Join(peer) => (Some(peer), &[]),
-            RequestBody::Put(_) | RequestBody::Get { .. } | RequestBody::Echo(_) => (None, &[]),
+            RequestBody::Provide(provider) => (Some(provider.peer()), &[]),
+            RequestBody::Put(_)
+            | RequestBody::Get { .. }
+            | RequestBody::Echo(_)
+            | RequestBody::Audit(_)
+            | RequestBody::Providers(_) => (None, &[]),
         },
         Message::Roster(peers) | Message::Cards(peers) => (None, peers),
         Message::Farewell
@@ -153,20 +160,29 @@ pub(crate) fn payload(message: &Message) -> u64 {
     let cards: u64 = cards(message).map(|peer| CARD + if peer.has_contact() { CONTACT } else { 0 }).sum();
     let rest = match message {
         Message::Request(request) => match &request.body {
-            RequestBody::Put(record) => record.value().len(),
+            RequestBody::Put(record) => record_bytes(record),
+            RequestBody::Audit(items) => ITEM * items.len(),
+            RequestBody::Provide(provider) => OFFER + provider.offer().note.len(),
+            RequestBody::Providers(_) => 32,
             RequestBody::Echo(bytes) => bytes.len(),
             RequestBody::Get { .. } => 33,
             RequestBody::Join(_) => 0,
         },
         Message::Answer(answer) => match &answer.body {
-            AnswerBody::Found(record) => record.value().len(),
+            AnswerBody::Found(record) => record_bytes(record),
+            AnswerBody::Audited(lacking) => 2 * lacking.len(),
+            AnswerBody::Providers(providers) => {
+                providers.iter().map(|provider| OFFER + provider.offer().note.len()).sum()
+            }
+            AnswerBody::Provided => 0,
             AnswerBody::Welcome(bytes) | AnswerBody::Echo(bytes) => bytes.len(),
             AnswerBody::Stored { .. } | AnswerBody::NotStored(_) | AnswerBody::NotFound | AnswerBody::Vacant => 2,
         },
-        Message::Replicate { record, .. } | Message::Fetched { record: Some(record), .. } => record.value().len(),
+        Message::Replicate { record, .. } | Message::Fetched { record: Some(record), .. } => record_bytes(record),
+        Message::Offered(provider) => OFFER + provider.offer().note.len(),
         Message::LineMembers { members, .. } => 32 * members.len(),
         Message::CardQuery(names) => 32 * names.len(),
-        Message::Fetch { .. } => 32,
+        Message::Fetch { .. } => 32 + 17,
         Message::Ranges(reports) => reports.iter().map(range_bytes).sum(),
         Message::Announce(_)
         | Message::Farewell
@@ -212,14 +228,24 @@ pub fn kind(message: &Message) -> &'static str {
         Message::Replicated { .. } => "replicated",
         Message::Fetch { .. } => "fetch",
         Message::Fetched { .. } => "fetched",
+        Message::Offered(_) => "offered",
     }
+}
+
+/// A key and a mark.
+const ITEM: usize = 34;
+/// An offer without its note: topic, times, signature.
+const OFFER: usize = 32 + 18 + 64;
+
+fn record_bytes(record: &Record) -> usize {
+    usize::try_from(record.weight()).unwrap_or(usize::MAX)
 }
 
 /// Two keys, and a fingerprint or keys.
 fn range_bytes(report: &RangeReport) -> usize {
     let content = match &report.content {
         RangeContent::Fingerprint(fingerprint) => fingerprint.len(),
-        RangeContent::All(keys) | RangeContent::Lacking(keys) => 32 * keys.len(),
+        RangeContent::All(keys) | RangeContent::Lacking(keys) => ITEM * keys.len(),
     };
     64 + content
 }

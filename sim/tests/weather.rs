@@ -3,15 +3,18 @@
 
 use core::time::Duration;
 
-use grid::cell::Cell;
+use grid::cell::{Cell, Shape};
+use grid::config::Config;
 use grid::input::Command;
 use grid::message::StoreFailure;
 use grid::output::{Event, JoinStep, RequestFailure};
+use grid::parameters::Parameters;
 use grid::placement::replica_cells;
-use grid::record::Record;
 use proptest::prelude::*;
 use sim::link::Weather;
+use sim::network::Network;
 use sim::oracle::{self, RosterErrors};
+use sim::records;
 use sim::scenario::Scenario;
 
 const fn seconds(seconds: u64) -> Duration {
@@ -206,7 +209,7 @@ fn a_full_disk_is_said_and_the_other_cells_hold_the_record() {
     let full: Vec<usize> = (0..16).collect();
     full.iter().for_each(|&host| scenario.network.set_disk_full(host, true));
     let ticket = scenario.network.ticket();
-    let record = Record::new(*b"too much");
+    let record = records::immutable(b"too much", 0, scenario.network.rules()).unwrap();
     scenario.network.command(0, Command::Put { ticket, record: record.clone() });
     scenario.network.run_for(seconds(31));
     let told = events(&mut scenario, 0);
@@ -221,7 +224,7 @@ fn a_full_disk_is_said_and_the_other_cells_hold_the_record() {
     full.iter().skip(4).for_each(|&host| scenario.network.set_disk_full(host, false));
     scenario.network.command(0, Command::Put { ticket, record: record.clone() });
     scenario.network.run_for(seconds(31));
-    assert_eq!(scenario.get_records(&[record.key()]).succeeded(), 1);
+    assert_eq!(scenario.get_records(&[record.pointer().clone()]).succeeded(), 1);
 }
 
 /// Every living node of a cell has what any of them has.
@@ -267,9 +270,15 @@ fn who_was_away_or_full_gets_what_it_missed() {
 
 #[test]
 fn a_get_repairs_the_cells_that_lack_the_record() {
-    let mut scenario = grown(2, 4, 60, 24);
-    let (keys, _) = scenario.put_records(1);
-    let key = keys[0];
+    // Nobody looks after the record but those who get it.
+    let config = Config { audit_every: seconds(86_400), ..Config::default() };
+    let parameters = Parameters { shape: Shape::new(2, 4).unwrap(), ..Parameters::local() };
+    let network = Network::new(parameters, config, Weather::default(), 24);
+    let mut scenario = Scenario { network, record_bytes: 32 };
+    scenario.grow(60, Duration::from_millis(500)).unwrap();
+    scenario.network.run_for(seconds(120));
+    let (pointers, _) = scenario.put_records(1);
+    let key = pointers[0].key();
     let home = replica_cells(scenario.network.shape(), &key.routing_key())[0];
     let in_home = |scenario: &Scenario| -> Vec<usize> {
         let network = &scenario.network;
@@ -286,7 +295,7 @@ fn a_get_repairs_the_cells_that_lack_the_record() {
     assert!(in_home(&scenario) == [newcomer] && !has(&scenario), "a new cell is empty");
     // Gets ask the nearest cell first: some of them ask this one.
     for _ in 0..30 {
-        assert_eq!(scenario.get_records(&keys).succeeded(), 1);
+        assert_eq!(scenario.get_records(&pointers).succeeded(), 1);
     }
     assert!(has(&scenario));
     oracle::invariant_records_are_where_they_belong(&scenario.network).unwrap();
@@ -312,7 +321,8 @@ fn equal_cells_hardly_talk() {
 fn a_get_for_nothing_ends_and_says_how_many_were_asked() {
     let mut scenario = grown(2, 4, 40, 12);
     let ticket = scenario.network.ticket();
-    scenario.network.command(3, Command::Get { ticket, key: Record::new(*b"never put").key() });
+    let pointer = records::immutable(b"never put", 0, scenario.network.rules()).unwrap().pointer().clone();
+    scenario.network.command(3, Command::Get { ticket, pointer, chunk: 0 });
     scenario.network.run_for(seconds(10));
     let told = events(&mut scenario, 3);
     let asked = told.iter().find_map(|event| match event {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use grid::id::RecordKey;
 use grid::input::{Command, Ticket};
 use grid::output::{GetReport, PutReport, RequestFailure};
+use grid::record::Pointer;
 use grid::time::Time;
 
 use crate::churn::crowd::Crowd;
@@ -14,11 +15,11 @@ use crate::network::Network;
 use crate::scenario::{Outcome, new_record};
 
 /// One that has not ended yet.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Asked {
     by: HostIndex,
     at: Time,
-    key: RecordKey,
+    pointer: Pointer,
     put: bool,
 }
 
@@ -27,34 +28,36 @@ struct Asked {
 pub(super) struct Operations {
     asked: BTreeMap<Ticket, Asked>,
     /// Records that were stored, in the order in which they were.
-    known: Vec<RecordKey>,
+    known: Vec<Pointer>,
     gets: Gets,
     puts: Puts,
 }
 
 impl Operations {
-    pub(super) fn new(known: Vec<RecordKey>) -> Self {
+    pub(super) fn new(known: Vec<Pointer>) -> Self {
         Self { asked: BTreeMap::new(), known, gets: Gets::default(), puts: Puts::default() }
     }
 
-    pub(super) fn known(&self) -> &[RecordKey] {
+    pub(super) fn known(&self) -> &[Pointer] {
         &self.known
     }
 
     /// One of them gets one of the records.
     pub(super) fn get(&mut self, network: &mut Network, askers: &Crowd) {
-        if let (Some(by), Some(key)) = (askers.pick(network.chance()), network.chance().pick(&self.known)) {
+        if let (Some(by), Some(pointer)) = (askers.pick(network.chance()), network.chance().pick(&self.known)) {
             let ticket = network.ticket();
-            self.asked.insert(ticket, Asked { by, at: network.now(), key, put: false });
-            network.command(by, Command::Get { ticket, key });
+            self.asked.insert(ticket, Asked { by, at: network.now(), pointer: pointer.clone(), put: false });
+            network.command(by, Command::Get { ticket, pointer, chunk: 0 });
         }
     }
 
     /// One of them puts a new record.
     pub(super) fn put(&mut self, network: &mut Network, askers: &Crowd, bytes: usize) {
-        if let Some(by) = askers.pick(network.chance()) {
-            let (ticket, record) = (network.ticket(), new_record(network, bytes));
-            self.asked.insert(ticket, Asked { by, at: network.now(), key: record.key(), put: true });
+        if let Some(by) = askers.pick(network.chance())
+            && let Some(record) = new_record(network, bytes)
+        {
+            let (ticket, pointer) = (network.ticket(), record.pointer().clone());
+            self.asked.insert(ticket, Asked { by, at: network.now(), pointer, put: true });
             network.command(by, Command::Put { ticket, record });
         }
     }
@@ -72,7 +75,7 @@ impl Operations {
     pub(super) fn put_done(&mut self, at: Time, ticket: Ticket, outcome: Result<PutReport, RequestFailure>) {
         let Some(asked) = self.asked.remove(&ticket) else { return };
         if outcome.is_ok() {
-            self.known.push(asked.key);
+            self.known.push(asked.pointer);
         }
         let cells = outcome.map(|report| u8::try_from(report.cells).unwrap_or(u8::MAX));
         self.puts.outcome.asked += 1;
@@ -90,10 +93,10 @@ impl Operations {
         let Some(asked) = self.asked.remove(&ticket) else { return };
         self.gets.outcome.asked += 1;
         match outcome {
-            Ok(report) if report.record.key() != asked.key => self.gets.wrong += 1,
+            Ok(report) if report.record.key() != asked.pointer.key() => self.gets.wrong += 1,
             Ok(report) => self.gets.outcome.note(Ok(report.hops), at.since(asked.at)),
             Err(failure) => {
-                *(if exists(asked.key) { &mut self.gets.missed } else { &mut self.gets.of_lost }) += 1;
+                *(if exists(asked.pointer.key()) { &mut self.gets.missed } else { &mut self.gets.of_lost }) += 1;
                 self.gets.outcome.note(Err(failure), at.since(asked.at));
             }
         }

@@ -3,7 +3,7 @@
 use core::fmt;
 use std::collections::BTreeMap;
 
-use grid::id::RecordKey;
+use grid::record::Pointer;
 use grid::time::Time;
 use serde::Serialize;
 
@@ -142,14 +142,14 @@ pub struct Records {
 
 impl Records {
     /// Looks at the disks of all living nodes.
-    pub(super) fn count(network: &Network, keys: &[RecordKey]) -> Self {
+    pub(super) fn count(network: &Network, pointers: &[Pointer]) -> Self {
         let holding = oracle::cells_that_hold(network);
         let mut by_cells: BTreeMap<usize, usize> = BTreeMap::new();
-        for key in keys {
-            *by_cells.entry(holding.get(key).map_or(0, |cells| cells.len())).or_default() += 1;
+        for pointer in pointers {
+            *by_cells.entry(holding.get(&pointer.key()).map_or(0, |cells| cells.len())).or_default() += 1;
         }
         let fewer_than = |cells| by_cells.range(..cells).map(|(_, count)| count).sum();
-        let (stored, lost) = (keys.len(), fewer_than(1));
+        let (stored, lost) = (pointers.len(), fewer_than(1));
         let (in_fewer_than_2_cells, in_fewer_than_3_cells) = (fewer_than(2), fewer_than(3));
         let lost_share = ratio(lost, stored);
         Self { stored, lost, lost_share, in_fewer_than_2_cells, in_fewer_than_3_cells, by_cells }

@@ -44,6 +44,9 @@ impl Network {
                 let record = self.hosts[host].disk.records.get(&key).cloned();
                 self.plan_local(LOAD, host, Input::Loaded { ticket, record });
             }
+            Output::Discard(key) => {
+                self.hosts[host].disk.records.remove(&key);
+            }
             Output::Remember(peer) => {
                 self.hosts[host].disk.known.insert(peer.id(), peer);
             }

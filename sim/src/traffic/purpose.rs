@@ -68,7 +68,8 @@ impl Purposes {
             | Message::Replicated { .. }
             | Message::Fetch { .. }
             | Message::Fetched { .. }
-            | Message::Ranges(_) => Purpose::Repair,
+            | Message::Ranges(_)
+            | Message::Offered(_) => Purpose::Repair,
         }
     }
 
@@ -82,7 +83,12 @@ impl Purposes {
             RequestBody::Join(_) if passage.from.joined => Purpose::Upkeep,
             RequestBody::Join(_) => Purpose::Join,
             RequestBody::Put(record) if self.puts.find(&record.key()).is_none() => Purpose::Repair,
-            RequestBody::Put(_) | RequestBody::Get { .. } | RequestBody::Echo(_) => Purpose::Client,
+            RequestBody::Audit(_) => Purpose::Repair,
+            RequestBody::Put(_)
+            | RequestBody::Get { .. }
+            | RequestBody::Echo(_)
+            | RequestBody::Provide(_)
+            | RequestBody::Providers(_) => Purpose::Client,
         };
         self.requests.insert(passage.at, request.id, purpose);
         purpose
@@ -124,10 +130,12 @@ impl<K: Ord, V> Recent<K, V> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::records;
     use crate::traffic::End;
     use grid::cell::Shape;
     use grid::message::{Answer, AnswerBody, Nonce};
-    use grid::record::Record;
+    use grid::parameters::Parameters;
+    use grid::record::Rules;
 
     fn passage(seconds: u64, joined: bool) -> Passage {
         let end = |joined| End { host: 0, joined };
@@ -142,7 +150,9 @@ mod tests {
     #[test]
     fn a_put_that_no_owner_asked_for_is_a_repair_and_so_is_its_answer() {
         let mut purposes = Purposes::default();
-        let (mine, other) = (Record::new(*b"mine"), Record::new(*b"other"));
+        let rules = Rules::of(&Parameters::local());
+        let record = |value: &[u8]| records::immutable(value, 0, &rules).unwrap();
+        let (mine, other) = (record(b"mine"), record(b"other"));
         purposes.begin_put(Time::ZERO, mine.key());
         let now = passage(1, true);
         assert_eq!(purposes.of(&now, &request(1, RequestBody::Put(mine))), Purpose::Client);
