@@ -142,11 +142,13 @@ impl Requests {
         let Some(pending) = self.pending.get(&id) else { return };
         let target = pending.request.target;
         let on_its_line = cx.me.cell().is_neighbour(&target);
-        // Nodes of the cell that we tried in vain are as good as none: somebody who has a link would be found alive.
         let newcomer = pending.request.newcomer();
         // Who is joining itself knows too little to call a cell vacant, and must not welcome itself.
         let joining = newcomer == Some(cx.me.id());
-        let vacant = on_its_line && !joining && (pending.tried_target || !cx.table.is_occupied(target, newcomer));
+        // Nodes of the cell that were tried in vain may only be slow, so the cell is not vacant for that; but a newcomer
+        // is better welcomed by us than by nobody.
+        let unheard = newcomer.is_some() && pending.tried_target;
+        let vacant = on_its_line && !joining && (unheard || !cx.table.is_occupied(target, newcomer));
         // Who joins and has us as its only way in is told of us: it knows our address already.
         let stands_in = newcomer.is_some() && !joining && (vacant || newcomer == pending.from());
         if stands_in {
