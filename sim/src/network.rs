@@ -75,6 +75,8 @@ pub struct Network {
     /// Welcomes that were sealed. The sealed bytes are the index, so they say nothing.
     vault: Vec<Sealed>,
     links: u64,
+    /// Whether hosts were ever on different islands: before, no link stalls.
+    torn: bool,
     tickets: u64,
     told: Vec<Told>,
     trace: Trace,
@@ -98,6 +100,7 @@ impl Network {
             now: Time::ZERO,
             vault: Vec::new(),
             links: 0,
+            torn: false,
             tickets: 0,
             told: Vec::new(),
             trace: Trace::default(),
@@ -199,6 +202,7 @@ impl Network {
 
     /// Puts a host on an island: only hosts of the same island reach each other. All begin on island 0.
     pub fn move_to_island(&mut self, host: HostIndex, island: u8) {
+        self.torn = true;
         self.hosts[host].island = island;
     }
 

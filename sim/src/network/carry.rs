@@ -72,12 +72,11 @@ impl Network {
     }
 
     fn send(&mut self, from: HostIndex, to: HostIndex, message: Message) {
-        let Some(end) = self.hosts[from].links.get(&to).copied() else { return };
-        let latency = self.latency(from, to);
+        let (a, b) = (self.hosts[from].position, self.hosts[to].position);
+        let Some(end) = self.hosts[from].links.get_mut(&to) else { return };
+        let latency = self.weather.latency(a, b, &mut self.chance);
         let arrival = (self.now + latency).max(end.last_arrival);
-        if let Some(end) = self.hosts[from].links.get_mut(&to) {
-            end.last_arrival = arrival;
-        }
+        end.last_arrival = arrival;
         let link = end.number;
         self.queue.push(arrival, Happening::Arrival { from, to, link, message });
     }
@@ -99,7 +98,9 @@ impl Network {
             let latency = self.latency(to, from);
             return self.plan(latency, Happening::Closed { host: from, other: to, link });
         }
-        if let Some(end) = self.hosts[from].links.get_mut(&to) {
+        if self.torn
+            && let Some(end) = self.hosts[from].links.get_mut(&to)
+        {
             end.stalled = None;
         }
         self.trace.note(self.now, from as u64, to as u64, kind(&message), payload(&message));
