@@ -155,8 +155,8 @@ impl<'a> Churn<'a> {
             | Event::EchoDone { .. }
             | Event::ProvideDone { .. }
             | Event::ProvidersDone { .. }
-            | Event::HandingOver { .. }
-            | Event::Left => {}
+            | Event::HandingOver { .. } => {}
+            Event::Left => self.agenda.push(at + FAREWELL, Act::Exit(host)),
         }
     }
 
@@ -208,7 +208,6 @@ impl<'a> Churn<'a> {
         match Ending::draw(self.plan.graceful, self.plan.killed, network.chance()) {
             Ending::Farewell => {
                 network.command(host, Command::Leave);
-                self.agenda.push(network.now() + FAREWELL, Act::Exit(host));
                 return Ok(());
             }
             Ending::Kill => network.kill(host),

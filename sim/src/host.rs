@@ -45,6 +45,8 @@ pub struct Host {
     pub run: u32,
     /// Whether its node says that it has joined.
     pub joined: bool,
+    /// Whether it has said farewell.
+    pub left: bool,
     /// Its disk.
     pub disk: Disk,
     /// Open links.
@@ -67,6 +69,7 @@ impl Host {
     pub(crate) fn hear(&mut self, event: &Event) {
         match event {
             Event::Joined { .. } => self.joined = true,
+            Event::Left => self.left = true,
             // One that has joined says so only when it has lost everybody.
             Event::JoinFailed { .. } => self.joined = false,
             Event::JoinProgress(_)
@@ -78,7 +81,6 @@ impl Host {
             | Event::ProvideDone { .. }
             | Event::ProvidersDone { .. }
             | Event::HandingOver { .. }
-            | Event::Left
             | Event::EchoDone { .. } => {}
         }
     }

@@ -48,6 +48,8 @@ pub(crate) struct Sealed {
 
 /// How long a host's process goes on after its farewell, until the messages are out.
 pub const FAREWELL: Duration = Duration::from_secs(1);
+/// How long a node may take to hand its records over; it gives up by itself before that.
+const HAND_OVER: Duration = Duration::from_secs(60);
 
 /// Something that a node told its owner.
 #[derive(Clone, Debug)]
@@ -138,7 +140,18 @@ impl Network {
         let overlay = Overlay::new(&self.parameters, self.config.clone(), me, self.chance.fork());
         let position = Position::random(&mut self.chance);
         let (power, disk, links) = (Power::Up, Disk::default(), Default::default());
-        self.hosts.push(Host { overlay, power, run: 0, joined: false, disk, links, position, island: 0, issued: 1 });
+        self.hosts.push(Host {
+            overlay,
+            power,
+            run: 0,
+            joined: false,
+            left: false,
+            disk,
+            links,
+            position,
+            island: 0,
+            issued: 1,
+        });
         self.start(host, introducer);
         Ok(host)
     }
@@ -162,6 +175,7 @@ impl Network {
         let overlay = Overlay::new(&self.parameters, self.config.clone(), me, self.chance.fork());
         let old = &mut self.hosts[host];
         (old.overlay, old.power, old.issued, old.joined) = (overlay, Power::Up, issued, false);
+        old.left = false;
         old.run += 1;
         old.links.clear();
         self.start(host, introducer);
@@ -179,9 +193,13 @@ impl Network {
         self.hosts[host].power = Power::Silent;
     }
 
-    /// A host says farewell; its process ends once the messages are out.
+    /// A host hands over what nobody else has, and says farewell; its process ends once the messages are out.
     pub fn leave(&mut self, host: HostIndex) {
         self.command(host, Command::Leave);
+        let patience = self.now + HAND_OVER;
+        while !self.hosts[host].left && self.now < patience {
+            self.run_for(FAREWELL);
+        }
         self.run_for(FAREWELL);
         self.kill(host);
     }
