@@ -124,7 +124,7 @@ fn perform(command: Command) -> Result<(), Failure> {
         Command::Mint(args) => block_on(mint::mint(args)),
         Command::Identity(command) => identity::identity(&command),
         Command::Grid(command) => grid::grid(&command),
-        Command::Bench(command) => bench::bench(&command),
+        Command::Bench(command) => block_on(bench::bench(command)),
         Command::Price(args) => price::price(&args),
         Command::Put(args) => block_on(put::put(*args)),
         Command::Get(args) => block_on(get::get(args)),

@@ -126,6 +126,7 @@ pub async fn start(options: NodeOptions) -> Result<NodeHandle, StartError> {
         tickets: 0,
         outputs: Vec::new(),
         left: false,
+        asked: 0,
     };
     let (ended, stopped) = watch::channel(false);
     let sources = Sources { transport: transport_events, inputs: reports, wishes: wished };

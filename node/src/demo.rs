@@ -12,6 +12,7 @@ use grid::record::{Record, Rules};
 use hashcash::SecretIdentity;
 use hashcash::mint::MintError;
 use libp2p::Multiaddr;
+use libp2p::multiaddr::Protocol;
 use tempfile::TempDir;
 use tokio::sync::{Notify, broadcast};
 use tokio::task::JoinSet;
@@ -118,6 +119,25 @@ pub async fn mint(
     Ok(identities)
 }
 
+/// What the nodes of a demonstration talk over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// QUIC, over UDP.
+    Quic,
+    /// TCP with Noise and Yamux.
+    Tcp,
+}
+
+impl Transport {
+    fn any_port(self) -> Multiaddr {
+        let loopback = Multiaddr::empty().with(LOOPBACK);
+        match self {
+            Self::Quic => loopback.with(Protocol::Udp(0)).with(Protocol::QuicV1),
+            Self::Tcp => loopback.with(Protocol::Tcp(0)),
+        }
+    }
+}
+
 /// One node of a demonstration.
 #[derive(Debug)]
 pub struct DemoNode {
@@ -146,6 +166,7 @@ impl DemoNode {
 pub struct Demo {
     /// The nodes that run; the first one introduced the others.
     pub nodes: Vec<DemoNode>,
+    transport: Transport,
     /// Shared, so that an identity is checked once in this process and not once by each node.
     verifier: Verifier,
     // Dropped last: the folder goes when the nodes are gone.
@@ -158,11 +179,23 @@ impl Demo {
     /// # Errors
     /// If one of them cannot be started.
     pub async fn start(parameters: Parameters, identities: Vec<SecretIdentity>) -> Result<Self, DemoError> {
+        Self::start_over(Transport::Quic, parameters, identities).await
+    }
+
+    /// As [`Demo::start`], over another transport.
+    ///
+    /// # Errors
+    /// If one of them cannot be started.
+    pub async fn start_over(
+        transport: Transport,
+        parameters: Parameters,
+        identities: Vec<SecretIdentity>,
+    ) -> Result<Self, DemoError> {
         if identities.len() < 2 {
             return Err(DemoError::TooFewNodes(identities.len()));
         }
         let folder = tempfile::Builder::new().prefix("rook-demo-").tempdir().map_err(DemoError::Folder)?;
-        let mut demo = Self { nodes: Vec::new(), verifier: Verifier::new(parameters), folder };
+        let mut demo = Self { nodes: Vec::new(), transport, verifier: Verifier::new(parameters), folder };
         for (number, identity) in identities.into_iter().enumerate() {
             let introducer = match demo.nodes.first() {
                 Some(first) => first.handle.status().await?.listen,
@@ -188,17 +221,13 @@ impl Demo {
         let id = minting::node_id(identity.identity());
         let owner = Owner { rules: Rules::of(self.verifier.parameters()), node: id };
         let storage = Storage::open(&self.folder.path().join(format!("node-{number}")), owner)?;
-        let any_port = [Multiaddr::empty()
-            .with(LOOPBACK)
-            .with(libp2p::multiaddr::Protocol::Udp(0))
-            .with(libp2p::multiaddr::Protocol::QuicV1)];
         let options = NodeOptions {
             identity,
             verifier: self.verifier.clone(),
             config: Config::default(),
             limits: Limits::default(),
             storage: storage.clone(),
-            listen: any_port.into(),
+            listen: vec![self.transport.any_port()],
             peers: introducer.into_iter().take(1).collect(),
             frame_log: None,
         };
@@ -286,6 +315,17 @@ impl Demo {
         Ok(reports)
     }
 
+    /// Ends some nodes at once, without a farewell, and forgets them.
+    pub async fn kill(&mut self, mut indices: Vec<usize>) {
+        indices.sort_unstable();
+        let mut ending = JoinSet::new();
+        for index in indices.into_iter().rev().filter(|&index| index < self.nodes.len()).collect::<Vec<_>>() {
+            let handle = self.nodes.remove(index).handle;
+            ending.spawn(async move { handle.stop().await });
+        }
+        ending.join_all().await;
+    }
+
     /// Stops a node for good and forgets it.
     pub async fn stop(&mut self, index: usize) {
         let node = self.nodes.remove(index);
@@ -295,14 +335,14 @@ impl Demo {
 
     /// Stops all nodes and removes their data.
     pub async fn end(mut self) {
+        // Nobody is left whom a farewell would tell anything.
         while let Some(node) = self.nodes.pop() {
-            node.handle.leave().await;
-            node.handle.stopped().await;
+            node.handle.stop().await;
         }
     }
 }
 
-const LOOPBACK: libp2p::multiaddr::Protocol<'static> = libp2p::multiaddr::Protocol::Ip4(std::net::Ipv4Addr::LOCALHOST);
+const LOOPBACK: Protocol<'static> = Protocol::Ip4(std::net::Ipv4Addr::LOCALHOST);
 
 const ANY_API: std::net::SocketAddr = std::net::SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 

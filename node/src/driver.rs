@@ -67,8 +67,10 @@ pub(crate) struct Driver {
     pub(crate) waiters: HashMap<Ticket, Waiter>,
     pub(crate) tickets: u64,
     pub(crate) outputs: Vec<Output>,
-    /// Farewell was said.
+    /// Farewell was said, or is not to be said.
     pub(crate) left: bool,
+    /// Messages sent that ask for something, see [`NodeStatus::asked`].
+    pub(crate) asked: u64,
 }
 
 impl Driver {
@@ -188,6 +190,10 @@ impl Driver {
                 return;
             }
             Wish::Leave => Command::Leave,
+            Wish::Stop => {
+                self.left = true;
+                return;
+            }
         };
         self.handle(Input::Command(command)).await;
     }
@@ -207,6 +213,7 @@ impl Driver {
             listen: with_peer_id(&self.listening, self.own.keypair().public().to_peer_id()),
             status: self.overlay.status(),
             counters: counters.await.unwrap_or_default(),
+            asked: self.asked,
         };
         _ = reply.send(status);
     }

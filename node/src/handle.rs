@@ -45,6 +45,9 @@ pub struct NodeStatus {
     pub status: Status,
     /// What happened on the links.
     pub counters: Counters,
+    /// Messages sent that ask another node for something about records: requests, of our own or forwarded, replicas and
+    /// fetches within the cell.
+    pub asked: u64,
 }
 
 /// What is wanted of the driver.
@@ -58,6 +61,7 @@ pub(crate) enum Wish {
     Status(oneshot::Sender<NodeStatus>),
     Peers(oneshot::Sender<Vec<NeighbourStatus>>),
     Leave,
+    Stop,
 }
 
 /// A running node. Clones are handles of the same node, which goes on until [`NodeHandle::leave`] is called.
@@ -149,6 +153,13 @@ impl NodeHandle {
     pub async fn leave(&self) {
         // A node that is gone already has left.
         _ = self.wishes.send(Wish::Leave).await;
+        self.stopped().await;
+    }
+
+    /// Ends the node without a farewell, with everything written that was acknowledged. Returns when it has ended.
+    pub async fn stop(&self) {
+        // A node that is gone already has stopped.
+        _ = self.wishes.send(Wish::Stop).await;
         self.stopped().await;
     }
 

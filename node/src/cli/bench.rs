@@ -1,5 +1,6 @@
-//! `rook bench`: how fast this machine mints.
+//! `rook bench`: how fast this machine mints, and how a grid compares with Kademlia.
 
+mod dht;
 mod measure;
 
 use std::time::Duration;
@@ -24,6 +25,8 @@ pub(super) enum BenchCommand {
         #[arg(long)]
         json: bool,
     },
+    /// A grid beside a libp2p Kademlia network of the same size, on loopback.
+    Dht(dht::DhtArgs),
 }
 
 /// Each contender's time in one round.
@@ -59,8 +62,14 @@ struct Report {
     expected_h_for_one_cpu_day: u32,
 }
 
-pub(super) fn bench(command: &BenchCommand) -> Result<(), Failure> {
-    let BenchCommand::Mint { json } = command;
+pub(super) async fn bench(command: BenchCommand) -> Result<(), Failure> {
+    match command {
+        BenchCommand::Mint { json } => tokio::task::spawn_blocking(move || mint(json)).await?,
+        BenchCommand::Dht(args) => dht::dht(&args).await,
+    }
+}
+
+fn mint(json: bool) -> Result<(), Failure> {
     let contenders = contenders();
     let cores = cores();
     let puzzle = measure::puzzle(&minting::rules(&Parameters::main()))?;

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use ::grid::record::{Rules, Subject};
+use ::grid::record::{Rules, Subject, TermsError};
 use serde::Serialize;
 
 use super::Failure;
 use super::quantity;
-use super::text::{self, fields, say, say_json};
+use super::text::{self, fields, note, say, say_json};
 use crate::config::grid_file;
 use crate::stamps::{self, Wanted};
 
@@ -60,7 +60,11 @@ pub(super) fn price(args: &PriceArgs) -> Result<(), Failure> {
         None => Subject::Immutable { root: [0; 32] },
     };
     let terms = wanted.terms(subject, args.size);
-    terms.validate(&rules.limits)?;
+    match terms.validate(&rules.limits) {
+        // It has a price all the same: that of the values which the mutable record points at, one after the other.
+        Err(error @ TermsError::MutableSize { .. }) => note(format_args!("note: {error}")),
+        checked => checked?,
+    }
     let bits = rules.prices.bits(&terms);
     let rate = stamps::measure_rate(Duration::from_millis(200));
     let output = PriceOutput {

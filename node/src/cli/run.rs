@@ -27,7 +27,7 @@ use crate::storage::{Owner, Storage};
 use crate::verifier::Verifier;
 
 /// How long the farewell to the neighbours may take.
-const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Run a node until Ctrl-C.
 #[derive(Debug, clap::Args)]

@@ -50,6 +50,8 @@ impl Driver {
     /// Sends on the link's outbox. One that is full belongs to a node that does not read: its link is cut.
     async fn send(&mut self, to: NodeId, message: &Message) {
         let Some(outbox) = self.links.get(&to) else { return };
+        let asks = matches!(message, Message::Request(_) | Message::Replicate { .. } | Message::Fetch { .. });
+        self.asked += u64::from(asks);
         if !outbox.send(encode_message(message)) {
             tracing::info!(node = %to, "a node does not read what it is sent; its link is cut");
             self.close(to).await;
