@@ -10,6 +10,10 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use cli_support::{Node, Place, eventually, failed, succeeded, with_input};
+use grid::parameters::Parameters;
+use grid::record::Rules;
+use node::pointer::PointerText;
+use node::stamps::{self, Wanted};
 use serde_json::Value;
 
 /// How long a node may take to notice that joining does not work.
@@ -17,6 +21,13 @@ const NOTICE: Duration = Duration::from_secs(40);
 
 fn text(path: &std::path::Path) -> String {
     path.to_str().unwrap().to_owned()
+}
+
+/// A pointer that somebody has paid for and never put.
+fn pointer_to_nothing() -> String {
+    let rules = Rules::of(&Parameters::local());
+    let record = stamps::small(b"never put", &Wanted::default(), &rules).unwrap();
+    PointerText::from(record.pointer()).to_string()
 }
 
 /// The first node of a grid.
@@ -153,17 +164,22 @@ fn records_and_pointers_that_cannot_be() {
     let error = place.fails(1, ["get", &typo, api[0], api[1]]);
     assert!(error.contains(&format!("typo at character 21: '{wrong}' is probably '{}'", &pointer[20..21])), "{error}");
     let error = place.fails(1, ["get", &pointer[..40], api[0], api[1]]);
-    assert!(error.contains("64 characters, this has 40"), "{error}");
-    let nothing = "rook1qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqfvarae";
-    let error = place.fails(1, ["get", nothing, "-o", "copy", api[0], api[1]]);
+    assert!(error.contains("115 characters or some more, this has 40"), "{error}");
+    let nothing = pointer_to_nothing();
+    let error = place.fails(1, ["get", &nothing, "-o", "copy", api[0], api[1]]);
     assert!(error.contains("not found"), "{error}");
     assert!(!place.path("copy").exists());
 
-    place.write("large", vec![0; 256 * 1024 + 1]);
-    let error = place.fails(1, ["put", "large", api[0], api[1]]);
-    assert!(error.contains("larger than a record of this grid may be (262144 bytes)"), "{error}");
-    let endless = place.fails(1, ["put", "/dev/zero", api[0], api[1]]);
-    assert!(endless.contains("larger than"), "{endless}");
+    // What does not fit into one record is cut into chunks, unless it is to be rewritten.
+    let large: Vec<u8> = (0..=250).cycle().take(256 * 1024 + 1).collect();
+    place.write("large", &large);
+    let put = place.json(["put", "large", "--json", api[0], api[1]]);
+    let got = place.output(["get", put["pointer"].as_str().unwrap(), api[0], api[1]]);
+    assert!(got.status.success() && got.stdout == large);
+    for endless in ["large", "/dev/zero"] {
+        let error = place.fails(1, ["put", endless, "--mutable", "--every", "1h", api[0], api[1]]);
+        assert!(error.contains("has more than 262144 bytes: put it without --mutable"), "{error}");
+    }
     assert!(place.fails(1, ["put", "nowhere", api[0], api[1]]).contains("nowhere"));
     assert!(place.fails(1, ["get", &pointer, "-o", ".", api[0], api[1]]).contains("is a folder"));
     assert!(place.fails(1, ["get", &pointer, "-o", "nowhere/copy", api[0], api[1]]).contains("nowhere"));
@@ -314,7 +330,8 @@ fn a_full_disk_loses_nothing() {
     // A limit on the size of files stands for the end of the disk: the database cannot grow beyond it.
     let mut limited = Command::new("sh");
     limited.args(["-c", "trap '' XFSZ; ulimit -S -f 10240; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_rook")]);
-    limited.args(place.run_args(&identity, "first")).env("XDG_RUNTIME_DIR", place.path("runtime"));
+    limited.args(place.run_args(&identity, "first"));
+    place.keep_here(&mut limited);
     cli_support::die_with_us(&mut limited);
     let mut node = Node::of(limited);
     let ready = node.wait_for("ready", Duration::from_secs(30));

@@ -10,8 +10,11 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use cli_support::die_with_us;
-use grid::id::{GridId, NodeId};
-use grid::record::Record;
+use grid::id::NodeId;
+use grid::parameters::Parameters;
+use grid::record::{Pointer, PointerError, Record, Rules, Stamp, Subject, Terms, Tree};
+use grid::time::Day;
+use node::stamps::{self, Proofs};
 use node::storage::{Owner, Storage};
 use rand::RngExt;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -20,13 +23,30 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 const FOLDER: &str = "ROOK_TEST_STORAGE";
 
 fn owner() -> Owner {
-    Owner { grid: GridId::from_bytes([1; 32]), node: NodeId::from_bytes([2; 32]) }
+    Owner { rules: rules(), node: NodeId::from_bytes([2; 32]) }
+}
+
+fn rules() -> Rules {
+    Rules::of(&Parameters::local())
+}
+
+/// The same in every process: it takes whatever the first stamp is worth.
+fn pointer(terms: &Terms) -> Pointer {
+    let check = |bits| Pointer::check(terms.clone(), Stamp { nonce: [0; 8], bits }, &rules(), &Proofs);
+    match check(0) {
+        Err(PointerError::OtherTerms { found, .. }) => check(found as u8).unwrap(),
+        other => other.unwrap(),
+    }
 }
 
 fn record(number: u32) -> Record {
     let mut value = vec![0; 60_000];
     value[..4].copy_from_slice(&number.to_be_bytes());
-    Record::new(value)
+    let tree = Tree::of(&value, rules().limits.chunk);
+    let (subject, size) = (Subject::Immutable { root: tree.root() }, value.len() as u64);
+    let from = Day::new(2_461_366);
+    let terms = Terms { subject, size, from, days: 30, half_life: 0, priority: 0, application: Vec::new() };
+    stamps::chunk(&pointer(&terms), &tree, 0, &value, &rules()).unwrap()
 }
 
 /// The command that starts one of the victims below.
@@ -50,7 +70,7 @@ fn numbers(child: &mut Child) -> impl Iterator<Item = u32> + use<> {
 #[ignore = "a victim of the tests below"]
 fn store_for_ever() {
     let storage = Storage::open(Path::new(&std::env::var(FOLDER).unwrap()), owner()).unwrap();
-    for number in storage.keys().unwrap().len() as u32.. {
+    for number in storage.holdings().unwrap().len() as u32.. {
         storage.store(&[record(number)]).unwrap();
         println!("\nstored {number}");
     }
@@ -98,7 +118,7 @@ fn fill(folder: &Path, make_space: impl FnOnce()) {
     }
     make_space();
     storage.store(&[record(count)]).unwrap();
-    assert_eq!(storage.keys().unwrap().len() as u32, count + 1);
+    assert_eq!(storage.holdings().unwrap().len() as u32, count + 1);
     println!("\nstored {count}");
 }
 

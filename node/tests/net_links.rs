@@ -6,7 +6,7 @@ mod net_support;
 use std::time::Duration;
 
 use grid::record::Record;
-use net_support::{Node, Setup, mint, mint_in, parameters};
+use net_support::{Node, Setup, mint, mint_in, parameters, record};
 
 async fn pair(listen: &'static str) -> (Node, Node) {
     let grid = parameters(1, 2);
@@ -19,10 +19,10 @@ async fn pair(listen: &'static str) -> (Node, Node) {
 
 async fn links_and_stores(listen: &'static str) {
     let (first, second) = pair(listen).await;
-    let record = Record::new(vec![7; 100_000]);
+    let record = record(&parameters(1, 2), &[7; 100_000]);
     let put = second.handle.put(record.clone()).await.unwrap();
     assert_eq!(put.nodes, 2, "{put:?}");
-    let got = first.handle.get(record.key()).await.unwrap();
+    let got = first.handle.get(record.pointer(), 0).await.unwrap();
     assert_eq!(got.record, record);
     second.handle.leave().await;
     first.until("the other has left", |status| status.status.links == 0 && status.status.neighbours == 0).await;
@@ -52,12 +52,14 @@ async fn over_quic_and_ipv6() {
 /// Both ends write bulk at the same time: over Yamux that has led to deadlocks (rust-libp2p#5410).
 async fn bulk_both_ways(listen: &'static str) {
     let (first, second) = pair(listen).await;
+    let grid = parameters(1, 2);
     let mut puts = tokio::task::JoinSet::new();
     for number in 0..60_u8 {
         for (side, node) in [(0, &first), (1, &second)] {
             let handle = node.handle.clone();
             let value: Vec<u8> = std::iter::repeat_n([number, side], 131_072).flatten().collect();
-            puts.spawn(async move { handle.put(Record::new(value)).await });
+            let record = record(&grid, &value);
+            puts.spawn(async move { handle.put(record).await });
         }
     }
     let all = async {
@@ -122,14 +124,14 @@ async fn a_restart_comes_back_without_an_introducer() {
     let identity = mint(&grid);
     let second = Setup::new(&grid, identity.clone()).joining(&first).start().await;
     second.linked(1).await;
-    let record = Record::new(*b"kept over a restart");
+    let record = record(&grid, b"kept over a restart");
     second.handle.put(record.clone()).await.unwrap();
     second.handle.leave().await;
     first.until("it has left", |status| status.status.links == 0).await;
     let again = Setup::new(&grid, identity).start_in(second.folder).await;
     again.linked(1).await;
     assert_eq!(again.status().await.status.records, 1);
-    assert_eq!(again.handle.get(record.key()).await.unwrap().record, record);
+    assert_eq!(again.handle.get(record.pointer(), 0).await.unwrap().record, record);
 }
 
 /// More records than one comparison can name, the largest as large as the grid allows.
@@ -137,8 +139,8 @@ async fn a_restart_comes_back_without_an_introducer() {
 async fn who_joins_a_cell_gets_its_records() {
     let grid = parameters(1, 2);
     let first = Setup::new(&grid, mint_in(&grid, &[0])).start().await;
-    let mut records: Vec<Record> = (0..1500_u32).map(|number| Record::new(number.to_be_bytes())).collect();
-    records.push(Record::new(vec![7; grid.max_record_bytes as usize]));
+    let mut records: Vec<Record> = (0..1500_u32).map(|number| record(&grid, &number.to_be_bytes())).collect();
+    records.push(record(&grid, &vec![7; grid.max_record_bytes as usize]));
     for record in &records {
         first.handle.put(record.clone()).await.unwrap();
     }
@@ -147,7 +149,7 @@ async fn who_joins_a_cell_gets_its_records() {
     second.until("it has what its cell has", |status| status.status.records == all).await;
     first.handle.leave().await;
     for record in records.iter().rev().take(100) {
-        let got = second.handle.get(record.key()).await.unwrap();
+        let got = second.handle.get(record.pointer(), 0).await.unwrap();
         assert_eq!((got.hops, &got.record), (0, record));
     }
 }

@@ -7,8 +7,10 @@ use std::cell::Cell as Slot;
 use futures::executor::block_on;
 use futures::io::Cursor;
 use grid::cell::Shape;
+use grid::parameters::Parameters;
+use grid::record::Rules;
 use node::wire::frame::read_frame;
-use node::wire::{Contact, Limits, WireCard, codec, decode_message};
+use node::wire::{Contact, WireCard, codec, decode_message};
 use serde::de::DeserializeOwned;
 
 /// The system's allocator, with a note of the largest piece that this thread asked for.
@@ -69,11 +71,11 @@ fn parts_of_messages() {
 
 #[test]
 fn every_kind_of_message() {
-    let (shape, limits) = (Shape::new(3, 9).unwrap(), Limits { max_record_bytes: 99 });
+    let (shape, rules) = (Shape::new(3, 9).unwrap(), Rules::of(&Parameters::local()));
     for kind in 0..40 {
         for zeros in 0..60 {
             let bytes = lie(&[vec![kind], vec![0; zeros]].concat());
-            let most = largest(|| drop(decode_message(&bytes, shape, &limits, &mut |_| None)));
+            let most = largest(|| drop(decode_message(&bytes, shape, &rules, &mut |_| None)));
             assert!(most < 16 * LITTLE, "kind {kind}, {zeros} zeros: {most} bytes");
         }
     }

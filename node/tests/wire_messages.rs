@@ -4,9 +4,12 @@
 
 use std::path::Path;
 
-use grid::message::{Answer, AnswerBody, Message, Nonce, RequestBody};
+use grid::id::{GridId, RecordKey};
+use grid::message::{Answer, AnswerBody, MAX_AUDIT, Message, Nonce, Request, RequestBody};
 use grid::peer::{Card, Peer};
-use grid::record::Record;
+use grid::provider::{MAX_ANSWERED, OfferError};
+use grid::ranges::{Item, KeyRange, MAX_ITEMS, MAX_RANGES, RangeContent, RangeReport};
+use grid::record::{Body, Chunk, ChunkError, Mark, PointerError, Record, RecordError, Rules, Subject};
 use node::wire::card::WireCard;
 use node::wire::message::{MAX_CARDS, MAX_ECHO, MAX_NAMES, MAX_WELCOME};
 use node::wire::{WireError, codec, decode_message, encode_message};
@@ -18,7 +21,7 @@ mod samples;
 #[path = "wire_messages/strategies.rs"]
 mod strategies;
 
-use samples::{LIMITS, Numbers, node, peer, read, samples, shape};
+use samples::{Numbers, chunk, mutable, node, peer, provider, read, rules, samples, shape, terms, version, writer};
 use strategies::any_message;
 
 /// Names and bytes of [`samples`]. They change only with the protocol's version; to write them anew:
@@ -61,7 +64,7 @@ fn refused_cards_of_a_list_are_left_out() {
         [Message::Roster(vec![peer(1, None), peer(2, None)]), Message::Cards(vec![peer(2, None), peer(1, None)])]
     {
         let mut not_two = |card: Card| Peer::check(card, &Numbers).ok().filter(|peer| peer.id() != node(2));
-        let decoded = decode_message(&encode_message(&message), shape(), &LIMITS, &mut not_two).unwrap();
+        let decoded = decode_message(&encode_message(&message), shape(), &rules(), &mut not_two).unwrap();
         assert_eq!(decoded.refused_cards, 1);
         assert!(match decoded.message {
             Message::Roster(peers) | Message::Cards(peers) => peers == [peer(1, None)],
@@ -73,8 +76,9 @@ fn refused_cards_of_a_list_are_left_out() {
 #[test]
 fn a_message_about_a_refused_card_is_refused() {
     for (name, message) in samples() {
-        let read = decode_message(&encode_message(&message), shape(), &LIMITS, &mut |_| None);
-        let expected = matches!(name, "announce" | "announce-without-contact" | "request-join");
+        let read = decode_message(&encode_message(&message), shape(), &rules(), &mut |_| None);
+        let expected =
+            matches!(name, "announce" | "announce-without-contact" | "request-join" | "request-provide" | "offered");
         assert_eq!(read == Err(WireError::RefusedCard), expected, "{name}");
     }
 }
@@ -92,9 +96,8 @@ fn lists_are_bounded() {
 #[test]
 fn payloads_are_bounded() {
     let (request, answer) = (request(), answer());
-    let echo = |length| {
-        Message::Request(grid::message::Request { body: RequestBody::Echo(vec![0; length].into()), ..request.clone() })
-    };
+    let echo =
+        |length| Message::Request(Request { body: RequestBody::Echo(vec![0; length].into()), ..request.clone() });
     let answered = |body| Message::Answer(Answer { body, ..answer.clone() });
     assert!(read(&encode_message(&echo(MAX_ECHO))).is_ok());
     assert!(malformed(&echo(MAX_ECHO + 1)));
@@ -103,22 +106,142 @@ fn payloads_are_bounded() {
     assert!(malformed(&answered(AnswerBody::Echo(vec![0; MAX_ECHO + 1].into()))));
 }
 
+/// What is wrong with a record that came in a message.
+fn fault(bytes: &[u8]) -> RecordError {
+    match read(bytes) {
+        Err(WireError::Record(error)) => *error,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn replicate(record: Record) -> Vec<u8> {
+    encode_message(&Message::Replicate { nonce: Nonce(1), record })
+}
+
+/// The message with one byte changed, of the part that is told.
+fn changed(bytes: &[u8], part: &[u8]) -> Vec<u8> {
+    let at = bytes.windows(part.len()).position(|window| window == part).unwrap();
+    let mut changed = bytes.to_vec();
+    changed[at + part.len() - 1] ^= 1;
+    changed
+}
+
 #[test]
-fn records_are_checked() {
-    let replicate = |length| Message::Replicate { nonce: Nonce(1), record: Record::new(vec![1; length]) };
-    let limit = LIMITS.max_record_bytes;
-    assert!(read(&encode_message(&replicate(limit))).is_ok());
-    let too_large = WireError::RecordTooLarge { length: limit + 1, limit };
-    assert_eq!(read(&encode_message(&replicate(limit + 1))).unwrap_err(), too_large);
-    let mut bytes = encode_message(&replicate(9));
-    *bytes.last_mut().unwrap() ^= 1;
-    assert!(matches!(read(&bytes).unwrap_err(), WireError::Record(_)));
+fn chunks_are_checked() {
+    let value = [7; 2500];
+    let record = chunk(&value, 1, b"app", [5; 8]);
+    let bytes = replicate(record.clone());
+    assert!(read(&bytes).is_ok());
+    assert_eq!(fault(&changed(&bytes, &value[..1024])), ChunkError::Hash.into());
+    let Body::Chunk(Chunk { proof, .. }) = record.body() else { panic!("no chunk") };
+    assert_eq!(fault(&changed(&bytes, &proof[0])), ChunkError::Hash.into());
+    let terms = record.pointer().terms().to_bytes();
+    assert!(matches!(fault(&changed(&bytes, &terms)), RecordError::Pointer(PointerError::OtherTerms { .. })));
+    let stamp = [&[5; 8][..], &[record.pointer().stamp().bits]].concat();
+    assert!(matches!(fault(&changed(&bytes, &stamp)), RecordError::Pointer(PointerError::OtherTerms { .. })));
+    assert!(matches!(fault(&changed(&bytes, &[5; 8])), RecordError::Pointer(PointerError::OtherTerms { .. })));
+}
+
+#[test]
+fn versions_are_checked() {
+    let record = version(&mutable(b"app", [5; 8]), 9, b"some value");
+    let bytes = replicate(record.clone());
+    assert!(read(&bytes).is_ok());
+    let head = record.version().unwrap().head;
+    assert_eq!(fault(&changed(&bytes, b"some value")), RecordError::Hash);
+    assert_eq!(fault(&changed(&bytes, &head.hash)), RecordError::Hash);
+    assert_eq!(fault(&changed(&bytes, &head.signature)), RecordError::Signature);
+
+    let twin = record.merge(&version(&mutable(b"app", [5; 8]), 9, b"another value"));
+    let bytes = replicate(twin.clone());
+    assert!(read(&bytes).is_ok());
+    let other = twin.version().unwrap().twin.unwrap();
+    assert_eq!(fault(&changed(&bytes, &other.signature)), RecordError::Twin);
+    assert_eq!(fault(&changed(&bytes, &other.hash)), RecordError::Twin);
+}
+
+/// Terms for less than what came with them.
+#[test]
+fn a_value_larger_than_its_terms_is_refused() {
+    let subject = Subject::Mutable { writer: writer().public(), interval: 60 };
+    let (small, large) = (terms(subject, 4, b""), terms(subject, 5, b""));
+    let [small, large] = [small, large].map(|terms| samples::pointer(&terms, [5; 8]));
+    let bytes = replicate(version(&large, 0, b"five!"));
+    let head = [large.terms().to_bytes(), vec![5; 8], vec![large.stamp().bits]].concat();
+    let put = [small.terms().to_bytes(), vec![5; 8], vec![small.stamp().bits]].concat();
+    let at = bytes.windows(head.len()).position(|window| window == head).unwrap();
+    let bytes = [&bytes[..at], &put, &bytes[at + head.len()..]].concat();
+    assert_eq!(fault(&bytes), RecordError::TooLarge { limit: 4, found: 5 });
+}
+
+#[test]
+fn records_of_another_grid_are_refused() {
+    let elsewhere = Rules::new(GridId::from_bytes([0x68; 32]), rules().prices, rules().limits);
+    // Enough zero bits that the stamp has another number of them anywhere else.
+    let costly = |record: fn([u8; 8]) -> Record| {
+        let mut records = (0_u64..).map(|nonce| record(nonce.to_be_bytes()));
+        records.find(|record| record.pointer().stamp().bits >= 10).unwrap()
+    };
+    let immutable = costly(|nonce| chunk(b"value", 0, b"", nonce));
+    let mutable = costly(|nonce| version(&mutable(b"", nonce), 0, b"value"));
+    for record in [immutable, mutable] {
+        let read = decode_message(&replicate(record), shape(), &elsewhere, &mut |_| None);
+        let Err(WireError::Record(error)) = read else { panic!("{read:?}") };
+        assert!(matches!(*error, RecordError::Pointer(PointerError::OtherTerms { .. })), "{error}");
+    }
+}
+
+#[test]
+fn offers_are_checked() {
+    let provider = provider(8, 1000, b"some note");
+    let bytes = encode_message(&Message::Offered(provider.clone()));
+    assert!(read(&bytes).is_ok());
+    for part in [&b"some note"[..], &provider.offer().topic.as_bytes()[..], provider.signature()] {
+        assert_eq!(read(&changed(&bytes, part)).unwrap_err(), WireError::Offer(OfferError::Signature));
+    }
+    let answer = Answer { body: AnswerBody::Providers(vec![provider]), ..answer() };
+    let bytes = changed(&encode_message(&Message::Answer(answer)), b"some note");
+    assert_eq!(read(&bytes).unwrap_err(), WireError::Offer(OfferError::Signature), "one lie spoils the list");
+}
+
+#[test]
+fn providers_with_refused_cards_are_left_out() {
+    let providers = vec![provider(8, 1000, b"one"), provider(9, 1000, b"other")];
+    let message = Message::Answer(Answer { body: AnswerBody::Providers(providers.clone()), ..answer() });
+    let mut not_nine = |card: Card| Peer::check(card, &Numbers).ok().filter(|peer| peer.id() != node(9));
+    let decoded = decode_message(&encode_message(&message), shape(), &rules(), &mut not_nine).unwrap();
+    assert_eq!(decoded.refused_cards, 1);
+    let expected = Answer { body: AnswerBody::Providers(providers[..1].to_vec()), ..answer() };
+    assert_eq!(decoded.message, Message::Answer(expected));
+}
+
+#[test]
+fn items_and_providers_are_bounded() {
+    let item = Item { key: RecordKey::from_bytes([1; 32]), mark: Mark::default() };
+    let (request, answer) = (request(), answer());
+    let audit = |count| Message::Request(Request { body: RequestBody::Audit(vec![item; count]), ..request.clone() });
+    assert!(read(&encode_message(&audit(MAX_AUDIT))).is_ok());
+    assert!(malformed(&audit(MAX_AUDIT + 1)));
+    let answered = |body| Message::Answer(Answer { body, ..answer.clone() });
+    assert!(read(&encode_message(&answered(AnswerBody::Audited(vec![1; MAX_AUDIT])))).is_ok());
+    assert!(malformed(&answered(AnswerBody::Audited(vec![1; MAX_AUDIT + 1]))));
+    let providers = |count| answered(AnswerBody::Providers(vec![provider(8, 1000, &[0; 512]); count]));
+    assert!(read(&encode_message(&providers(MAX_ANSWERED))).is_ok());
+    assert!(malformed(&providers(MAX_ANSWERED + 1)));
+    let ranges = |count, items| {
+        let content = RangeContent::All(vec![item; items]);
+        Message::Ranges(vec![RangeReport { range: KeyRange::ALL, content }; count])
+    };
+    assert!(read(&encode_message(&ranges(1, MAX_ITEMS))).is_ok());
+    assert!(malformed(&ranges(1, MAX_ITEMS + 1)));
+    assert!(read(&encode_message(&ranges(MAX_RANGES, 0))).is_ok());
+    assert!(malformed(&ranges(MAX_RANGES + 1, 0)));
 }
 
 #[test]
 fn places_are_checked_against_the_shape() {
     let smaller = grid::cell::Shape::new(2, 300).unwrap();
-    let read_there = |message: &Message| decode_message(&encode_message(message), smaller, &LIMITS, &mut |_| None);
+    let read_there = |message: &Message| decode_message(&encode_message(message), smaller, &rules(), &mut |_| None);
     assert!(matches!(read_there(&Message::Request(request())), Err(WireError::Cell(_))));
     assert!(matches!(read_there(&Message::Answer(answer())), Err(WireError::Cell(_))));
     let axis = shape().axes().nth(2).unwrap();
@@ -153,7 +276,7 @@ proptest! {
     }
 
     #[test]
-    fn arbitrary_bodies_do_not_panic(kind in 0..21_u8, body in prop::collection::vec(any::<u8>(), 0..600)) {
+    fn arbitrary_bodies_do_not_panic(kind in 0..24_u8, body in prop::collection::vec(any::<u8>(), 0..600)) {
         let _ = read(&[vec![kind], body].concat());
     }
 
@@ -175,7 +298,7 @@ fn malformed(message: &Message) -> bool {
     matches!(read(&encode_message(message)), Err(WireError::Malformed(_)))
 }
 
-fn request() -> grid::message::Request {
+fn request() -> Request {
     let found = samples().into_iter().find_map(|(_, message)| match message {
         Message::Request(request) => Some(request),
         _ => None,

@@ -52,7 +52,9 @@ pub(super) fn rate(text: &str) -> Result<u32, String> {
     let wrong = || "a rate is like 1/day, 24/day, 60/h; not more than one a second".to_owned();
     let (count, time) = text.split_once('/').ok_or_else(wrong)?;
     let count: u64 = count.trim().parse().map_err(|_| wrong())?;
-    let time = scaled(&format!("1{}", time.trim()), &TIMES, 1).ok_or_else(wrong)?;
+    // A unit alone: "1/" means nothing, and "1/2h" is not "1/12h".
+    let unit = Some(time.trim()).filter(|unit| unit.starts_with(|c: char| c.is_ascii_alphabetic()));
+    let time = unit.and_then(|unit| scaled(&format!("1{unit}"), &TIMES, 1)).ok_or_else(wrong)?;
     let interval = time.checked_div(count).filter(|&interval| interval > 0).ok_or_else(wrong)?;
     u32::try_from(interval).map_err(|_| wrong())
 }
@@ -74,7 +76,7 @@ mod tests {
         for wrong in ["", "MiB", "-1", "1.5MiB", "1XB", "99999999999999999999"] {
             assert!(size(wrong).is_err(), "{wrong}");
         }
-        for wrong in ["1", "0/day", "1/", "/day", "2/s", "x/day"] {
+        for wrong in ["1", "0/day", "1/", "1/2h", "/day", "2/s", "x/day"] {
             assert!(rate(wrong).is_err(), "{wrong}");
         }
         assert!(interval("0s").is_err() && interval("9999999d").is_err());

@@ -25,6 +25,7 @@ impl Place {
     pub fn new() -> Self {
         let place = Self { folder: tempfile::Builder::new().prefix("rook-test-").tempdir().unwrap() };
         std::fs::create_dir(place.path("runtime")).unwrap();
+        std::fs::create_dir_all(place.user_folder("HOME")).unwrap();
         place
     }
 
@@ -36,10 +37,26 @@ impl Place {
     pub fn rook<A: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = A>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_rook"));
         command.args(args).current_dir(self.folder.path());
-        command.env("XDG_RUNTIME_DIR", self.path("runtime")).env("TMPDIR", self.path("runtime"));
-        command.env("RUST_BACKTRACE", "0");
+        self.keep_here(&mut command);
         die_with_us(&mut command);
         command
+    }
+
+    /// Whatever the command keeps for its user, it keeps in this place.
+    pub fn keep_here(&self, command: &mut Command) {
+        let folders = ["HOME", "TMPDIR", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR", "XDG_STATE_HOME"];
+        for name in folders {
+            command.env(name, self.user_folder(name));
+        }
+        command.env("RUST_BACKTRACE", "0");
+    }
+
+    /// Where the program finds the folder that a variable names.
+    pub fn user_folder(&self, variable: &str) -> PathBuf {
+        match variable {
+            "TMPDIR" | "XDG_RUNTIME_DIR" => self.path("runtime"),
+            other => self.path("user").join(other.to_ascii_lowercase()),
+        }
     }
 
     /// Runs a command to its end.
@@ -77,11 +94,12 @@ impl Place {
         path
     }
 
-    /// The file of a grid whose identities cost nearly nothing.
+    /// The file of a grid whose identities and stamps cost nearly nothing.
     pub fn grid(&self, name: &str, dims: u8, side: u16) -> PathBuf {
         let file = self.path(&format!("{name}.toml"));
         let (dims, side) = (dims.to_string(), side.to_string());
-        let args = ["grid", "new", "--name", name, "--dims", &dims, "--side", &side, "--bits", "8", "-o"];
+        let args =
+            ["grid", "new", "--name", name, "--dims", &dims, "--side", &side, "--bits", "8", "--stamp-bits", "0", "-o"];
         self.ok(args.iter().map(OsStr::new).chain([file.as_os_str()]));
         file
     }

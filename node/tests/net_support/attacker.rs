@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use futures::{AsyncReadExt, StreamExt};
-use grid::record::Record;
 use libp2p::identity::Keypair;
 use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, PeerId, Stream, StreamProtocol, SwarmBuilder, noise, tcp, yamux};
@@ -11,7 +10,7 @@ use node::wire::WireCard;
 use node::wire::frame::{read_frame, write_frame};
 use node::wire::greeting::Greeting;
 
-use super::{Node, Setup, mint, parameters};
+use super::{Node, Setup, mint, parameters, record};
 
 /// A libp2p program that is not ours, with a stream to the victim.
 pub struct Attacker {
@@ -118,10 +117,10 @@ pub async fn victim() -> (Node, Node) {
 /// The honest neighbour is served as if nothing had happened.
 pub async fn others_do_not_notice(victim: &Node, honest: &Node) {
     assert!(honest.status().await.status.links >= 1);
-    let record = Record::new(format!("{:?}", Instant::now()).into_bytes());
+    let record = record(&parameters(1, 2), format!("{:?}", Instant::now()).as_bytes());
     let put = honest.handle.put(record.clone()).await.unwrap();
     assert!(put.nodes >= 2, "{put:?}");
-    assert_eq!(victim.handle.get(record.key()).await.unwrap().record, record);
+    assert_eq!(victim.handle.get(record.pointer(), 0).await.unwrap().record, record);
 }
 
 pub fn tcp_address(node: &Node) -> String {

@@ -10,11 +10,13 @@ use grid::cell::{Cell, Shape};
 use grid::config::Config;
 use grid::id::NodeId;
 use grid::parameters::Parameters;
+use grid::record::{Record, Rules};
 use hashcash::SecretIdentity;
 use libp2p::Multiaddr;
 use node::daemon::{self, FrameLog, Limits, NodeOptions};
 use node::handle::{NodeHandle, NodeStatus};
 use node::minting;
+use node::stamps::{self, Wanted};
 use node::storage::{Owner, Storage};
 use node::verifier::Verifier;
 use tempfile::TempDir;
@@ -23,6 +25,11 @@ use tempfile::TempDir;
 pub fn parameters(dims: u8, side: u16) -> Parameters {
     let shape = Shape::new(dims, side).unwrap();
     Parameters { name: "net-test".into(), shape, identity_bits: 4, modulus_bits: 1024, ..Parameters::local() }
+}
+
+/// A small immutable record, paid for.
+pub fn record(parameters: &Parameters, value: &[u8]) -> Record {
+    stamps::small(value, &Wanted::default(), &Rules::of(parameters)).unwrap()
 }
 
 /// Mints an identity where chance puts it.
@@ -82,7 +89,7 @@ impl Setup {
 
     pub async fn start_in(self, folder: TempDir) -> Node {
         let id = NodeId::from_bytes(self.identity.identity().id());
-        let owner = Owner { grid: self.parameters.grid_id(), node: id };
+        let owner = Owner { rules: Rules::of(&self.parameters), node: id };
         let storage = Storage::open(folder.path(), owner).unwrap();
         let handle = daemon::start(NodeOptions {
             identity: self.identity,

@@ -1,15 +1,27 @@
 //! One message of each kind, and a verifier that believes cards whose identity is a number.
 
 use grid::cell::Shape;
-use grid::id::{NodeId, RecordKey, RequestId};
-use grid::message::{Answer, AnswerBody, LineSummary, Message, Nonce, Refusal, Request, RequestBody, StoreFailure};
+use grid::id::{GridId, NodeId, RequestId};
+use grid::message::{
+    Answer, AnswerBody, LineSummary, Message, Nonce, Reach, Refusal, Request, RequestBody, StoreFailure,
+};
 use grid::peer::{Card, Facts, Peer, Verifier};
-use grid::ranges::{KeyRange, RangeContent, RangeReport};
-use grid::record::Record;
-use node::wire::{Decoded, Limits, WireError, decode_message};
+use grid::provider::{Offer, Provider, Topic};
+use grid::ranges::{Item, KeyRange, RangeContent, RangeReport};
+use grid::record::terms::TermsLimits;
+use grid::record::{Mark, Pointer, PointerError, PriceTable, Record, Rules, Stamp, Subject, Terms, Tree};
+use grid::time::Day;
+use hashcash::Credential;
+use libp2p::identity::Keypair;
+use node::stamps::{self, Proofs, WriterKey};
+use node::wire::{Decoded, WireError, decode_message};
+use sha2::{Digest, Sha256};
 
-/// What the messages of these tests may hold.
-pub(crate) const LIMITS: Limits = Limits { max_record_bytes: 1 << 10 };
+/// What the records of these tests may be: small chunks, and work that costs nothing.
+pub(crate) fn rules() -> Rules {
+    let prices = PriceTable { base_bits: 0, size_unit: 1 << 20, day_unit: 365 };
+    Rules::new(GridId::from_bytes([0x67; 32]), prices, TermsLimits { days: 365, chunk: 1 << 10 })
+}
 
 /// The grid of these tests.
 pub(crate) fn shape() -> Shape {
@@ -35,7 +47,7 @@ impl Verifier for Numbers {
 
 /// The name of a numbered node.
 pub(crate) fn node(number: u64) -> NodeId {
-    NodeId::from_bytes(*Record::new(number.to_be_bytes()).key().as_bytes())
+    NodeId::from_bytes(Sha256::digest(number.to_be_bytes()).into())
 }
 
 /// A verified node.
@@ -45,9 +57,76 @@ pub(crate) fn peer(number: u64, contact: Option<&[u8]>) -> Peer {
     Peer::check(card, &Numbers).unwrap()
 }
 
+/// The transport key of a numbered node.
+fn transport_key(number: u64) -> Keypair {
+    Keypair::ed25519_from_bytes(<[u8; 32]>::from(Sha256::digest(number.to_be_bytes()))).unwrap()
+}
+
+/// A verified node whose credential names its transport key.
+fn peer_with_key(number: u64) -> Peer {
+    let peer_id = transport_key(number).public().to_peer_id().to_bytes();
+    let credential = Credential { peer_id, onion_key: [4; 32], issued: 5, expires: 6, signature: vec![7; 32] };
+    let (identity, credential) = (number.to_be_bytes().into(), credential.to_bytes().into());
+    Peer::check(Card { identity, credential, contact: None }, &Numbers).unwrap()
+}
+
+/// An offer that a numbered node has signed.
+pub(crate) fn provider(number: u64, issued: u64, note: &[u8]) -> Provider {
+    let (peer, topic) = (peer_with_key(number), Topic::named("maps"));
+    let offer = Offer { topic, issued, expires: issued.saturating_add(3600), note: note.into() };
+    let signed = offer.signed_bytes(rules().grid(), &peer.id());
+    let signature = transport_key(number).sign(&signed).unwrap();
+    // Whether it holds is for the reader to say.
+    Provider::check(&peer, offer, signature, rules().grid(), |_, _, _| true).unwrap()
+}
+
+/// Terms with every field in use, from the same day for ever.
+pub(crate) fn terms(subject: Subject, size: u64, application: &[u8]) -> Terms {
+    let (from, application) = (Day::new(2_461_366), application.to_vec());
+    Terms { subject, size, from, days: 30, half_life: 7, priority: 3, application }
+}
+
+/// A pointer with that nonce, as many zero bits as it gives.
+pub(crate) fn pointer(terms: &Terms, nonce: [u8; 8]) -> Pointer {
+    let check = |bits| Pointer::check(terms.clone(), Stamp { nonce, bits }, &rules(), &Proofs);
+    match check(0) {
+        Err(PointerError::OtherTerms { found, .. }) => check(u8::try_from(found).unwrap()).unwrap(),
+        other => other.unwrap(),
+    }
+}
+
+/// One chunk of a value.
+pub(crate) fn chunk(value: &[u8], number: u32, application: &[u8], nonce: [u8; 8]) -> Record {
+    let tree = Tree::of(value, rules().limits.chunk);
+    let terms = terms(Subject::Immutable { root: tree.root() }, value.len() as u64, application);
+    let bytes = value.chunks(1 << 10).nth(number as usize).unwrap_or_default();
+    stamps::chunk(&pointer(&terms, nonce), &tree, number, bytes, &rules()).unwrap()
+}
+
+/// The writer of these tests.
+pub(crate) fn writer() -> WriterKey {
+    WriterKey::from_bytes(&[3; 32])
+}
+
+/// The pointer of a mutable record.
+pub(crate) fn mutable(application: &[u8], nonce: [u8; 8]) -> Pointer {
+    let subject = Subject::Mutable { writer: writer().public(), interval: 60 };
+    pointer(&terms(subject, 1 << 10, application), nonce)
+}
+
+/// A version of a mutable record, written as early as it may be.
+pub(crate) fn version(pointer: &Pointer, sequence: u64, value: &[u8]) -> Record {
+    let written = pointer.terms().from.unix_seconds() + 60 * sequence;
+    stamps::version(pointer, &writer(), sequence, written, value, &rules()).unwrap()
+}
+
+fn small() -> Record {
+    chunk(b"a value", 0, b"", [1; 8])
+}
+
 /// Reads a message of the grid of these tests.
 pub(crate) fn read(bytes: &[u8]) -> Result<Decoded, WireError> {
-    decode_message(bytes, shape(), &LIMITS, &mut |card| Peer::check(card, &Numbers).ok())
+    decode_message(bytes, shape(), &rules(), &mut |card| Peer::check(card, &Numbers).ok())
 }
 
 fn request(body: RequestBody) -> Message {
@@ -90,22 +169,50 @@ fn links() -> Vec<(&'static str, Message)> {
 }
 
 fn requests() -> Vec<(&'static str, Message)> {
-    let record = Record::new(*b"a value");
+    let record = small();
     let key = record.key();
-    vec![
+    let items = vec![Item { key, mark: Mark::default() }, Item { key, mark: Mark { sequence: 300, tag: u64::MAX } }];
+    let get = |reach| request(RequestBody::Get { key, reach });
+    let mut all = vec![
         ("request-join", request(RequestBody::Join(peer(2, None)))),
         ("request-put", request(RequestBody::Put(record.clone()))),
-        ("request-get", request(RequestBody::Get { key, ask_cell: true })),
+        ("request-get-nearest", get(Reach::Nearest)),
+        ("request-get-cell", get(Reach::Cell)),
+        ("request-get-newest", get(Reach::Newest)),
         ("request-echo", request(RequestBody::Echo((*b"echo").into()))),
+        ("request-audit", request(RequestBody::Audit(items))),
+        ("request-audit-of-nothing", request(RequestBody::Audit(vec![]))),
+        ("request-provide", request(RequestBody::Provide(provider(8, 70_000, b"a copy")))),
+        ("request-providers", request(RequestBody::Providers(Topic::named("maps")))),
         ("answer-welcome", answer(AnswerBody::Welcome((*b"sealed").into()))),
         ("answer-stored", answer(AnswerBody::Stored { nodes: 4 })),
-        ("answer-not-stored-full", answer(AnswerBody::NotStored(StoreFailure::Full))),
-        ("answer-not-stored-failed", answer(AnswerBody::NotStored(StoreFailure::Failed))),
-        ("answer-not-stored-too-large", answer(AnswerBody::NotStored(StoreFailure::TooLarge))),
         ("answer-found", answer(AnswerBody::Found(record))),
         ("answer-not-found", answer(AnswerBody::NotFound)),
         ("answer-vacant", answer(AnswerBody::Vacant)),
         ("answer-echo", answer(AnswerBody::Echo((*b"echo").into()))),
+        ("answer-audited", answer(AnswerBody::Audited(vec![0, 300]))),
+        ("answer-provided", answer(AnswerBody::Provided)),
+        ("answer-providers", answer(AnswerBody::Providers(vec![provider(8, 1, b""), provider(9, 2, b"note")]))),
+        ("answer-no-providers", answer(AnswerBody::Providers(vec![]))),
+    ];
+    let failed = |(name, failure)| (name, answer(AnswerBody::NotStored(failure)));
+    all.extend(failures().into_iter().map(failed));
+    all
+}
+
+/// Every reason for not storing a record.
+fn failures() -> Vec<(&'static str, StoreFailure)> {
+    vec![
+        ("answer-not-stored-full", StoreFailure::Full),
+        ("answer-not-stored-failed", StoreFailure::Failed),
+        ("answer-not-stored-too-large", StoreFailure::TooLarge),
+        ("answer-not-stored-quota-full", StoreFailure::QuotaFull { worth: -3 }),
+        ("answer-not-stored-busy", StoreFailure::Busy),
+        ("answer-not-stored-expired", StoreFailure::Expired),
+        ("answer-not-stored-future", StoreFailure::Future),
+        ("answer-not-stored-too-early", StoreFailure::TooEarly { seconds: 3600 }),
+        ("answer-not-stored-superseded", StoreFailure::Superseded { sequence: 1 << 40 }),
+        ("answer-not-stored-equivocation", StoreFailure::Equivocation),
     ]
 }
 
@@ -122,21 +229,28 @@ fn lines() -> Vec<(&'static str, Message)> {
 }
 
 fn records() -> Vec<(&'static str, Message)> {
-    let (nonce, record) = (Nonce(300), Record::new(*b"a value"));
-    let key: RecordKey = record.key();
+    let (nonce, record) = (Nonce(300), small());
+    let key = record.key();
+    let (first, second) = (version(&mutable(b"app", [2; 8]), 0, b""), version(&mutable(b"app", [2; 8]), 7, b"seven"));
+    let twins = second.merge(&version(&mutable(b"app", [2; 8]), 7, b"other"));
+    let proved = chunk(&[9; 2500], 2, &[0xa5; 32], [0; 8]);
+    let item = |mark| Item { key, mark };
+    let (all, lacking) = (vec![item(Mark::default()), item(second.mark())], vec![item(twins.mark())]);
+    let contents = [RangeContent::Fingerprint([7; 16]), RangeContent::All(all), RangeContent::Lacking(lacking)];
+    let ranges = contents.map(|content| RangeReport { range: KeyRange::ALL, content });
+    let fetched = |record| Message::Fetched { nonce, record };
     vec![
         ("replicate", Message::Replicate { nonce, record: record.clone() }),
+        ("replicate-chunk-with-proof", Message::Replicate { nonce, record: proved }),
+        ("replicate-version", Message::Replicate { nonce, record: first }),
         ("replicated", Message::Replicated { nonce, stored: true }),
-        ("fetch", Message::Fetch { nonce, key }),
-        ("fetched", Message::Fetched { nonce, record: Some(record) }),
-        ("fetched-nothing", Message::Fetched { nonce, record: None }),
-        (
-            "ranges",
-            Message::Ranges(
-                [RangeContent::Fingerprint([7; 16]), RangeContent::All(vec![key]), RangeContent::Lacking(vec![])]
-                    .map(|content| RangeReport { range: KeyRange::ALL, content })
-                    .into(),
-            ),
-        ),
+        ("fetch", Message::Fetch { nonce, key, than: None }),
+        ("fetch-later", Message::Fetch { nonce, key, than: Some(second.mark()) }),
+        ("fetched", fetched(Some(record))),
+        ("fetched-version", fetched(Some(second))),
+        ("fetched-version-with-twin", fetched(Some(twins))),
+        ("fetched-nothing", fetched(None)),
+        ("ranges", Message::Ranges(ranges.into())),
+        ("offered", Message::Offered(provider(8, 1 << 33, &[b'n'; 512]))),
     ]
 }

@@ -2,16 +2,19 @@
 
 use grid::cell::{Axis, Cell};
 use grid::id::{NodeId, RecordKey, RequestId};
-use grid::message::{Answer, AnswerBody, LineSummary, Message, Nonce, Refusal, Request, RequestBody, StoreFailure};
+use grid::message::{
+    Answer, AnswerBody, LineSummary, Message, Nonce, Reach, Refusal, Request, RequestBody, StoreFailure,
+};
 use grid::peer::Peer;
-use grid::ranges::{KeyRange, RangeContent, RangeReport};
-use grid::record::Record;
+use grid::provider::{Provider, Topic};
+use grid::ranges::{Item, KeyRange, RangeContent, RangeReport};
+use grid::record::{Mark, Record};
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use proptest::sample::select;
+use proptest::sample::{Index, select};
 
-use super::samples::{peer, shape};
+use super::samples::{chunk, mutable, peer, provider, shape, version};
 
 /// Any message, of any kind.
 pub(crate) fn any_message() -> impl Strategy<Value = Message> {
@@ -45,22 +48,49 @@ fn request_body() -> impl Strategy<Value = RequestBody> {
     prop_oneof![
         any_peer().prop_map(RequestBody::Join),
         record().prop_map(RequestBody::Put),
-        (key(), any::<bool>()).prop_map(|(key, ask_cell)| RequestBody::Get { key, ask_cell }),
+        (key(), reach()).prop_map(|(key, reach)| RequestBody::Get { key, reach }),
+        vec(item(), 0..20).prop_map(RequestBody::Audit),
+        any_provider().prop_map(RequestBody::Provide),
+        any::<[u8; 32]>().prop_map(|topic| RequestBody::Providers(Topic::from_bytes(topic))),
         payload().prop_map(|payload| RequestBody::Echo(payload.into())),
     ]
 }
 
 fn answer_body() -> impl Strategy<Value = AnswerBody> {
-    let failure = select(vec![StoreFailure::Full, StoreFailure::Failed, StoreFailure::TooLarge]);
     prop_oneof![
         payload().prop_map(|payload| AnswerBody::Welcome(payload.into())),
         any::<u16>().prop_map(|nodes| AnswerBody::Stored { nodes }),
-        failure.prop_map(AnswerBody::NotStored),
+        failure().prop_map(AnswerBody::NotStored),
         record().prop_map(AnswerBody::Found),
         Just(AnswerBody::NotFound),
         Just(AnswerBody::Vacant),
         payload().prop_map(|payload| AnswerBody::Echo(payload.into())),
+        vec(any::<u16>(), 0..20).prop_map(AnswerBody::Audited),
+        Just(AnswerBody::Provided),
+        vec(any_provider(), 0..5).prop_map(AnswerBody::Providers),
     ]
+}
+
+fn failure() -> impl Strategy<Value = StoreFailure> {
+    let plain = vec![
+        StoreFailure::Full,
+        StoreFailure::Failed,
+        StoreFailure::TooLarge,
+        StoreFailure::Busy,
+        StoreFailure::Expired,
+        StoreFailure::Future,
+        StoreFailure::Equivocation,
+    ];
+    prop_oneof![
+        select(plain),
+        any::<i32>().prop_map(|worth| StoreFailure::QuotaFull { worth }),
+        any::<u32>().prop_map(|seconds| StoreFailure::TooEarly { seconds }),
+        any::<u64>().prop_map(|sequence| StoreFailure::Superseded { sequence }),
+    ]
+}
+
+fn reach() -> impl Strategy<Value = Reach> {
+    select(vec![Reach::Nearest, Reach::Cell, Reach::Newest])
 }
 
 fn lines() -> impl Strategy<Value = Message> {
@@ -82,17 +112,18 @@ fn records() -> impl Strategy<Value = Message> {
     prop_oneof![
         (nonce(), record()).prop_map(|(nonce, record)| Message::Replicate { nonce, record }),
         (nonce(), any::<bool>()).prop_map(|(nonce, stored)| Message::Replicated { nonce, stored }),
-        (nonce(), key()).prop_map(|(nonce, key)| Message::Fetch { nonce, key }),
+        (nonce(), key(), option::of(mark())).prop_map(|(nonce, key, than)| Message::Fetch { nonce, key, than }),
         (nonce(), option::of(record())).prop_map(|(nonce, record)| Message::Fetched { nonce, record }),
         vec(range(), 0..20).prop_map(Message::Ranges),
+        any_provider().prop_map(Message::Offered),
     ]
 }
 
 fn range() -> impl Strategy<Value = RangeReport> {
     let content = prop_oneof![
         any::<[u8; 16]>().prop_map(RangeContent::Fingerprint),
-        vec(key(), 0..20).prop_map(RangeContent::All),
-        vec(key(), 0..20).prop_map(RangeContent::Lacking),
+        vec(item(), 0..20).prop_map(RangeContent::All),
+        vec(item(), 0..20).prop_map(RangeContent::Lacking),
     ];
     (key(), key(), content).prop_map(|(first, last, content)| RangeReport { range: KeyRange { first, last }, content })
 }
@@ -101,8 +132,37 @@ fn any_peer() -> impl Strategy<Value = Peer> {
     (any::<u64>(), option::of(payload())).prop_map(|(number, contact)| peer(number, contact.as_deref()))
 }
 
+/// A chunk of any value, or a version, with another of the same number or without.
 fn record() -> impl Strategy<Value = Record> {
-    payload().prop_map(Record::new)
+    let application = || vec(any::<u8>(), 0..=32);
+    let value = vec(any::<u8>(), 0..5000);
+    let chunk =
+        (value, any::<Index>(), application(), any::<[u8; 8]>()).prop_map(|(value, index, application, nonce)| {
+            let number = index.index(value.len().div_ceil(1 << 10).max(1));
+            chunk(&value, u32::try_from(number).unwrap(), &application, nonce)
+        });
+    let values = (payload(), option::of(payload()));
+    let version = (application(), any::<[u8; 8]>(), 0..1_u64 << 40, values).prop_map(
+        |(application, nonce, sequence, (value, other))| {
+            let pointer = mutable(&application, nonce);
+            let record = version(&pointer, sequence, &value);
+            other.map_or(record.clone(), |other| record.merge(&version(&pointer, sequence, &other)))
+        },
+    );
+    prop_oneof![chunk, version]
+}
+
+fn any_provider() -> impl Strategy<Value = Provider> {
+    (any::<u64>(), 0..u64::MAX - 3600, vec(any::<u8>(), 0..=512))
+        .prop_map(|(number, issued, note)| provider(number, issued, &note))
+}
+
+fn mark() -> impl Strategy<Value = Mark> {
+    (any::<u64>(), any::<u64>()).prop_map(|(sequence, tag)| Mark { sequence, tag })
+}
+
+fn item() -> impl Strategy<Value = Item> {
+    (key(), mark()).prop_map(|(key, mark)| Item { key, mark })
 }
 
 fn payload() -> impl Strategy<Value = Vec<u8>> {
