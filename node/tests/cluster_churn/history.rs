@@ -11,14 +11,14 @@ use std::time::Instant;
 
 /// From the call to the answer.
 #[derive(Clone, Copy, Debug)]
-pub struct Span {
-    pub begun: Instant,
-    pub ended: Instant,
+pub(crate) struct Span {
+    pub(crate) begun: Instant,
+    pub(crate) ended: Instant,
 }
 
 /// What somebody did with a record.
 #[derive(Clone, Copy, Debug)]
-pub enum Event {
+pub(crate) enum Event {
     /// Wrote a version; whether it was acknowledged.
     Write { sequence: u64, acknowledged: bool },
     /// Read a version.
@@ -27,25 +27,25 @@ pub enum Event {
 
 /// All that was done, by record.
 #[derive(Debug, Default)]
-pub struct History {
+pub(crate) struct History {
     records: BTreeMap<usize, Vec<(Span, Event)>>,
 }
 
 impl History {
-    pub fn note(&mut self, record: usize, span: Span, event: Event) {
+    pub(crate) fn note(&mut self, record: usize, span: Span, event: Event) {
         self.records.entry(record).or_default().push((span, event));
     }
 
     /// Everything that no register could have done, for a person.
-    pub fn faults(&self) -> Vec<String> {
+    pub(crate) fn faults(&self) -> Vec<String> {
         self.records.iter().flat_map(|(record, events)| faults(*record, events)).collect()
     }
 
-    pub fn reads(&self) -> usize {
+    pub(crate) fn reads(&self) -> usize {
         self.count(|event| matches!(event, Event::Read { .. }))
     }
 
-    pub fn writes(&self) -> usize {
+    pub(crate) fn writes(&self) -> usize {
         self.count(|event| matches!(event, Event::Write { acknowledged: true, .. }))
     }
 
