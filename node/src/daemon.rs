@@ -125,6 +125,7 @@ pub async fn start(options: NodeOptions) -> Result<NodeHandle, StartError> {
         waiters: Default::default(),
         tickets: 0,
         outputs: Vec::new(),
+        soon: Default::default(),
         left: false,
         asked: 0,
     };

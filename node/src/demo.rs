@@ -1,6 +1,7 @@
 //! A whole grid in one process, on loopback and on throw-away data: for `rook demo`, and for whoever wants to try the
 //! library out.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -179,22 +180,23 @@ impl Demo {
     /// # Errors
     /// If one of them cannot be started.
     pub async fn start(parameters: Parameters, identities: Vec<SecretIdentity>) -> Result<Self, DemoError> {
-        Self::start_over(Transport::Quic, parameters, identities).await
+        Self::start_over(Transport::Quic, &std::env::temp_dir(), parameters, identities).await
     }
 
-    /// As [`Demo::start`], over another transport.
+    /// As [`Demo::start`], over another transport, with its throw-away data in another folder.
     ///
     /// # Errors
     /// If one of them cannot be started.
     pub async fn start_over(
         transport: Transport,
+        data: &Path,
         parameters: Parameters,
         identities: Vec<SecretIdentity>,
     ) -> Result<Self, DemoError> {
         if identities.len() < 2 {
             return Err(DemoError::TooFewNodes(identities.len()));
         }
-        let folder = tempfile::Builder::new().prefix("rook-demo-").tempdir().map_err(DemoError::Folder)?;
+        let folder = tempfile::Builder::new().prefix("rook-demo-").tempdir_in(data).map_err(DemoError::Folder)?;
         let mut demo = Self { nodes: Vec::new(), transport, verifier: Verifier::new(parameters), folder };
         for (number, identity) in identities.into_iter().enumerate() {
             let introducer = match demo.nodes.first() {

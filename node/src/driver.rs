@@ -2,7 +2,7 @@
 
 mod carry;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -67,6 +67,8 @@ pub(crate) struct Driver {
     pub(crate) waiters: HashMap<Ticket, Waiter>,
     pub(crate) tickets: u64,
     pub(crate) outputs: Vec<Output>,
+    /// What is known already about an output, and must not be handled within the input that caused it.
+    pub(crate) soon: VecDeque<Input>,
     /// Farewell was said, or is not to be said.
     pub(crate) left: bool,
     /// Messages sent that ask for something, see [`NodeStatus::asked`].
@@ -100,14 +102,17 @@ impl Driver {
         self.leave(sources).await;
     }
 
-    /// Gives one input to the state machine and carries out what it wants, in order.
+    /// Gives one input to the state machine and carries out what it wants, in order; then what came of that at once.
     pub(crate) async fn handle(&mut self, input: Input) {
         let mut outputs = std::mem::take(&mut self.outputs);
-        tracing::trace!(me = %self.overlay.me().id(), ?input);
-        self.overlay.handle(self.clock.now(), input, &mut outputs);
-        for output in outputs.drain(..) {
-            tracing::trace!(me = %self.overlay.me().id(), ?output);
-            self.carry_out(output).await;
+        self.soon.push_back(input);
+        while let Some(input) = self.soon.pop_front() {
+            tracing::trace!(me = %self.overlay.me().id(), ?input);
+            self.overlay.handle(self.clock.now(), input, &mut outputs);
+            for output in outputs.drain(..) {
+                tracing::trace!(me = %self.overlay.me().id(), ?output);
+                self.carry_out(output).await;
+            }
         }
         self.outputs = outputs;
     }

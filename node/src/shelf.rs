@@ -32,6 +32,7 @@ const BATCH: usize = 64;
 /// The end that takes orders.
 #[derive(Debug)]
 pub(crate) struct Shelf {
+    storage: Storage,
     orders: mpsc::Sender<Order>,
     worker: JoinHandle<()>,
 }
@@ -40,12 +41,17 @@ impl Shelf {
     /// Starts the worker; its reports go to `inputs`.
     pub(crate) fn start(storage: Storage, inputs: mpsc::Sender<Input>) -> Self {
         let (orders, ordered) = mpsc::channel(WAITING);
-        Self { orders, worker: tokio::spawn(work(storage, ordered, inputs)) }
+        Self { storage: storage.clone(), orders, worker: tokio::spawn(work(storage, ordered, inputs)) }
     }
 
     /// Places an order, unless too many wait.
     pub(crate) fn order(&self, order: Order) -> Result<(), Busy> {
         self.orders.try_send(order).map_err(|_| Busy)
+    }
+
+    /// A record that needs no reading.
+    pub(crate) fn at_hand(&self, key: &RecordKey) -> Option<Record> {
+        self.storage.at_hand(key)
     }
 
     /// Waits until all orders are carried out.

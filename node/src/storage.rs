@@ -4,6 +4,7 @@
 //! Each call that writes returns when the data is safe against a crash. After an error of the disk, a full one for
 //! example, the database is opened anew, so that the node goes on with what it has.
 
+mod cache;
 mod error;
 mod folder;
 mod tables;
@@ -21,6 +22,7 @@ use redb::{AccessGuard, Database, ReadTransaction, ReadableDatabase, ReadableTab
 
 use crate::wire::{WireRecord, codec};
 
+use cache::Cache;
 pub use error::StorageError;
 use error::{means_damaged, means_full};
 use folder::Folder;
@@ -45,6 +47,7 @@ pub struct Storage {
 struct Shared {
     folder: Folder,
     owner: Owner,
+    cache: Cache,
     /// `None` while it could not be opened again after an error of the disk.
     database: RwLock<Option<Database>>,
 }
@@ -57,7 +60,9 @@ impl Storage {
     pub fn open(folder: &Path, owner: Owner) -> Result<Self, StorageError> {
         let folder = Folder::lock(folder)?;
         let database = tables::open(&folder, owner)?;
-        Ok(Self { shared: Arc::new(Shared { folder, owner, database: RwLock::new(Some(database)) }) })
+        Ok(Self {
+            shared: Arc::new(Shared { folder, owner, cache: Cache::default(), database: RwLock::new(Some(database)) }),
+        })
     }
 
     /// The folder.
@@ -80,7 +85,14 @@ impl Storage {
                 holdings.insert(key, tables::row(&Holding::of(record)))?;
             }
             Ok(())
-        })
+        })?;
+        records.iter().for_each(|record| self.shared.cache.insert(record));
+        Ok(())
+    }
+
+    /// The record of that key, if it is at hand without the disk.
+    pub(crate) fn at_hand(&self, key: &RecordKey) -> Option<Record> {
+        self.shared.cache.get(key)
     }
 
     /// The record of that key, if it is here. One that is not what was stored any more is thrown away; the other nodes of
@@ -96,7 +108,10 @@ impl Storage {
         let Some(value) = value else { return Ok(None) };
         let checked = codec::decode::<WireRecord>(&value).and_then(|record| record.check(&self.shared.owner.rules));
         match checked {
-            Ok(record) if record.key() == key => Ok(Some(record)),
+            Ok(record) if record.key() == key => {
+                self.shared.cache.insert(&record);
+                Ok(Some(record))
+            }
             Ok(_) => self.throw_away(key, "it is another record"),
             Err(error) => self.throw_away(key, &error.to_string()),
         }
@@ -113,6 +128,7 @@ impl Storage {
     /// # Errors
     /// If the disk fails.
     pub fn discard(&self, keys: &[RecordKey]) -> Result<(), StorageError> {
+        keys.iter().for_each(|key| self.shared.cache.remove(key));
         self.write(|transaction| {
             let (mut table, mut holdings) = (transaction.open_table(RECORDS)?, transaction.open_table(HOLDINGS)?);
             for key in keys {

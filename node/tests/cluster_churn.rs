@@ -144,7 +144,8 @@ fn start(place: &Place) -> Vec<Member> {
 fn register(place: &Place, members: &[Member], number: usize) -> Register {
     let api = members[number % NODES].node.lock().unwrap().as_ref().unwrap().api.clone();
     let file = place.write(&format!("first-{number}"), value_of(number, 0));
-    let args = ["put", file.to_str().unwrap(), "--mutable", "--every", "1s", "--max-size", "4096", "--json", "--api", &api];
+    let args =
+        ["put", file.to_str().unwrap(), "--mutable", "--every", "1s", "--max-size", "4096", "--json", "--api", &api];
     let pointer = place.json(args)["pointer"].as_str().unwrap().to_owned();
     Register { pointer, next: Mutex::new((1, Instant::now() + REWRITE_EVERY)) }
 }

@@ -97,7 +97,7 @@ fn advice(failure: &RequestFailure) -> &'static str {
             "wait until more nodes have joined; a grid of so few nodes wants fewer cells, see `rook grid new`"
         }
         RequestFailure::TooFewCells { .. } => "try again when more nodes have joined, or have space",
-        _ => "try again",
+        RequestFailure::Refused(_) | _ => "try again",
     }
 }
 

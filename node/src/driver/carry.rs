@@ -28,12 +28,14 @@ impl Driver {
             Output::Store { ticket, record } => {
                 if self.shelf.order(Order::Store(ticket, record)).is_err() {
                     let outcome = Err(StoreFailure::Failed);
-                    self.report_soon(Input::Stored { ticket, outcome });
+                    self.soon.push_back(Input::Stored { ticket, outcome });
                 }
             }
             Output::Load { ticket, key } => {
-                if self.shelf.order(Order::Load(ticket, key)).is_err() {
-                    self.report_soon(Input::Loaded { ticket, record: None });
+                if let Some(record) = self.shelf.at_hand(&key) {
+                    self.soon.push_back(Input::Loaded { ticket, record: Some(record) });
+                } else if self.shelf.order(Order::Load(ticket, key)).is_err() {
+                    self.soon.push_back(Input::Loaded { ticket, record: None });
                 }
             }
             Output::Discard(key) => {
@@ -91,12 +93,6 @@ impl Driver {
             let welcome = verifier.run(open).await.map_err(|error| error.to_string());
             _ = inputs.send(Input::Opened { ticket, welcome }).await;
         });
-    }
-
-    /// An input that must not be handled within the one that caused it.
-    fn report_soon(&self, input: Input) {
-        let inputs = self.inputs.clone();
-        tokio::spawn(async move { inputs.send(input).await });
     }
 
     fn note(&self, order: Order) {

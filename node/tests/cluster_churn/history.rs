@@ -107,7 +107,8 @@ mod tests {
     fn what_a_register_can_do_is_no_fault() {
         let failed = Event::Write { sequence: 2, acknowledged: false };
         // A read beside a write may return either; a failed write may show itself late.
-        let events = [(0, 1, wrote(0)), (2, 5, wrote(1)), (3, 4, read(0)), (6, 7, read(1)), (8, 9, failed), (20, 21, read(2))];
+        let events =
+            [(0, 1, wrote(0)), (2, 5, wrote(1)), (3, 4, read(0)), (6, 7, read(1)), (8, 9, failed), (20, 21, read(2))];
         assert_eq!(history(&events), Vec::<String>::new());
     }
 

@@ -3,6 +3,7 @@
 
 mod of_grid;
 
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use kad_bench::Plan;
@@ -36,6 +37,9 @@ pub(in crate::cli) struct DhtArgs {
     /// The share of the nodes that is killed.
     #[arg(long, default_value_t = 0.3)]
     kill: f64,
+    /// Where the grid's nodes keep their records [default: /dev/shm if there is one, in memory, where Kademlia's store is].
+    #[arg(long)]
+    data: Option<PathBuf>,
     /// Where keys, values, askers and victims come from.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -45,6 +49,14 @@ pub(in crate::cli) struct DhtArgs {
     /// Measure one of them in this process.
     #[arg(long, hide = true)]
     contender: Option<Contender>,
+}
+
+impl DhtArgs {
+    fn data(&self) -> PathBuf {
+        let memory = Path::new("/dev/shm");
+        let usual = || if memory.is_dir() { memory.to_path_buf() } else { std::env::temp_dir() };
+        self.data.clone().unwrap_or_else(usual)
+    }
 }
 
 #[derive(Clone, Copy, Debug, clap::ValueEnum)]
@@ -105,6 +117,8 @@ impl Figures {
 #[derive(Serialize)]
 struct Comparison {
     nodes: usize,
+    /// Where the grid's nodes kept their records; Kademlia's are in memory.
+    data: PathBuf,
     value_bytes: usize,
     rook: Figures,
     kademlia: Figures,
@@ -120,7 +134,7 @@ pub(in crate::cli) async fn dht(args: &DhtArgs) -> Result<(), Failure> {
     note("two networks of this size, one after the other; other programs that run now make the figures worse");
     let rook = in_a_child(Contender::Rook, args).await?;
     let kademlia = in_a_child(Contender::Kademlia, args).await?;
-    let comparison = Comparison { nodes: args.nodes, value_bytes: args.value_bytes, rook, kademlia };
+    let comparison = Comparison { nodes: args.nodes, data: args.data(), value_bytes: args.value_bytes, rook, kademlia };
     match args.json {
         true => say_json(&comparison),
         false => say(describe(&comparison)),
@@ -139,7 +153,7 @@ async fn measure(contender: Contender, args: &DhtArgs) -> Result<Figures, Failur
         ..Plan::default()
     };
     match contender {
-        Contender::Rook => of_grid::measure(&plan, args.dims, args.side).await,
+        Contender::Rook => of_grid::measure(&plan, args.dims, args.side, &args.data()).await,
         Contender::Kademlia => {
             let before = resident_mib()?;
             let mut network = kad_bench::Network::start(&plan).await?;
@@ -175,6 +189,7 @@ async fn in_a_child(contender: Contender, args: &DhtArgs) -> Result<Figures, Fai
     for (name, value) in numbers {
         command.arg(name).arg(value);
     }
+    command.arg("--data").arg(args.data());
     let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).kill_on_drop(true).output().await?;
     match output.status.success() {
         true => Ok(serde_json::from_slice(&output.stdout)?),
@@ -183,7 +198,7 @@ async fn in_a_child(contender: Contender, args: &DhtArgs) -> Result<Figures, Fai
 }
 
 fn describe(comparison: &Comparison) -> String {
-    let Comparison { rook, kademlia, nodes, value_bytes } = comparison;
+    let Comparison { rook, kademlia, nodes, value_bytes, data } = comparison;
     let row = |what: &str, value: fn(&Figures) -> f64| {
         let (ours, theirs) = (value(rook), value(kademlia));
         vec![what.to_owned(), format!("{ours:.2}"), format!("{theirs:.2}"), format!("{:.2}", ours / theirs)]
@@ -202,5 +217,6 @@ fn describe(comparison: &Comparison) -> String {
         row("success after the kill, %", |figures| figures.success_after_kill * 100.0),
     ];
     let table = table(&["", "rook", "kademlia", "ratio"], &rows);
-    format!("{nodes} nodes, values of {value_bytes} bytes, TCP on loopback\n\n{table}")
+    let data = data.display();
+    format!("{nodes} nodes, values of {value_bytes} bytes, TCP on loopback, the grid's records in {data}\n\n{table}")
 }

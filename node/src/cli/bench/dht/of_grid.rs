@@ -1,5 +1,6 @@
 //! The grid's side of the comparison.
 
+use std::path::Path;
 use std::time::Instant;
 
 use ::grid::record::{Record, Rules};
@@ -15,14 +16,14 @@ use crate::handle::NodeHandle;
 use crate::stamps::{self, Wanted};
 
 /// Starts a grid over TCP and measures it as `kad_bench` measures Kademlia: the same plan, in the same order.
-pub(super) async fn measure(plan: &Plan, dims: u8, side: u16) -> Result<Figures, Failure> {
+pub(super) async fn measure(plan: &Plan, dims: u8, side: u16, data: &Path) -> Result<Figures, Failure> {
     let parameters = demo::parameters(dims, side)?;
     let rules = Rules::of(&parameters);
     let identities = demo::mint(&parameters, plan.nodes, |_| {}).await?;
     let mut random = StdRng::seed_from_u64(plan.seed);
     let records = records(plan, &rules, &mut random)?;
     let before = resident_mib()?;
-    let mut grid = Demo::start_over(Transport::Tcp, parameters, identities).await?;
+    let mut grid = Demo::start_over(Transport::Tcp, data, parameters, identities).await?;
     grid.joined().await?;
     grid.settled().await?;
     let rss_mib_per_node = (resident_mib()? - before) / plan.nodes as f64;
