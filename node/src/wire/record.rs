@@ -43,8 +43,8 @@ enum WireBody {
     },
     /// 1
     Version {
-        head: WireHead,
-        twin: Option<WireHead>,
+        head: Box<WireHead>,
+        twin: Option<Box<WireHead>>,
         #[serde(serialize_with = "bounded::write_bytes", deserialize_with = "bounded::bytes::<MAX_MESSAGE, _, _>")]
         value: Arc<[u8]>,
     },
@@ -81,8 +81,8 @@ impl From<&Record> for WireRecord {
                 WireBody::Chunk { number: *number, proof: proof.to_vec(), value: value.clone() }
             }
             Body::Version(version) => WireBody::Version {
-                head: (&version.head).into(),
-                twin: version.twin.as_ref().map(Into::into),
+                head: Box::new((&version.head).into()),
+                twin: version.twin.as_ref().map(|twin| Box::new(twin.into())),
                 value: version.value.clone(),
             },
         };
@@ -95,7 +95,7 @@ impl From<WireBody> for Body {
         match body {
             WireBody::Chunk { number, proof, value } => Self::Chunk(Chunk { number, proof: proof.into(), value }),
             WireBody::Version { head, twin, value } => {
-                Self::Version(Box::new(Version { head: head.into(), value, twin: twin.map(Into::into) }))
+                Self::Version(Box::new(Version { head: (*head).into(), value, twin: twin.map(|twin| (*twin).into()) }))
             }
         }
     }
