@@ -3,11 +3,13 @@
 mod resume;
 
 use std::fs::File;
-use std::io::{self, Seek};
+use std::io::{self, Read, Seek};
 use std::net::SocketAddr;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ::grid::record::terms::MAX_SIZE;
 use ::grid::record::{Pointer, Rules, Subject, Tree};
 use serde::Serialize;
 
@@ -205,11 +207,16 @@ fn open(path: &Path) -> Result<(File, u64), Failure> {
         if metadata.is_file() {
             return Ok((file, metadata.len()));
         }
+        // Of some there would be no end before the disk is full.
+        if metadata.file_type().is_char_device() {
+            let advice = "put a file, or pipe what is to be put into `rook put -`";
+            return Err(Failure::new(format!("{} is a device: {advice}", path.display())));
+        }
     }
     let mut copy = tempfile::tempfile().map_err(refuse(path))?;
     let size = match is_standard_input {
-        true => io::copy(&mut io::stdin().lock(), &mut copy),
-        false => File::open(path).and_then(|mut file| io::copy(&mut file, &mut copy)),
+        true => io::copy(&mut io::stdin().lock().take(MAX_SIZE + 1), &mut copy),
+        false => File::open(path).and_then(|file| io::copy(&mut file.take(MAX_SIZE + 1), &mut copy)),
     };
     let size = size.map_err(refuse(path))?;
     copy.rewind().map_err(refuse(path))?;
