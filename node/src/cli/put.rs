@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use self::resume::Resume;
 use super::files::{read_small, refuse};
+use super::signals::unless_interrupted;
 use super::text::{self, note, say, say_json};
 use super::transfer::{self, Meter, Upload};
 use super::{Failure, api_address, quantity, stamping, writer};
@@ -134,7 +135,8 @@ async fn put_mutable(args: &PutArgs, interval: u32, client: &Client, rules: Rule
     let bits = wanted.bits(&terms, &rules);
     let pointer = stamping::pay(terms, bits, rules).await?;
     let record = stamps::version(&pointer, &key, 0, clock::unix_seconds(), &value, &rules)?;
-    let put = client.put(&record).await?;
+    let put = async { Ok(client.put(&record).await?) };
+    let put = unless_interrupted(put, "the record may be stored already, or not").await?;
     describe(&put, Some(0), Some(&key_file), args.json);
     Ok(())
 }
@@ -159,7 +161,11 @@ async fn put_immutable(args: &PutArgs, client: Client, rules: Rules) -> Result<(
             (pointer, resume)
         }
     };
-    let put = upload(client, file, tree, pointer, rules, resume).await?;
+    let left = match small {
+        true => "the value may be stored already, or not",
+        false => "what was put is not lost: the same command goes on where this ended",
+    };
+    let put = unless_interrupted(upload(client, file, tree, pointer, rules, resume), left).await?;
     describe(&put, None, None, args.json);
     Ok(())
 }
