@@ -124,8 +124,12 @@ pub(super) async fn put(args: PutArgs) -> Result<(), Failure> {
 }
 
 async fn put_mutable(args: &PutArgs, interval: u32, client: &Client, rules: Rules) -> Result<(), Failure> {
-    let limit = rules.limits.chunk.into();
-    let value = read_small(&args.file, limit, "put it without --mutable, and let a mutable record hold its pointer")?;
+    let most = rules.limits.chunk.into();
+    let (limit, advice) = match args.max_size.filter(|size| *size < most) {
+        Some(size) => (size, "say a greater --max-size"),
+        None => (most, "put it without --mutable, and let a mutable record hold its pointer"),
+    };
+    let value = read_small(&args.file, limit, advice)?;
     let size = args.max_size.unwrap_or_else(|| (value.len() as u64).next_power_of_two());
     let wanted = args.wanted();
     // The terms are checked before a key is made for them.
