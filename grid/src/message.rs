@@ -237,9 +237,7 @@ pub enum StoreFailure {
     #[error("the value is larger than the grid allows")]
     TooLarge,
     /// The node's share of its disk is full, and all that is there matters as much.
-    #[error(
-        "its quota is full of records that are worth as much as this one ({worth} bits above the price): more priority would make room"
-    )]
+    #[error("its quota is full of records that are worth as much as this one, {}", advice(*worth))]
     QuotaFull {
         /// What the record is worth, in bits above the price.
         worth: i32,
@@ -268,6 +266,14 @@ pub enum StoreFailure {
     /// The writer has signed another value under the same number.
     #[error("the writer has signed another value under the same number, and both are kept as proof of that")]
     Equivocation,
+}
+
+/// What would make room for a record of that worth.
+fn advice(worth: i32) -> alloc::string::String {
+    match worth {
+        0.. => alloc::format!("of priority {worth}: more would make room"),
+        lacking => alloc::format!("since the price was not paid in full, {} bits are lacking", lacking.unsigned_abs()),
+    }
 }
 
 impl StoreFailure {

@@ -13,7 +13,7 @@ mod mint;
 mod offers;
 mod price;
 mod put;
-mod quantity;
+pub(crate) mod quantity;
 mod rewrite;
 mod run;
 mod signals;

@@ -49,7 +49,7 @@ fn files_of_settings_are_read_strictly() {
             "dims must be a whole number from 0 to 255, not a text",
         ),
         ("range.toml", grid.replace("replica_cells = 3", "replica_cells = 0"), "replica_cells must be 1 to 16, not 0"),
-        ("twice.toml", format!("{grid}dims = 2\n"), "line 16"),
+        ("twice.toml", format!("dims = 2\n{grid}"), "line 6: is no TOML: duplicate key"),
         ("toml.toml", "dims = = 2".to_owned(), "is no TOML"),
     ] {
         place.write(name, contents);
@@ -65,6 +65,7 @@ fn files_of_settings_are_read_strictly() {
             "line 3: unknown key \"hop_timeout\", did you mean \"hop_timeout_ms\"?",
         ),
         ("address.toml", "peers = [\"192.0.2.1:7\"]", "line 1: peers: \"192.0.2.1:7\""),
+        ("quota.toml", "quota = \"much\"", "line 1: quota: \"much\": a size is a whole number of bytes"),
         ("limit.toml", "[limits]\nconnection = 3", "line 2: unknown key \"connection\""),
         (
             "long.toml",
@@ -87,6 +88,7 @@ fn wrong_calls_end_with_status_2() {
     place.fails(2, ["run", "--api", "0.0.0.0:7117"]);
     place.fails(2, ["run", "--peer", "example.org"]);
     place.fails(2, ["demo", "--nodes", "1"]);
+    assert!(place.fails(2, ["run", "--quota", "much"]).contains("256KiB"));
     assert!(place.fails(2, ["run"]).contains("--identity"));
     assert!(place.fails(2, ["run", "--identity", "me.pem"]).contains("--data"));
     place.fails(1, ["grid", "new", "--name", "Bad Name", "--dims", "2", "--side", "2", "--bits", "8", "-o", "x"]);
@@ -176,6 +178,8 @@ fn records_and_pointers_that_cannot_be() {
     let put = place.json(["put", "large", "--json", api[0], api[1]]);
     let got = place.output(["get", put["pointer"].as_str().unwrap(), api[0], api[1]]);
     assert!(got.status.success() && got.stdout == large);
+    let device = place.fails(1, ["put", "/dev/zero", api[0], api[1]]);
+    assert!(device.contains("/dev/zero is a device"), "{device}");
     for endless in ["large", "/dev/zero"] {
         let error = place.fails(1, ["put", endless, "--mutable", "--every", "1h", api[0], api[1]]);
         assert!(error.contains("has more than 262144 bytes: put it without --mutable"), "{error}");

@@ -180,5 +180,5 @@ fn ctrl_c_ends_minting_with_nothing_written() {
     assert_eq!(status.code(), Some(130), "{errors}");
     assert!(errors.contains("interrupted: nothing was written"), "{errors}");
     let left: Vec<_> = fs::read_dir(place.path("")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
-    assert_eq!(left, ["runtime"]);
+    assert_eq!(left, ["runtime", "user"]);
 }

@@ -32,8 +32,13 @@ pub enum ClientError {
         running: Vec<SocketAddr>,
     },
     /// The node has answered that it cannot.
-    #[error("{}; {}", .0.error, .0.what_to_do)]
-    Refused(Fault),
+    #[error("{}; {}", fault.error, fault.what_to_do)]
+    Refused {
+        /// Why, and what to do about it.
+        fault: Fault,
+        /// The kind of refusal.
+        status: StatusCode,
+    },
     /// What came back is no answer of a node's API.
     #[error("what answers at {api} is no node of this version ({why}): see what listens there, or say another --api")]
     Strange {
@@ -42,6 +47,20 @@ pub enum ClientError {
         /// What is strange.
         why: String,
     },
+}
+
+impl ClientError {
+    /// Whether the same may work a little later: nodes come and go. What is wrong with the request stays wrong, and a
+    /// full grid stays full for longer than anybody waits.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Refused { status, .. } => {
+                *status == StatusCode::NOT_FOUND
+                    || (status.is_server_error() && *status != StatusCode::INSUFFICIENT_STORAGE)
+            }
+            Self::NoNode { .. } | Self::Strange { .. } => false,
+        }
+    }
 }
 
 fn other(why: &str) -> String {
@@ -189,7 +208,7 @@ impl Client {
     async fn fault(&self, status: StatusCode, response: Response<Incoming>) -> ClientError {
         match self.body(response).await {
             Ok(body) => match serde_json::from_slice(&body) {
-                Ok(fault) => ClientError::Refused(fault),
+                Ok(fault) => ClientError::Refused { fault, status },
                 Err(_) => self.strange(format!("status {status}")),
             },
             Err(error) => error,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ::grid::provider::OFFER_SECONDS;
 
 use super::quantity;
-use super::signals::Signals;
+use super::signals::{Signals, unless_interrupted};
 use super::text::{self, note, say, say_json, table};
 use super::{Failure, api_address};
 use crate::api::client::Client;
@@ -50,7 +50,8 @@ pub(super) async fn provide(args: ProvideArgs) -> Result<(), Failure> {
     let client = Client::find(args.api)?;
     let mut signals = Signals::new()?;
     loop {
-        let offered = client.provide(&args.topic, &args.note, args.seconds).await?;
+        let offered = async { Ok(client.provide(&args.topic, &args.note, args.seconds).await?) };
+        let offered = unless_interrupted(offered, "the offer may stand already, or not").await?;
         match args.json {
             true => say_json(&offered),
             false => note(format_args!(

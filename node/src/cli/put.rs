@@ -3,16 +3,19 @@
 mod resume;
 
 use std::fs::File;
-use std::io::{self, Seek};
+use std::io::{self, Read, Seek};
 use std::net::SocketAddr;
+use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use ::grid::record::terms::MAX_SIZE;
 use ::grid::record::{Pointer, Rules, Subject, Tree};
 use serde::Serialize;
 
 use self::resume::Resume;
 use super::files::{read_small, refuse};
+use super::signals::unless_interrupted;
 use super::text::{self, note, say, say_json};
 use super::transfer::{self, Meter, Upload};
 use super::{Failure, api_address, quantity, stamping, writer};
@@ -121,8 +124,12 @@ pub(super) async fn put(args: PutArgs) -> Result<(), Failure> {
 }
 
 async fn put_mutable(args: &PutArgs, interval: u32, client: &Client, rules: Rules) -> Result<(), Failure> {
-    let limit = rules.limits.chunk.into();
-    let value = read_small(&args.file, limit, "put it without --mutable, and let a mutable record hold its pointer")?;
+    let most = rules.limits.chunk.into();
+    let (limit, advice) = match args.max_size.filter(|size| *size < most) {
+        Some(size) => (size, "say a greater --max-size"),
+        None => (most, "put it without --mutable, and let a mutable record hold its pointer"),
+    };
+    let value = read_small(&args.file, limit, advice)?;
     let size = args.max_size.unwrap_or_else(|| (value.len() as u64).next_power_of_two());
     let wanted = args.wanted();
     // The terms are checked before a key is made for them.
@@ -132,7 +139,8 @@ async fn put_mutable(args: &PutArgs, interval: u32, client: &Client, rules: Rule
     let bits = wanted.bits(&terms, &rules);
     let pointer = stamping::pay(terms, bits, rules).await?;
     let record = stamps::version(&pointer, &key, 0, clock::unix_seconds(), &value, &rules)?;
-    let put = client.put(&record).await?;
+    let put = async { Ok(client.put(&record).await?) };
+    let put = unless_interrupted(put, "the record may be stored already, or not").await?;
     describe(&put, Some(0), Some(&key_file), args.json);
     Ok(())
 }
@@ -157,7 +165,11 @@ async fn put_immutable(args: &PutArgs, client: Client, rules: Rules) -> Result<(
             (pointer, resume)
         }
     };
-    let put = upload(client, file, tree, pointer, rules, resume).await?;
+    let left = match small {
+        true => "the value may be stored already, or not",
+        false => "what was put is not lost: the same command goes on where this ended",
+    };
+    let put = unless_interrupted(upload(client, file, tree, pointer, rules, resume), left).await?;
     describe(&put, None, None, args.json);
     Ok(())
 }
@@ -205,11 +217,16 @@ fn open(path: &Path) -> Result<(File, u64), Failure> {
         if metadata.is_file() {
             return Ok((file, metadata.len()));
         }
+        // Of some there would be no end before the disk is full.
+        if metadata.file_type().is_char_device() {
+            let advice = "put a file, or pipe what is to be put into `rook put -`";
+            return Err(Failure::new(format!("{} is a device: {advice}", path.display())));
+        }
     }
     let mut copy = tempfile::tempfile().map_err(refuse(path))?;
     let size = match is_standard_input {
-        true => io::copy(&mut io::stdin().lock(), &mut copy),
-        false => File::open(path).and_then(|mut file| io::copy(&mut file, &mut copy)),
+        true => io::copy(&mut io::stdin().lock().take(MAX_SIZE + 1), &mut copy),
+        false => File::open(path).and_then(|file| io::copy(&mut file.take(MAX_SIZE + 1), &mut copy)),
     };
     let size = size.map_err(refuse(path))?;
     copy.rewind().map_err(refuse(path))?;

@@ -29,7 +29,7 @@ fn scaled(text: &str, units: &[(&str, u64)], usual: u64) -> Option<u64> {
 }
 
 /// Bytes: a whole number, with a unit or without.
-pub(super) fn size(text: &str) -> Result<u64, String> {
+pub(crate) fn size(text: &str) -> Result<u64, String> {
     scaled(text, &SIZES, 1).ok_or_else(|| "a size is a whole number of bytes, or like 256KiB, 1MiB, 5GB".to_owned())
 }
 

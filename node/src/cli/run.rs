@@ -17,6 +17,7 @@ use self::settings::Settings;
 use super::Failure;
 use super::api_address;
 use super::identity_file;
+use super::quantity;
 use super::signals::Signals;
 use super::text::note;
 use crate::api::Api;
@@ -44,6 +45,10 @@ pub(super) struct RunArgs {
     /// The folder for records and known neighbours; it is made if it is not there.
     #[arg(long)]
     data: Option<PathBuf>,
+    /// Bytes of records to keep at most: 500MB, 20GiB. Beyond that, those of lowest priority are dropped first
+    /// [default: 10GiB].
+    #[arg(long, value_name = "SIZE", value_parser = quantity::size)]
+    quota: Option<u64>,
     /// Where others connect to; may be said more than once [default: UDP and TCP port 7118, IPv4 and IPv6].
     #[arg(long, value_name = "MULTIADDR")]
     listen: Vec<Multiaddr>,

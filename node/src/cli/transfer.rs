@@ -174,12 +174,12 @@ pub(super) async fn download(
     Ok(())
 }
 
-/// Tries until it works, some times.
+/// Tries until it works, some times, as long as it may.
 async fn again<T, F: Future<Output = Result<T, ClientError>>>(mut work: impl FnMut() -> F) -> Result<T, ClientError> {
     let mut wait = FIRST_WAIT;
     for _ in 1..TRIES {
         match work().await {
-            Err(ClientError::Refused(_)) => tokio::time::sleep(wait).await,
+            Err(error) if error.may_pass() => tokio::time::sleep(wait).await,
             outcome => return outcome,
         }
         wait *= 2;

@@ -68,7 +68,11 @@ pub(super) async fn watch(args: WatchArgs) -> Result<(), Failure> {
             _ = ticks.tick() => {}
             () = signals.wait() => return Ok(()),
         }
-        match client.get(&text, 0).await {
+        let looked = tokio::select! {
+            looked = client.get(&text, 0) => looked,
+            () = signals.wait() => return Ok(()),
+        };
+        match looked {
             Ok(found) if found.headers.sequence > last => {
                 last = found.headers.sequence;
                 shown += 1;

@@ -3,6 +3,7 @@
 //! ```toml
 //! identity = "identity.pem"         # paths are relative to this file
 //! data = "data"
+//! quota = "10GiB"                   # of records that are kept at most
 //! listen = ["/ip4/0.0.0.0/udp/7118/quic-v1"]
 //! peers = ["/ip4/192.0.2.1/udp/7118/quic-v1/p2p/12D3..."]
 //! api = "127.0.0.1:7117"
@@ -24,6 +25,7 @@ use libp2p::Multiaddr;
 
 use super::error::{ConfigError, Problem};
 use super::section::Section;
+use crate::cli::quantity;
 use crate::daemon::Limits;
 
 /// What the file says; `None` where it says nothing.
@@ -37,6 +39,8 @@ pub struct RunFile {
     pub passphrase_file: Option<PathBuf>,
     /// The data folder.
     pub data: Option<PathBuf>,
+    /// Bytes of records that are kept at most.
+    pub quota: Option<u64>,
     /// Where to listen.
     pub listen: Option<Vec<Multiaddr>>,
     /// Introducers.
@@ -49,7 +53,8 @@ pub struct RunFile {
     pub limits: Limits,
 }
 
-const KEYS: &[&str] = &["identity", "grid", "passphrase_file", "data", "listen", "peers", "api", "limits", "protocol"];
+const KEYS: &[&str] =
+    &["identity", "grid", "passphrase_file", "data", "quota", "listen", "peers", "api", "limits", "protocol"];
 
 const PROTOCOL_KEYS: &[&str] = &[
     "hop_timeout_ms",
@@ -96,6 +101,7 @@ fn parse(file: &Path, text: &str) -> Result<RunFile, ConfigError> {
         grid: grid(&section, folder)?,
         passphrase_file: path("passphrase_file")?,
         data: path("data")?,
+        quota: section.parsed("quota", quantity::size)?,
         listen: section.parsed_list("listen", str::parse)?,
         peers: section.parsed_list("peers", str::parse)?,
         api: section.parsed("api", str::parse)?,

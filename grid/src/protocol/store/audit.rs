@@ -29,6 +29,8 @@ const MAX_PUSHES: usize = 16_384;
 const MAX_ASKED: usize = 16;
 /// Questions are not asked more often than this.
 const LEAST_STEP: Duration = Duration::from_millis(100);
+/// Time between two handfuls of questions of a node that leaves.
+const LEAVING_STEP: Duration = Duration::from_millis(10);
 /// How often a vacant cell's place is given to the next of a record's sequence.
 const STAND_INS: usize = 4;
 
@@ -56,6 +58,11 @@ pub(super) struct Audit {
 impl Audit {
     fn is_idle(&self) -> bool {
         self.queue.is_empty() && self.asked.is_empty() && self.pushes.is_empty() && self.pushing == 0
+    }
+
+    /// Time between two questions. Who leaves has no round to spread them over.
+    fn pace(&self) -> Duration {
+        if self.leaving { LEAVING_STEP } else { self.step }
     }
 }
 
@@ -124,8 +131,7 @@ impl Store {
             self.audit.asked.insert(number, batch);
             cx.signal(Signal::Ask(Ask { asker: Asker::Audit(number), via: None, target, body }));
         }
-        let after = if self.audit.leaving { Duration::from_millis(10) } else { self.audit.step };
-        self.step_soon(after, cx);
+        self.step_soon(self.audit.pace(), cx);
     }
 
     /// Another cell asks what we lack of what it has.
@@ -158,7 +164,7 @@ impl Store {
             // No answer: the next round asks again.
             Ok(_) | Err(_) => {}
         }
-        self.step_soon(self.audit.step, cx);
+        self.step_soon(self.audit.pace(), cx);
         self.check_handed_over(cx);
     }
 

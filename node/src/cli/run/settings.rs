@@ -44,7 +44,7 @@ impl Settings {
             listen: said(args.listen).or(file.listen).map_or_else(usual_listen, Ok)?,
             peers: said(args.peer).or(file.peers).unwrap_or_default(),
             api: args.api.or(file.api).unwrap_or(DEFAULT_API),
-            protocol: file.protocol,
+            protocol: Config { quota: args.quota.or(file.quota).unwrap_or(file.protocol.quota), ..file.protocol },
             limits: file.limits,
         })
     }
