@@ -211,6 +211,11 @@ impl Node {
         self.errors.take().map(|errors| errors.join().unwrap()).unwrap_or_default()
     }
 
+    /// Its process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// The process still runs.
     pub fn runs(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
