@@ -130,12 +130,14 @@ pub async fn start(options: NodeOptions) -> Result<NodeHandle, StartError> {
         asked: 0,
     };
     let (ended, stopped) = watch::channel(false);
+    // Made before anything can happen, so that nothing is missed.
+    let handle = NodeHandle::new(wishes, events, stopped);
     let sources = Sources { transport: transport_events, inputs: reports, wishes: wished };
     tokio::spawn(async move {
         driver.run(sources, start).await;
         ended.send_replace(true);
     });
-    Ok(NodeHandle::new(wishes, events, stopped))
+    Ok(handle)
 }
 
 /// The link protocol of one grid: nodes of two grids have none in common.

@@ -1,6 +1,6 @@
 //! How the rest of the program talks to a running node.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use grid::cell::Cell;
 use grid::id::{GridId, NodeId};
@@ -69,6 +69,8 @@ pub(crate) enum Wish {
 pub struct NodeHandle {
     wishes: mpsc::Sender<Wish>,
     events: Arc<broadcast::Sender<Event>>,
+    /// What has happened since the start, for the first who asks.
+    first: Arc<Mutex<Option<broadcast::Receiver<Event>>>>,
     stopped: watch::Receiver<bool>,
 }
 
@@ -78,7 +80,8 @@ impl NodeHandle {
         events: Arc<broadcast::Sender<Event>>,
         stopped: watch::Receiver<bool>,
     ) -> Self {
-        Self { wishes, events, stopped }
+        let first = Arc::new(Mutex::new(Some(events.subscribe())));
+        Self { wishes, events, first, stopped }
     }
 
     async fn ask<T>(&self, wish: impl FnOnce(oneshot::Sender<T>) -> Wish) -> Result<T, Stopped> {
@@ -143,9 +146,11 @@ impl NodeHandle {
         self.ask(Wish::Peers).await
     }
 
-    /// What happens from now on. Who reads too slowly misses the oldest events.
+    /// What happens: to the first who asks, everything since the node was started; to others, what happens from now on.
+    /// Who reads too slowly misses the oldest events.
     pub fn events(&self) -> broadcast::Receiver<Event> {
-        self.events.subscribe()
+        let first = self.first.lock().unwrap_or_else(PoisonError::into_inner).take();
+        first.unwrap_or_else(|| self.events.subscribe())
     }
 
     /// Hands over what nobody else in the cell has, says farewell to the neighbours and ends the node. Returns when it

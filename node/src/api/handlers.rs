@@ -65,7 +65,6 @@ fn status_of(failure: &RequestFailure) -> StatusCode {
     }
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "the core may add reasons")]
 fn status_of_refusal(why: &StoreFailure) -> StatusCode {
     match why {
         StoreFailure::TooEarly { .. } => StatusCode::TOO_MANY_REQUESTS,
@@ -76,7 +75,6 @@ fn status_of_refusal(why: &StoreFailure) -> StatusCode {
     }
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "the core may add reasons")]
 fn advice(failure: &RequestFailure) -> &'static str {
     match failure {
         RequestFailure::Refused(StoreFailure::TooEarly { .. }) => "wait, or put a record with a shorter interval",

@@ -61,7 +61,7 @@ fn faults(record: usize, events: &[(Span, Event)]) -> Vec<String> {
         let written = |&(other, event): &(Span, Event)| {
             matches!(event, Event::Write { sequence: number, .. } if number == sequence) && other.begun < span.ended
         };
-        if !events.iter().any(|event| written(event)) {
+        if !events.iter().any(written) {
             faults.push(format!("record {record}: version {sequence} was read and nobody had begun to write it"));
         }
         let before = events.iter().filter(|(other, _)| other.ended < span.begun);
