@@ -4,7 +4,7 @@
 //! after ever longer waits. Strangers may stay for a while: a newcomer that joins through us, or, in a sparse grid, a
 //! *bridge* that would otherwise have nobody to pass its requests to.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 use core::time::Duration;
 
 use rand_core::Rng;
@@ -44,6 +44,8 @@ struct Candidate {
 #[derive(Debug, Default)]
 pub(crate) struct Links {
     candidates: BTreeMap<NodeId, Candidate>,
+    /// Those that are not being dialled, the longest due first.
+    waiting: BTreeSet<(Time, NodeId)>,
     dialing: usize,
     timer_set: bool,
 }
@@ -75,11 +77,19 @@ impl Links {
             return;
         }
         let next = cx.now;
-        let fresh = Candidate { peer: peer.clone(), failures: 0, next, dialing: false, met };
-        let candidate = self.candidates.entry(id).or_insert(fresh);
-        if peer.supersedes(&candidate.peer) {
-            // It has moved: what failed before says nothing of the new place.
-            (candidate.peer, candidate.failures, candidate.next) = (peer, 0, next);
+        match self.candidates.get_mut(&id) {
+            None => {
+                self.candidates.insert(id, Candidate { peer, failures: 0, next, dialing: false, met });
+                self.waiting.insert((next, id));
+            }
+            Some(candidate) if peer.supersedes(&candidate.peer) => {
+                // It has moved: what failed before says nothing of the new place.
+                if self.waiting.remove(&(candidate.next, id)) {
+                    self.waiting.insert((next, id));
+                }
+                (candidate.peer, candidate.failures, candidate.next) = (peer, 0, next);
+            }
+            Some(_) => {}
         }
         self.dial(cx);
     }
@@ -96,14 +106,10 @@ impl Links {
 
     /// Starts as many dials as may be under way, the longest due first, and sets the timer for the next.
     fn dial<R: Rng>(&mut self, cx: &mut Context<'_, R>) {
-        let mut due: alloc::vec::Vec<_> = self
-            .candidates
-            .iter()
-            .filter(|(_, c)| !c.dialing && c.next <= cx.now)
-            .map(|(&id, c)| (c.next, id))
-            .collect();
-        due.sort_unstable();
-        for (_, id) in due.into_iter().take(cx.config.max_dialing.saturating_sub(self.dialing)) {
+        while self.dialing < cx.config.max_dialing
+            && let Some(&(_, id)) = self.waiting.first().filter(|(next, _)| *next <= cx.now)
+        {
+            self.waiting.pop_first();
             if let Some(candidate) = self.candidates.get_mut(&id) {
                 candidate.dialing = true;
                 self.dialing += 1;
@@ -114,8 +120,7 @@ impl Links {
     }
 
     fn set_timer<R: Rng>(&mut self, cx: &mut Context<'_, R>) {
-        let waiting = self.candidates.values().filter(|c| !c.dialing).map(|c| c.next).min();
-        if let Some(next) = waiting
+        if let Some(&(next, _)) = self.waiting.first()
             && !self.timer_set
         {
             self.timer_set = true;
@@ -170,6 +175,7 @@ impl Links {
     fn settle(&mut self, id: NodeId) -> Option<Candidate> {
         let candidate = self.candidates.remove(&id)?;
         self.dialing -= usize::from(candidate.dialing);
+        self.waiting.remove(&(candidate.next, id));
         Some(candidate)
     }
 
@@ -210,6 +216,7 @@ impl Links {
             let limit = if candidate.met { MAX_FAILURES_MET } else { cx.config.max_dial_failures.into() };
             // A node that is alone gives nobody up: whoever comes back first is its way back.
             if candidate.failures < limit || cx.table.linked_neighbours().next().is_none() {
+                self.waiting.insert((candidate.next, id));
                 self.candidates.insert(id, candidate);
             } else if candidate.met {
                 cx.out.push(Output::Forget(id));
