@@ -9,7 +9,7 @@
 mod cli_support;
 
 use std::fs::File;
-use std::io::{BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -149,6 +149,16 @@ fn equal(one: &Path, other: &Path) -> bool {
     if std::fs::metadata(one).unwrap().len() != std::fs::metadata(other).unwrap().len() {
         return false;
     }
-    let bytes = |path| BufReader::with_capacity(1 << 20, File::open(path).unwrap()).bytes();
-    bytes(one).zip(bytes(other)).all(|(a, b)| a.unwrap() == b.unwrap())
+    let (mut one, mut other) = (File::open(one).unwrap(), File::open(other).unwrap());
+    let (mut ours, mut theirs) = (vec![0; 1 << 20], vec![0; 1 << 20]);
+    loop {
+        let length = one.read(&mut ours).unwrap();
+        other.read_exact(&mut theirs[..length]).unwrap();
+        if ours[..length] != theirs[..length] {
+            return false;
+        }
+        if length == 0 {
+            return true;
+        }
+    }
 }
