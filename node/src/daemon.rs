@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use grid::config::Config;
 use grid::input::Command;
+use grid::output::Event;
 use grid::overlay::Overlay;
 use grid::parameters::Parameters;
 use grid::peer::{Address, Card, Peer};
@@ -81,6 +82,15 @@ const LISTENER_LAG: usize = 1024;
 /// # Errors
 /// [`StartError`] if it cannot listen, the data folder fails, or the identity is void.
 pub async fn start(options: NodeOptions) -> Result<NodeHandle, StartError> {
+    start_with_events(options).await.map(|(node, _)| node)
+}
+
+/// Starts a node, and listens to what happens to it from its first moment on: the first node of a grid has joined
+/// before [`start`] returns.
+///
+/// # Errors
+/// As [`start`].
+pub async fn start_with_events(options: NodeOptions) -> Result<(NodeHandle, broadcast::Receiver<Event>), StartError> {
     let NodeOptions { identity, verifier, config, limits, storage, listen, peers, frame_log } = options;
     let parameters = verifier.parameters().clone();
     let identity = Arc::new(identity);
@@ -107,7 +117,8 @@ pub async fn start(options: NodeOptions) -> Result<NodeHandle, StartError> {
     let start = Command::Start { known, records: storage.holdings()?, introducers, unix: clock::unix_seconds() };
     let (inputs, reports) = mpsc::channel(INPUTS);
     let (wishes, wished) = mpsc::channel(WISHES);
-    let events = Arc::new(broadcast::channel(LISTENER_LAG).0);
+    let (events, heard) = broadcast::channel(LISTENER_LAG);
+    let events = Arc::new(events);
     let driver = Driver {
         overlay: Overlay::new(&parameters, config, me, StdRng::from_seed(rand::random())),
         clock: SteadyClock::start(),
@@ -125,19 +136,15 @@ pub async fn start(options: NodeOptions) -> Result<NodeHandle, StartError> {
         waiters: Default::default(),
         tickets: 0,
         outputs: Vec::new(),
-        soon: Default::default(),
         left: false,
-        asked: 0,
     };
     let (ended, stopped) = watch::channel(false);
-    // Made before anything can happen, so that nothing is missed.
-    let handle = NodeHandle::new(wishes, events, stopped);
     let sources = Sources { transport: transport_events, inputs: reports, wishes: wished };
     tokio::spawn(async move {
         driver.run(sources, start).await;
         ended.send_replace(true);
     });
-    Ok(handle)
+    Ok((NodeHandle::new(wishes, events, stopped), heard))
 }
 
 /// The link protocol of one grid: nodes of two grids have none in common.

@@ -1,6 +1,6 @@
 //! How the rest of the program talks to a running node.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use grid::cell::Cell;
 use grid::id::{GridId, NodeId};
@@ -69,8 +69,6 @@ pub(crate) enum Wish {
 pub struct NodeHandle {
     wishes: mpsc::Sender<Wish>,
     events: Arc<broadcast::Sender<Event>>,
-    /// What has happened since the start, for the first who asks.
-    first: Arc<Mutex<Option<broadcast::Receiver<Event>>>>,
     stopped: watch::Receiver<bool>,
 }
 
@@ -80,8 +78,7 @@ impl NodeHandle {
         events: Arc<broadcast::Sender<Event>>,
         stopped: watch::Receiver<bool>,
     ) -> Self {
-        let first = Arc::new(Mutex::new(Some(events.subscribe())));
-        Self { wishes, events, first, stopped }
+        Self { wishes, events, stopped }
     }
 
     async fn ask<T>(&self, wish: impl FnOnce(oneshot::Sender<T>) -> Wish) -> Result<T, Stopped> {
@@ -146,11 +143,9 @@ impl NodeHandle {
         self.ask(Wish::Peers).await
     }
 
-    /// What happens: to the first who asks, everything since the node was started; to others, what happens from now on.
-    /// Who reads too slowly misses the oldest events.
+    /// What happens from now on. Who reads too slowly misses the oldest events.
     pub fn events(&self) -> broadcast::Receiver<Event> {
-        let first = self.first.lock().unwrap_or_else(PoisonError::into_inner).take();
-        first.unwrap_or_else(|| self.events.subscribe())
+        self.events.subscribe()
     }
 
     /// Hands over what nobody else in the cell has, says farewell to the neighbours and ends the node. Returns when it

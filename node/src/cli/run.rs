@@ -90,8 +90,7 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
         peers: settings.peers,
         frame_log: None,
     };
-    let node = daemon::start(options).await?;
-    let events = node.events();
+    let (node, events) = daemon::start_with_events(options).await?;
     let (address, leave) = (api.address(), Arc::new(Notify::new()));
     let _serving = api.serve(node.clone(), id.to_string(), &parameters, Arc::clone(&leave))?;
     reporter.ready(&node.status().await?, &parameters, address, alone);
