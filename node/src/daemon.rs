@@ -136,7 +136,9 @@ pub async fn start_with_events(options: NodeOptions) -> Result<(NodeHandle, broa
         waiters: Default::default(),
         tickets: 0,
         outputs: Vec::new(),
+        soon: Default::default(),
         left: false,
+        asked: 0,
     };
     let (ended, stopped) = watch::channel(false);
     let sources = Sources { transport: transport_events, inputs: reports, wishes: wished };
