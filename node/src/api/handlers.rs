@@ -71,7 +71,11 @@ fn status_of_refusal(why: &StoreFailure) -> StatusCode {
         StoreFailure::Superseded { .. } | StoreFailure::Equivocation => StatusCode::CONFLICT,
         StoreFailure::Expired => StatusCode::GONE,
         StoreFailure::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-        _ => StatusCode::UNPROCESSABLE_ENTITY,
+        // The first four are no refusals, and the core may add reasons.
+        StoreFailure::Full | StoreFailure::Failed | StoreFailure::QuotaFull { .. } | StoreFailure::Busy => {
+            StatusCode::BAD_GATEWAY
+        }
+        StoreFailure::Future | _ => StatusCode::UNPROCESSABLE_ENTITY,
     }
 }
 
