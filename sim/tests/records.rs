@@ -271,6 +271,16 @@ fn a_cell_that_died_out_is_filled_again() {
     for pointer in pointers.iter().filter(|pointer| is_of(home, pointer)) {
         assert!(disk.records.contains_key(&pointer.key()), "{:?}", pointer.key());
     }
+    // And those that stood in need not any more.
+    scenario.network.run_for(seconds(300));
+    let holding = oracle::cells_that_hold(&scenario.network);
+    let exactly_home = |pointer: &Pointer| {
+        let cells = &holding[&pointer.key()];
+        let homes = &replica_cells(shape, &pointer.key().routing_key())[..3];
+        cells.len() == 3 && cells.iter().all(|cell| homes.contains(cell))
+    };
+    assert!(pointers.iter().all(exactly_home), "{holding:?}");
+    assert_eq!(scenario.get_records(&pointers).succeeded(), 60);
     oracle::invariant_records_are_where_they_belong(&scenario.network).unwrap();
 }
 

@@ -49,6 +49,8 @@ pub(super) struct Audit {
     step: Duration,
     stepping: bool,
     asked: BTreeMap<u32, Batch>,
+    /// Records that we only stand in for, and how many of their homes have said in this round that they have them.
+    confirmed: BTreeMap<RecordKey, usize>,
     numbers: u32,
     pushes: VecDeque<(Cell, RecordKey)>,
     pushing: usize,
@@ -88,8 +90,16 @@ impl Store {
         members.sort_unstable();
         let leaving = self.audit.leaving;
         let mut by_cell: BTreeMap<Cell, Vec<(Item, usize)>> = BTreeMap::new();
-        for (&key, &mark) in self.index.items().iter().filter(|(key, _)| leaving || asks(&members, key, cx.me.id())) {
+        self.audit.confirmed.clear();
+        for (&key, &mark) in self.index.items() {
             let is_home = first_cells(shape, &key.routing_key(), self.replicas).contains(&home);
+            if is_home && !leaving && !asks(&members, &key, cx.me.id()) {
+                continue;
+            }
+            // Each node finds out for itself whether it still has to stand in.
+            if !is_home && !leaving {
+                self.audit.confirmed.insert(key, 0);
+            }
             let others = self.replicas - usize::from(is_home && !leaving);
             for (place, cell) in others_of(shape, &key, home, others).into_iter().enumerate() {
                 by_cell.entry(cell).or_default().push((Item { key, mark }, place));
@@ -154,6 +164,7 @@ impl Store {
         let Some(batch) = self.audit.asked.remove(&number) else { return };
         match outcome.map(|answer| answer.body) {
             Ok(AnswerBody::Audited(lacking)) => {
+                self.count_homes(&batch, &lacking, cx);
                 let lacking = lacking.into_iter().filter_map(|place| batch.items.get(usize::from(place)));
                 let room = MAX_PUSHES.saturating_sub(self.audit.pushes.len());
                 let pushes = lacking.map(|(item, _)| (batch.cell, item.key)).take(room);
@@ -166,6 +177,23 @@ impl Store {
         }
         self.step_soon(self.audit.pace(), cx);
         self.check_handed_over(cx);
+    }
+
+    /// What all of a record's homes have, we need not stand in for any more.
+    fn count_homes<R: Rng>(&mut self, batch: &Batch, lacking: &[u16], cx: &mut Context<'_, R>) {
+        let lacks = |place: usize| u16::try_from(place).is_ok_and(|place| lacking.contains(&place));
+        let replicas = self.replicas;
+        let there = batch.items.iter().enumerate().filter(|(place, (_, of))| *of < replicas && !lacks(*place));
+        for (_, (Item { key, mark }, _)) in there {
+            let Some(homes) = self.audit.confirmed.get_mut(key) else { continue };
+            *homes += 1;
+            // A later version may have come meanwhile, which they were not asked about.
+            let same = self.index.get(key).is_some_and(|holding| holding.mark == *mark);
+            if *homes == replicas && same && !self.lines.contains_key(key) {
+                self.recovery.retire(*key, cx.now);
+                self.discard(*key, cx);
+            }
+        }
     }
 
     /// Nobody is in the cell: for each record the next of its sequence stands in.

@@ -4,6 +4,7 @@
 //! then. What it lacks it fetches, a few at a time; then it compares again, until nothing is lacking.
 
 use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
+use core::time::Duration;
 
 use rand_core::Rng;
 
@@ -15,6 +16,7 @@ use crate::protocol::Context;
 use crate::protocol::store::{Store, Timer, Writer};
 use crate::ranges::{self, Item, RangeReport, is_news};
 use crate::record::Record;
+use crate::time::Time;
 
 /// Fetches under way at the same time: with 256 KiB a record, 2 MiB.
 const MAX_FETCHING: usize = 8;
@@ -28,6 +30,30 @@ pub(super) struct Recovery {
     /// All that wait, are being fetched or being written.
     queued: BTreeSet<RecordKey>,
     fetching: BTreeMap<Nonce, (NodeId, RecordKey)>,
+    /// Records that we have stood in for, and when their homes had them again: the others of the cell, which have not
+    /// found that out yet, may still name them.
+    retired: BTreeMap<RecordKey, Time>,
+}
+
+/// How long others of the cell may take to find out that they need not stand in any more.
+const RETIREMENT: Duration = Duration::from_secs(600);
+/// Retired records that are remembered.
+const MAX_RETIRED: usize = 16_384;
+
+impl Recovery {
+    /// Not to be fetched again for a while.
+    pub(super) fn retire(&mut self, key: RecordKey, now: Time) {
+        if self.retired.len() >= MAX_RETIRED {
+            self.retired.retain(|_, since| now.since(*since) < RETIREMENT);
+        }
+        if self.retired.len() < MAX_RETIRED {
+            self.retired.insert(key, now);
+        }
+    }
+
+    fn is_retired(&self, key: &RecordKey, now: Time) -> bool {
+        self.retired.get(key).is_some_and(|&since| now.since(since) < RETIREMENT)
+    }
 }
 
 impl Store {
@@ -66,7 +92,8 @@ impl Store {
         for item in findings.lacking {
             let key = item.key;
             let ours = || replica_cells(cx.table.shape(), &key.routing_key()).contains(&cx.me.cell());
-            let known = self.recovery.queued.contains(&key) || self.index.has_declined(&key);
+            let unwanted = self.index.has_declined(&key) || self.recovery.is_retired(&key, cx.now);
+            let known = self.recovery.queued.contains(&key) || unwanted;
             if self.recovery.queued.len() < MAX_QUEUED && !known && ours() {
                 self.recovery.queued.insert(key);
                 self.recovery.queue.push_back((from, item));
