@@ -36,6 +36,11 @@ macro_rules! bytes_newtype {
     };
 }
 
+/// The first eight bytes, or all if there are fewer, as a big-endian number.
+pub(crate) fn leading_number(bytes: &[u8]) -> u64 {
+    bytes.iter().take(8).fold(0, |number, &byte| number << 8 | u64::from(byte))
+}
+
 bytes_newtype! {
     /// A node's name: the SHA-256 of its public identity, so it cannot be chosen or shared.
     NodeId, 32

@@ -70,8 +70,13 @@ pub enum Input {
     Loaded {
         /// From the request.
         ticket: Ticket,
-        /// The record; `None` if it is not, or no longer, readable.
+        /// The record; `None` if it is not there any more.
         record: Option<Record>,
+    },
+    /// [`crate::output::Output::Load`] was not possible just now; the record may still be there.
+    Unread {
+        /// From the request.
+        ticket: Ticket,
     },
 }
 

@@ -215,12 +215,20 @@ pub enum AnswerBody {
     Vacant,
     /// To an echo.
     Echo(Arc<[u8]>),
-    /// To an audit: the places in the question of those that the node lacks.
-    Audited(Vec<u16>),
+    /// To an audit: the places in the question, in ascending order, of those that the node lacks, and of those that it
+    /// has no room for.
+    Audited {
+        /// "Send me these."
+        lacking: Vec<u16>,
+        /// "I shall not keep these."
+        declined: Vec<u16>,
+    },
     /// To an announcement.
     Provided,
     /// To a question for providers: some of those that are known.
     Providers(Vec<Provider>),
+    /// To a get or an announcement: too much to do just now; it says nothing about what is there.
+    Busy,
 }
 
 /// Why a node could not store a record.
@@ -263,6 +271,9 @@ pub enum StoreFailure {
         /// The later version.
         sequence: u64,
     },
+    /// The cell is not one of those that keep the record.
+    #[error("the cell is not one of those that keep this record")]
+    NotHere,
     /// The writer has signed another value under the same number.
     #[error("the writer has signed another value under the same number, and both are kept as proof of that")]
     Equivocation,
@@ -286,7 +297,7 @@ impl StoreFailure {
             | Self::TooEarly { .. }
             | Self::Superseded { .. }
             | Self::Equivocation => true,
-            Self::Full | Self::Failed | Self::QuotaFull { .. } | Self::Busy => false,
+            Self::Full | Self::Failed | Self::QuotaFull { .. } | Self::Busy | Self::NotHere => false,
         }
     }
 }
@@ -307,4 +318,7 @@ pub enum Refusal {
     /// The sender may not ask this: a guest only joins.
     #[error("not allowed to ask this")]
     NotAllowed,
+    /// There is a way, but somebody on it did not take the request in time, or was too busy.
+    #[error("somebody on the way did not answer")]
+    Slow,
 }

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::cell::{Axis, Cell, Shape};
-use crate::id::NodeId;
+use crate::id::{NodeId, leading_number};
 use crate::latency::PeakEwma;
 use crate::message::LineSummary;
 use crate::peer::Peer;
@@ -273,7 +273,7 @@ fn on_line(home: Cell, axis: Axis, cell: Cell) -> bool {
 
 /// The first eight bytes of a name as a number.
 fn leading(id: NodeId) -> u64 {
-    id.as_bytes()[..8].iter().fold(0, |number, &byte| number << 8 | u64::from(byte))
+    leading_number(id.as_bytes())
 }
 
 impl Neighbours for Table {

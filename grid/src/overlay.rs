@@ -188,7 +188,8 @@ impl<R: Rng> Overlay<R> {
             | Input::Sealed { .. }
             | Input::Opened { .. }
             | Input::Stored { .. }
-            | Input::Loaded { .. } => {}
+            | Input::Loaded { .. }
+            | Input::Unread { .. } => {}
         }
     }
 
@@ -249,6 +250,7 @@ impl Parts {
             }
             Input::Stored { ticket, outcome } => self.store.on_stored(ticket, outcome, cx),
             Input::Loaded { ticket, record } => self.store.on_loaded(ticket, record, cx),
+            Input::Unread { ticket } => self.store.on_unread(ticket, cx),
         }
     }
 
@@ -320,7 +322,7 @@ impl Parts {
             Message::Farewell => self.links.on_farewell(from, cx),
             Message::Request(request) => self.requests.on_request(from, request, cx),
             Message::Accepted(id) => self.requests.on_accepted(from, id, cx),
-            Message::Refused(id, _) => self.requests.on_refused(from, id, cx),
+            Message::Refused(id, refusal) => self.requests.on_refused(from, id, refusal, cx),
             Message::Answer(answer) => self.requests.on_answer(from, answer, cx),
             Message::Ping(nonce) => self.liveness.on_ping(from, nonce, cx),
             Message::Pong(nonce) => self.liveness.on_pong(from, nonce, cx),

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use sha2::{Digest, Sha256};
 
 use crate::cell::{Cell, Shape};
-use crate::id::RoutingKey;
+use crate::id::{RoutingKey, leading_number};
 
 /// The cells of a sequence at most. The first `R` occupied ones keep the record; the others stand in for vacant ones.
 /// In a grid with four nodes a cell (1.8 % vacant) hardly more than `R` are ever asked; in a nearly empty one they are
@@ -43,7 +43,7 @@ pub fn first_cells(shape: Shape, key: &RoutingKey, count: usize) -> Vec<Cell> {
 fn draw(key: &RoutingKey, index: u32) -> u64 {
     let hash = Sha256::new().chain_update(b"rook replica v1").chain_update(key.as_bytes());
     let digest = hash.chain_update(index.to_be_bytes()).finalize();
-    digest[..8].iter().fold(0, |number, &byte| number << 8 | u64::from(byte))
+    leading_number(&digest)
 }
 
 #[cfg(test)]

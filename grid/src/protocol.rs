@@ -28,6 +28,9 @@ use crate::time::{Calendar, Day, Time};
 
 use rand_core::Rng;
 
+/// Others' clocks may be so much ahead of ours, in seconds.
+pub(crate) const CLOCK_TOLERANCE: u64 = 120;
+
 /// Everything that a part may use while it handles one input.
 pub(crate) struct Context<'a, R> {
     pub(crate) now: Time,

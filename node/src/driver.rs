@@ -27,6 +27,8 @@ use crate::verifier::Verifier;
 
 /// How often expired identities are looked for, and whether our own credential is due.
 const UPKEEP: Duration = Duration::from_secs(3600);
+/// How often the state machine is told what the wall clock shows, which may be set, or go on while the machine sleeps.
+const CALENDAR: Duration = Duration::from_secs(60);
 /// Inputs taken between two looks at the timers.
 const BATCH: usize = 64;
 
@@ -79,7 +81,7 @@ impl Driver {
     /// Runs until the node is told to leave, or nobody holds a handle of it any more.
     pub(crate) async fn run(mut self, mut sources: Sources, start: Command) {
         self.handle(Input::Command(start)).await;
-        let mut upkeep = tokio::time::interval(UPKEEP);
+        let (mut upkeep, mut calendar) = (tokio::time::interval(UPKEEP), tokio::time::interval(CALENDAR));
         let mut reports = Vec::with_capacity(BATCH);
         let mut owned = true;
         while !self.left {
@@ -89,7 +91,7 @@ impl Driver {
                     Some(event) => self.on_transport(event).await,
                     None => break,
                 },
-                count = sources.inputs.recv_many(&mut reports, BATCH), if reports.is_empty() => self.on_reports(&mut reports, count).await,
+                _ = sources.inputs.recv_many(&mut reports, BATCH), if reports.is_empty() => self.on_reports(&mut reports).await,
                 wish = sources.wishes.recv(), if owned => {
                     // Nobody is there to wish anything any more, which is a wish to leave.
                     owned = wish.is_some();
@@ -97,6 +99,7 @@ impl Driver {
                 },
                 () = tokio::time::sleep_until(next.into()) => self.on_timers().await,
                 _ = upkeep.tick() => self.on_upkeep().await,
+                _ = calendar.tick() => self.handle(Input::Command(Command::Clock(unix_seconds()))).await,
             }
         }
         self.leave(sources).await;
@@ -142,7 +145,7 @@ impl Driver {
         self.handle(input).await;
     }
 
-    async fn on_reports(&mut self, reports: &mut Vec<Input>, _count: usize) {
+    async fn on_reports(&mut self, reports: &mut Vec<Input>) {
         for input in reports.drain(..) {
             self.handle(input).await;
         }
@@ -225,7 +228,6 @@ impl Driver {
 
     /// Renews the credential when it is due, and drops neighbours whose identities have expired.
     async fn on_upkeep(&mut self) {
-        self.handle(Input::Command(Command::Clock(unix_seconds()))).await;
         if self.own.is_due() {
             match self.own.renew() {
                 Ok(()) => self.card_changed().await,

@@ -24,7 +24,7 @@ pub(crate) enum Order {
 #[derive(Debug)]
 pub(crate) struct Busy;
 
-/// Orders that may wait. The core has at most 2,048 reads and writes under way, and a neighbourhood to remember.
+/// Orders that may wait: some thousand reads and writes, what expires, and a neighbourhood to remember.
 const WAITING: usize = 8192;
 /// Orders that are taken at a time: a commit costs the same for one record as for many.
 const BATCH: usize = 64;
@@ -76,34 +76,48 @@ async fn work(storage: Storage, mut orders: mpsc::Receiver<Order>, inputs: mpsc:
     }
 }
 
-/// Carries orders out in order, except that stores that follow each other are one commit.
+/// Carries orders out in order; stores that follow each other are one commit, and so are discards.
 fn carry_out(storage: &Storage, orders: Vec<Order>) -> Vec<Input> {
     let mut reports = Vec::with_capacity(orders.len());
-    let mut stores = Vec::new();
+    let (mut stores, mut discards) = (Vec::new(), Vec::new());
     for order in orders {
         match order {
-            Order::Store(ticket, record) => stores.push((ticket, record)),
+            Order::Store(ticket, record) => {
+                discard(storage, &mut discards);
+                stores.push((ticket, record));
+            }
             Order::Load(ticket, key) => {
                 commit(storage, &mut stores, &mut reports);
-                let record = storage.load(key).unwrap_or_else(|error| {
-                    tracing::error!(%error, %key, "a record cannot be read");
-                    None
+                discard(storage, &mut discards);
+                reports.push(match storage.load(key) {
+                    Ok(record) => Input::Loaded { ticket, record },
+                    Err(error) => {
+                        tracing::error!(%error, %key, "a record cannot be read");
+                        Input::Unread { ticket }
+                    }
                 });
-                reports.push(Input::Loaded { ticket, record });
             }
             Order::Discard(key) => {
                 // A store of the same record may be waiting, and came first.
                 commit(storage, &mut stores, &mut reports);
-                if let Err(error) = storage.discard(&[key]) {
-                    tracing::warn!(%error, %key, "a record that is not to be kept any more could not be removed");
-                }
+                discards.push(key);
             }
             Order::Remember(node, card) => note(storage.remember(node, &card)),
             Order::Forget(node) => note(storage.forget(node)),
         }
     }
     commit(storage, &mut stores, &mut reports);
+    discard(storage, &mut discards);
     reports
+}
+
+fn discard(storage: &Storage, keys: &mut Vec<RecordKey>) {
+    if !keys.is_empty()
+        && let Err(error) = storage.discard(keys)
+    {
+        tracing::warn!(%error, records = keys.len(), "records that are not to be kept any more could not be removed");
+    }
+    keys.clear();
 }
 
 fn commit(storage: &Storage, stores: &mut Vec<(Ticket, Record)>, reports: &mut Vec<Input>) {

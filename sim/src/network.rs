@@ -374,5 +374,6 @@ fn local_kind(input: &Input) -> &'static str {
         Input::Opened { .. } => "opened",
         Input::Stored { .. } => "stored",
         Input::Loaded { .. } => "loaded",
+        Input::Unread { .. } => "unread",
     }
 }

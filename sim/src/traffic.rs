@@ -170,11 +170,11 @@ pub(crate) fn payload(message: &Message) -> u64 {
         },
         Message::Answer(answer) => match &answer.body {
             AnswerBody::Found(record) => record_bytes(record),
-            AnswerBody::Audited(lacking) => 2 * lacking.len(),
+            AnswerBody::Audited { lacking, declined } => 2 * (lacking.len() + declined.len()),
             AnswerBody::Providers(providers) => {
                 providers.iter().map(|provider| OFFER + provider.offer().note.len()).sum()
             }
-            AnswerBody::Provided => 0,
+            AnswerBody::Provided | AnswerBody::Busy => 0,
             AnswerBody::Welcome(bytes) | AnswerBody::Echo(bytes) => bytes.len(),
             AnswerBody::Stored { .. } | AnswerBody::NotStored(_) | AnswerBody::NotFound | AnswerBody::Vacant => 2,
         },

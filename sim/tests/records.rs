@@ -184,7 +184,7 @@ fn what_has_expired_is_dropped_and_not_given_any_more() {
     assert_eq!(scenario.get_records(&pointers).succeeded(), 5);
     // The month is over: all nodes' clocks say so.
     for host in scenario.network.living() {
-        let unix = now(&scenario) + 31 * 86_400;
+        let unix = now(&scenario) + 33 * 86_400;
         scenario.network.command(host, Command::Clock(unix));
     }
     let failure = get(&mut scenario, 3, &pointers[0]).unwrap_err();

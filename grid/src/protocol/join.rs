@@ -221,7 +221,8 @@ impl Join {
                 | AnswerBody::Found(_)
                 | AnswerBody::NotFound
                 | AnswerBody::Echo(_)
-                | AnswerBody::Audited(_)
+                | AnswerBody::Audited { .. }
+                | AnswerBody::Busy
                 | AnswerBody::Provided
                 | AnswerBody::Providers(_) => inquiry.fail(JoinStep::HomeCell, "the answer is none to a join".into()),
             },

@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 use crate::id::{NodeId, RequestId};
 use crate::message::{AnswerBody, Message};
 use crate::placement::first_cells;
-use crate::protocol::{Context, Signal};
+use crate::protocol::{CLOCK_TOLERANCE, Context, Signal};
 use crate::provider::{MAX_ANSWERED, Provider, Topic};
 use crate::time::Day;
 
@@ -26,8 +26,6 @@ const MAX_TOPICS_OF_A_NODE: usize = 64;
 const MAX_OFFERS: usize = 4096;
 /// Cells of the sequence in which offers are kept: the usual replicas and some that stand in for vacant ones.
 const CELLS: usize = 16;
-/// A node's clock may be so much ahead of ours, in seconds.
-const CLOCK_TOLERANCE: u64 = 120;
 /// Time between two looks for what has expired.
 const SWEEP: Duration = Duration::from_secs(60);
 
@@ -72,8 +70,8 @@ impl Providers {
         for mate in cx.table.mates_alive() {
             cx.send(mate, Message::Offered(provider.clone()));
         }
-        self.keep(provider, cx);
-        cx.signal(Signal::Reply(request, AnswerBody::Provided));
+        let kept = self.keep(provider, cx);
+        cx.signal(Signal::Reply(request, if kept { AnswerBody::Provided } else { AnswerBody::Busy }));
     }
 
     /// Another node of our cell has heard of an offer.
@@ -83,12 +81,13 @@ impl Providers {
         }
     }
 
-    fn keep<R: Rng>(&mut self, provider: Provider, cx: &Context<'_, R>) {
+    /// Keeps an offer, if there is room for it; whether it is kept.
+    fn keep<R: Rng>(&mut self, provider: Provider, cx: &Context<'_, R>) -> bool {
         let (topic, node, now) = (provider.offer().topic, provider.peer().id(), cx.unix());
         let cells = first_cells(cx.table.shape(), &topic.routing_key(), CELLS);
         let stands = provider.offer().expires > now && provider.offer().issued <= now + CLOCK_TOLERANCE;
         if !stands || !cells.contains(&cx.me.cell()) {
-            return;
+            return false;
         }
         let of_topic = self.topics.get(&topic);
         let known = of_topic.and_then(|of_topic| of_topic.get(&node));
@@ -96,23 +95,24 @@ impl Providers {
             if known.offer().issued < provider.offer().issued {
                 self.insert(provider);
             }
-            return;
+            return true;
         }
         let of_node = self.of_node.get(&node).copied().unwrap_or_default();
         if of_node >= MAX_TOPICS_OF_A_NODE || self.count >= MAX_OFFERS {
-            return;
+            return false;
         }
         let today = cx.today();
         let worst = of_topic.filter(|of_topic| of_topic.len() >= MAX_PROVIDERS);
         let worst = worst.and_then(|of_topic| of_topic.keys().copied().max_by_key(|node| rank(&topic, node, today)));
         match worst {
-            Some(worst) if rank(&topic, &worst, today) < rank(&topic, &node, today) => {}
+            Some(worst) if rank(&topic, &worst, today) < rank(&topic, &node, today) => return false,
             Some(worst) => {
                 self.remove(&topic, worst);
                 self.insert(provider);
             }
             None => self.insert(provider),
         }
+        true
     }
 
     fn insert(&mut self, provider: Provider) {

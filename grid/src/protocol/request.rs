@@ -57,6 +57,8 @@ struct Pending {
     tried: BTreeSet<NodeId>,
     /// Some node of the target's cell was among them.
     tried_target: bool,
+    /// Somebody who could have brought it further did not take it in time.
+    slow: bool,
 }
 
 /// The requests that this node works on or waits for.
@@ -117,7 +119,14 @@ impl Requests {
 
     fn insert(&mut self, source: Source, request: Request) {
         let id = request.id;
-        let pending = Pending { source, request, state: State::Serving, tried: BTreeSet::new(), tried_target: false };
+        let pending = Pending {
+            source,
+            request,
+            state: State::Serving,
+            tried: BTreeSet::new(),
+            tried_target: false,
+            slow: false,
+        };
         self.pending.insert(id, pending);
     }
 
@@ -157,8 +166,11 @@ impl Requests {
             self.reply(id, AnswerBody::Vacant, cx);
         } else if let Some(pending) = self.pending.remove(&id) {
             match pending.source {
-                Source::Link(from) => cx.send(from, Message::Refused(id, Refusal::NoWay)),
-                Source::Here(origin) => self.no_way(origin, pending.request, cx),
+                Source::Link(from) => {
+                    let refusal = if pending.slow { Refusal::Slow } else { Refusal::NoWay };
+                    cx.send(from, Message::Refused(id, refusal));
+                }
+                Source::Here(origin) => self.no_way(origin, pending.request, pending.slow, cx),
             }
         }
     }
@@ -181,8 +193,15 @@ impl Requests {
         }
     }
 
-    pub(crate) fn on_refused<R: Rng>(&mut self, from: NodeId, id: RequestId, cx: &mut Context<'_, R>) {
-        if self.pending.get(&id).is_some_and(|pending| pending.is_with(from)) {
+    pub(crate) fn on_refused<R: Rng>(
+        &mut self,
+        from: NodeId,
+        id: RequestId,
+        refusal: Refusal,
+        cx: &mut Context<'_, R>,
+    ) {
+        if let Some(pending) = self.pending.get_mut(&id).filter(|pending| pending.is_with(from)) {
+            pending.slow |= matches!(refusal, Refusal::Slow | Refusal::Busy);
             cx.table.end_request(from);
             self.advance(id, cx);
         }
@@ -226,6 +245,9 @@ impl Requests {
         cx.table.end_request(next);
         cx.table.observe(cx.now, next, cx.now.since(since));
         cx.signal(Signal::Doubt(next));
+        if let Some(pending) = self.pending.get_mut(&id) {
+            pending.slow = true;
+        }
         self.advance(id, cx);
     }
 

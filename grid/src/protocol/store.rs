@@ -16,8 +16,8 @@ use crate::id::{NodeId, RecordKey, RequestId};
 use crate::input::Ticket;
 use crate::message::{AnswerBody, Message, Nonce, StoreFailure};
 use crate::output::Output;
-use crate::placement::replica_cells;
-use crate::protocol::{Context, Signal};
+use crate::placement::{first_cells, replica_cells};
+use crate::protocol::{CLOCK_TOLERANCE, Context, Signal};
 use crate::record::{Holding, Record, Subject};
 
 use audit::Audit;
@@ -99,6 +99,8 @@ pub(crate) struct Store {
     replicas: usize,
     index: Index,
     writing: BTreeMap<Ticket, (Record, Writer)>,
+    /// Bytes of the records in `writing`.
+    writing_bytes: u64,
     /// Writes that wait for an earlier one of the same record.
     lines: BTreeMap<RecordKey, VecDeque<(Record, Writer)>>,
     reading: BTreeMap<Ticket, (RecordKey, Reader)>,
@@ -112,10 +114,14 @@ pub(crate) struct Store {
 const MAX_UNDER_WAY: usize = 1024;
 /// So many of them may be of records whose price was not paid in full.
 const MAX_SUBSTANDARD: usize = MAX_UNDER_WAY / 8;
-/// A writer's clock may be so much ahead of ours, in seconds.
-const CLOCK_TOLERANCE: u64 = 120;
 /// Time between two looks for what has expired: a day has no more urgent end.
 const EXPIRE_EVERY: Duration = Duration::from_secs(600);
+/// What has expired is not given any more, and dropped so many days later: a clock that was set wrong for a day loses
+/// nothing.
+const GRACE: u32 = 2;
+/// Records that are dropped at a time, and the wait before the next: the disk has other things to do.
+const EXPIRED_AT_ONCE: usize = 1024;
+const EXPIRE_MORE: Duration = Duration::from_secs(1);
 
 impl Store {
     pub(crate) fn new(replicas: u8) -> Self {
@@ -123,6 +129,7 @@ impl Store {
             replicas: replicas.into(),
             index: Index::default(),
             writing: BTreeMap::new(),
+            writing_bytes: 0,
             lines: BTreeMap::new(),
             reading: BTreeMap::new(),
             replications: BTreeMap::new(),
@@ -136,6 +143,9 @@ impl Store {
     pub(crate) fn start<R: Rng>(&mut self, records: Vec<(RecordKey, Holding)>, cx: &mut Context<'_, R>) {
         self.index.set_day(cx.today());
         records.into_iter().for_each(|(key, holding)| self.index.insert(key, holding));
+        for key in self.index.beyond(cx.config.quota) {
+            self.discard(key, cx);
+        }
         self.expire(cx);
         self.plan_comparison(cx);
         self.plan_audit(cx);
@@ -155,7 +165,8 @@ impl Store {
 
     /// A put has reached our cell.
     pub(crate) fn put<R: Rng>(&mut self, request: RequestId, record: Record, cx: &mut Context<'_, R>) {
-        if !self.has_room(&record) {
+        // What comes while the last of a cell hands over would not be handed over.
+        if !self.has_room(&record) || self.audit.is_leaving() {
             return cx.signal(Signal::Reply(request, AnswerBody::NotStored(StoreFailure::Busy)));
         }
         // What we refuse ourselves is not worth the others' time.
@@ -206,6 +217,7 @@ impl Store {
     fn begin_write<R: Rng>(&mut self, record: Record, writer: Writer, cx: &mut Context<'_, R>) {
         let ticket = cx.ticket();
         self.lines.entry(record.key()).or_default();
+        self.writing_bytes = self.writing_bytes.saturating_add(record.weight());
         self.writing.insert(ticket, (record.clone(), writer));
         cx.out.push(Output::Store { ticket, record });
     }
@@ -225,7 +237,11 @@ impl Store {
         if today.plus(1) < terms.from || written.is_some_and(|written| written > cx.unix() + CLOCK_TOLERANCE) {
             return Judgement::Refuse(StoreFailure::Future);
         }
-        let make_room = || match self.index.make_room(record, cx.config.quota) {
+        if !self.is_ours(record, cx) {
+            return Judgement::Refuse(StoreFailure::NotHere);
+        }
+        let quota = cx.config.quota.saturating_sub(self.writing_bytes);
+        let make_room = || match self.index.make_room(record, quota, |key| self.lines.contains_key(key)) {
             Ok(victims) => Judgement::Take(victims),
             Err(failure) => Judgement::Refuse(failure),
         };
@@ -238,7 +254,8 @@ impl Store {
             return Judgement::Refuse(StoreFailure::Superseded { sequence: ours.sequence });
         }
         if theirs.sequence == ours.sequence {
-            return Judgement::Merge;
+            // One proof is enough: more of them would be rewrites that the terms do not allow.
+            return if fresh && held.twin { Judgement::Refuse(StoreFailure::Equivocation) } else { Judgement::Merge };
         }
         let Subject::Mutable { interval, .. } = terms.subject else { return Judgement::Have };
         let earliest = held.written.saturating_add(interval.into());
@@ -251,6 +268,18 @@ impl Store {
         }
     }
 
+    /// Whether our cell is one of those that keep a record: of its homes, or of as many again, which stand in; or
+    /// further along, where so few cells are occupied that it comes to us.
+    fn is_ours<R: Rng>(&self, record: &Record, cx: &Context<'_, R>) -> bool {
+        let (shape, home, key) = (cx.table.shape(), cx.me.cell(), record.key().routing_key());
+        if first_cells(shape, &key, 2 * self.replicas).contains(&home) {
+            return true;
+        }
+        let cells = replica_cells(shape, &key);
+        let Some(place) = cells.iter().position(|cell| *cell == home) else { return false };
+        cells[..place].iter().filter(|cell| cx.table.is_occupied(**cell, None)).count() < self.replicas
+    }
+
     pub(crate) fn on_stored<R: Rng>(
         &mut self,
         ticket: Ticket,
@@ -258,6 +287,7 @@ impl Store {
         cx: &mut Context<'_, R>,
     ) {
         let Some((record, writer)) = self.writing.remove(&ticket) else { return };
+        self.writing_bytes = self.writing_bytes.saturating_sub(record.weight());
         if outcome.is_ok() {
             self.index.insert(record.key(), Holding::of(&record));
         }
@@ -294,9 +324,7 @@ impl Store {
 
     /// Another node of our cell wants us to keep a record as well.
     pub(crate) fn on_replicate<R: Rng>(&mut self, from: NodeId, nonce: Nonce, record: Record, cx: &mut Context<'_, R>) {
-        let cells = replica_cells(cx.table.shape(), &record.key().routing_key());
-        let ours = cx.table.mates().contains(&from) && cells.contains(&cx.me.cell());
-        if ours && self.has_room(&record) {
+        if cx.table.mates().contains(&from) && self.has_room(&record) {
             self.write(record, Writer::Mate(from, nonce), cx);
         } else {
             cx.send(from, Message::Replicated { nonce, stored: false });
@@ -338,10 +366,12 @@ impl Store {
     fn expire<R: Rng>(&mut self, cx: &mut Context<'_, R>) {
         let today = cx.today();
         self.index.set_day(today);
-        for key in self.index.expired(today) {
+        let expired = self.index.expired(today, GRACE, EXPIRED_AT_ONCE);
+        let again = if expired.len() < EXPIRED_AT_ONCE { EXPIRE_EVERY } else { EXPIRE_MORE };
+        for key in expired.into_iter().filter(|key| !self.lines.contains_key(key)).collect::<Vec<_>>() {
             self.discard(key, cx);
         }
-        cx.timer(EXPIRE_EVERY, Timer::Expire);
+        cx.timer(again, Timer::Expire);
     }
 
     pub(crate) fn on_timer<R: Rng>(&mut self, timer: Timer, cx: &mut Context<'_, R>) {

@@ -22,6 +22,8 @@ pub struct Holding {
     pub half_life: u16,
     /// Of a mutable record, when the version was written, in seconds of Unix time; else 0.
     pub written: u64,
+    /// Whether the writer was found to have signed two values under this number.
+    pub twin: bool,
 }
 
 impl Holding {
@@ -36,6 +38,7 @@ impl Holding {
             expiry: terms.expiry(),
             half_life: terms.half_life,
             written: record.version().map_or(0, |version| version.head.written),
+            twin: record.version().is_some_and(|version| version.twin.is_some()),
         }
     }
 

@@ -97,7 +97,7 @@ fn effective_days(days: u16, half_life: u16) -> u16 {
     let sum = half / core::f64::consts::LN_2 * (1.0 - libm::exp2(-all / half));
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and the days")]
     let rounded = libm::ceil(sum) as u16;
-    rounded.clamp(1, days)
+    rounded.clamp(1, days.max(1))
 }
 
 /// The least `bits` with `2^bits × unit >= asked`.

@@ -3,7 +3,7 @@
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use crate::id::{GridId, RecordKey};
+use crate::id::{GridId, RecordKey, leading_number};
 use crate::record::tree::TreeHash;
 
 /// An Ed25519 signature.
@@ -60,9 +60,8 @@ pub struct Mark {
 impl Version {
     /// Which state of the record this is.
     pub fn mark(&self) -> Mark {
-        let short = |hash: &TreeHash| hash[..8].iter().fold(0, |number: u64, &byte| number << 8 | u64::from(byte));
-        let twin = self.twin.as_ref().map_or(0, |twin| short(&twin.hash));
-        Mark { sequence: self.head.sequence, tag: short(&self.head.hash) ^ twin.rotate_left(1) }
+        let twin = self.twin.as_ref().map_or(0, |twin| leading_number(&twin.hash));
+        Mark { sequence: self.head.sequence, tag: leading_number(&self.head.hash) ^ twin.rotate_left(1) }
     }
 
     /// What is known when both versions are: the later one, or of two under one number the one with the greater hash,

@@ -35,7 +35,7 @@ impl Driver {
                 if let Some(record) = self.shelf.at_hand(&key) {
                     self.soon.push_back(Input::Loaded { ticket, record: Some(record) });
                 } else if self.shelf.order(Order::Load(ticket, key)).is_err() {
-                    self.soon.push_back(Input::Loaded { ticket, record: None });
+                    self.soon.push_back(Input::Unread { ticket });
                 }
             }
             Output::Discard(key) => {

@@ -12,8 +12,8 @@ use crate::private;
 /// checksum would show.
 pub(super) const RECORDS: TableDefinition<'_, [u8; 32], &[u8]> = TableDefinition::new("records");
 
-/// Sequence, tag, bytes, worth, from, expiry, half-life, written.
-pub(super) type HoldingRow = (u64, u64, u64, i32, u32, u32, u16, u64);
+/// Sequence, tag, bytes, worth, from, expiry, half-life, written, twin.
+pub(super) type HoldingRow = (u64, u64, u64, i32, u32, u32, u16, u64, bool);
 
 /// Key to what has to be known of a record without reading it; always written with the record.
 pub(super) const HOLDINGS: TableDefinition<'_, [u8; 32], HoldingRow> = TableDefinition::new("holdings");
@@ -82,12 +82,12 @@ fn claim(database: &Database, owner: Owner) -> Result<Meta, redb::Error> {
 }
 
 pub(super) fn row(holding: &Holding) -> HoldingRow {
-    let Holding { mark, bytes, worth, from, expiry, half_life, written } = *holding;
-    (mark.sequence, mark.tag, bytes, worth.bits(), from.number(), expiry.number(), half_life, written)
+    let Holding { mark, bytes, worth, from, expiry, half_life, written, twin } = *holding;
+    (mark.sequence, mark.tag, bytes, worth.bits(), from.number(), expiry.number(), half_life, written, twin)
 }
 
 pub(super) fn holding(row: HoldingRow) -> Holding {
-    let (sequence, tag, bytes, worth, from, expiry, half_life, written) = row;
+    let (sequence, tag, bytes, worth, from, expiry, half_life, written, twin) = row;
     Holding {
         mark: Mark { sequence, tag },
         bytes,
@@ -96,6 +96,7 @@ pub(super) fn holding(row: HoldingRow) -> Holding {
         expiry: Day::new(expiry),
         half_life,
         written,
+        twin,
     }
 }
 

@@ -93,6 +93,7 @@ impl Get {
                 return Some(Event::GetDone { ticket, outcome: Ok(GetReport { record, hops, from, cells: 1 }) });
             }
             Ok(Answer { body: AnswerBody::Vacant, .. }) => {}
+            Ok(Answer { body: AnswerBody::Busy, .. }) => self.last_failure = Some(RequestFailure::TimedOut(cell)),
             Ok(_) => {
                 self.answered += u32::from(!self.thorough);
                 self.lacking.push_back(cell);

@@ -81,7 +81,10 @@ impl Announcement {
         outcome: Result<Answer, RequestFailure>,
         cx: &mut Context<'_, R>,
     ) -> Option<Event> {
-        self.0.hear(ticket, outcome, cx);
+        if self.0.hear(ticket, outcome, cx).is_some_and(|body| body != AnswerBody::Provided) {
+            // It was heard, and there was no room for it.
+            self.0.answered -= 1;
+        }
         (self.0.waiting == 0).then(|| self.outcome_of(ticket))
     }
 

@@ -44,6 +44,10 @@ impl Put {
     }
 
     fn ask_next<R: Rng>(&mut self, ticket: Ticket, cx: &mut Context<'_, R>) {
+        // Not further than a get looks for it: twice as many as keep it when nothing is amiss.
+        if self.stored_cells + self.failed >= 2 * self.wanted {
+            return;
+        }
         if let Some(target) = self.rest.pop_front() {
             self.waiting += 1;
             ask(ticket, target, RequestBody::Put(self.record.clone()), cx);
@@ -69,16 +73,24 @@ impl Put {
             Ok(AnswerBody::NotStored(why)) => {
                 self.failed += 1;
                 self.why = Some(self.why.filter(StoreFailure::is_final).unwrap_or(why));
-                self.ask_next(ticket, cx);
+                self.stand_in(ticket, cx);
             }
             // Anything else is no answer to a put.
             Ok(_) | Err(_) => {
                 self.failed += 1;
-                self.ask_next(ticket, cx);
+                self.stand_in(ticket, cx);
             }
         }
         let done = self.stored_cells >= self.wanted || self.waiting == 0;
         done.then(|| Event::PutDone { ticket, outcome: self.outcome() })
+    }
+
+    /// Another cell for one that failed. Not for a version: a get that hears the cell that failed does not hear the one
+    /// that stood in for it.
+    fn stand_in<R: Rng>(&mut self, ticket: Ticket, cx: &mut Context<'_, R>) {
+        if self.record.version().is_none() {
+            self.ask_next(ticket, cx);
+        }
     }
 
     /// What it comes to, given what is known now. Where all other cells are vacant, one cell is all there can be.

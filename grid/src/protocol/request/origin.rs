@@ -55,9 +55,11 @@ impl Requests {
     }
 
     /// No way was found within the hops allowed: allow more, once.
-    pub(super) fn no_way<R: Rng>(&mut self, mut origin: Origin, request: Request, cx: &mut Context<'_, R>) {
+    pub(super) fn no_way<R: Rng>(&mut self, mut origin: Origin, request: Request, slow: bool, cx: &mut Context<'_, R>) {
         if origin.wide {
-            return fail(&origin, RequestFailure::NoWay(request.target), cx);
+            // Where somebody did not answer, nothing is known about the cell; else there is nobody to ask.
+            let failure = if slow { RequestFailure::TimedOut } else { RequestFailure::NoWay };
+            return fail(&origin, failure(request.target), cx);
         }
         origin.wide = true;
         self.attempt(origin, cx);

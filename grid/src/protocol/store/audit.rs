@@ -4,7 +4,7 @@
 //!
 //! The questions go by the target's cell, many records in one, and one node of a cell asks for each record.
 
-use alloc::collections::{BTreeMap, VecDeque};
+use alloc::collections::{BTreeMap, BTreeSet, VecDeque};
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -12,7 +12,7 @@ use rand_core::Rng;
 
 use crate::cell::{Cell, Shape};
 use crate::chance::jitter;
-use crate::id::{NodeId, RecordKey, RequestId};
+use crate::id::{NodeId, RecordKey, RequestId, leading_number};
 use crate::message::{Answer, AnswerBody, MAX_AUDIT, RequestBody};
 use crate::output::{Event, RequestFailure};
 use crate::placement::first_cells;
@@ -38,8 +38,15 @@ const STAND_INS: usize = 4;
 #[derive(Debug)]
 struct Batch {
     cell: Cell,
-    /// Each with the place of the cell in the record's sequence, our own left out.
-    items: Vec<(Item, usize)>,
+    items: Vec<(Item, Place)>,
+}
+
+/// Where a cell stands in a record's sequence, our own cell left out; and how many of them were asked at first, which is
+/// how far its stand-in lies behind it.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    at: usize,
+    stride: usize,
 }
 
 /// What a node does about the other cells of its records.
@@ -49,8 +56,8 @@ pub(super) struct Audit {
     step: Duration,
     stepping: bool,
     asked: BTreeMap<u32, Batch>,
-    /// Records that we only stand in for, and how many of their homes have said in this round that they have them.
-    confirmed: BTreeMap<RecordKey, usize>,
+    /// Records that we only stand in for, and which of their homes have said in this round that they have them.
+    confirmed: BTreeMap<RecordKey, BTreeSet<Cell>>,
     numbers: u32,
     pushes: VecDeque<(Cell, RecordKey)>,
     pushing: usize,
@@ -58,6 +65,11 @@ pub(super) struct Audit {
 }
 
 impl Audit {
+    /// Whether the last of a cell is handing over.
+    pub(super) fn is_leaving(&self) -> bool {
+        self.leaving
+    }
+
     fn is_idle(&self) -> bool {
         self.queue.is_empty() && self.asked.is_empty() && self.pushes.is_empty() && self.pushing == 0
     }
@@ -76,7 +88,7 @@ impl Store {
 
     pub(super) fn on_audit<R: Rng>(&mut self, cx: &mut Context<'_, R>) {
         // A round that takes longer than the time between two is finished first.
-        if self.audit.queue.is_empty() && !self.audit.leaving {
+        if self.audit.queue.is_empty() && self.audit.asked.is_empty() && !self.audit.leaving {
             self.begin_round(cx);
         }
         self.plan_audit(cx);
@@ -89,7 +101,7 @@ impl Store {
         members.push(cx.me.id());
         members.sort_unstable();
         let leaving = self.audit.leaving;
-        let mut by_cell: BTreeMap<Cell, Vec<(Item, usize)>> = BTreeMap::new();
+        let mut by_cell: BTreeMap<Cell, Vec<(Item, Place)>> = BTreeMap::new();
         self.audit.confirmed.clear();
         for (&key, &mark) in self.index.items() {
             let is_home = first_cells(shape, &key.routing_key(), self.replicas).contains(&home);
@@ -98,11 +110,11 @@ impl Store {
             }
             // Each node finds out for itself whether it still has to stand in.
             if !is_home && !leaving {
-                self.audit.confirmed.insert(key, 0);
+                self.audit.confirmed.insert(key, BTreeSet::new());
             }
             let others = self.replicas - usize::from(is_home && !leaving);
-            for (place, cell) in others_of(shape, &key, home, others).into_iter().enumerate() {
-                by_cell.entry(cell).or_default().push((Item { key, mark }, place));
+            for (at, cell) in others_of(shape, &key, home, others).into_iter().enumerate() {
+                by_cell.entry(cell).or_default().push((Item { key, mark }, Place { at, stride: others }));
             }
         }
         self.queue_batches(by_cell);
@@ -112,7 +124,7 @@ impl Store {
         self.step_soon(Duration::ZERO, cx);
     }
 
-    fn queue_batches(&mut self, by_cell: BTreeMap<Cell, Vec<(Item, usize)>>) {
+    fn queue_batches(&mut self, by_cell: BTreeMap<Cell, Vec<(Item, Place)>>) {
         for (cell, items) in by_cell {
             let batches = items.chunks(MAX_AUDIT).map(|items| Batch { cell, items: items.to_vec() });
             self.audit.queue.extend(batches);
@@ -148,11 +160,13 @@ impl Store {
     pub(crate) fn audited<R: Rng>(&self, request: RequestId, items: &[Item], cx: &mut Context<'_, R>) {
         let lacks = |item: &Item| {
             let held = self.index.get(&item.key).map(|holding| holding.mark);
-            is_news(item.mark, held.as_ref()) && !self.index.has_declined(&item.key)
+            is_news(item.mark, held.as_ref())
         };
-        let lacking = items.iter().take(MAX_AUDIT).enumerate().filter(|(_, item)| lacks(item));
-        let lacking = lacking.filter_map(|(place, _)| u16::try_from(place).ok()).collect();
-        cx.signal(Signal::Reply(request, AnswerBody::Audited(lacking)));
+        let lacking = (0..).zip(items.iter().take(MAX_AUDIT)).filter(|(_, item)| lacks(item));
+        let (declined, lacking): (Vec<_>, Vec<_>) = lacking.partition(|(_, item)| self.index.has_declined(&item.key));
+        let places = |items: Vec<(u16, &Item)>| items.into_iter().map(|(place, _)| place).collect();
+        let body = AnswerBody::Audited { lacking: places(lacking), declined: places(declined) };
+        cx.signal(Signal::Reply(request, body));
     }
 
     pub(crate) fn on_audited<R: Rng>(
@@ -163,8 +177,10 @@ impl Store {
     ) {
         let Some(batch) = self.audit.asked.remove(&number) else { return };
         match outcome.map(|answer| answer.body) {
-            Ok(AnswerBody::Audited(lacking)) => {
-                self.count_homes(&batch, &lacking, cx);
+            // Who names a place twice wants a record twice.
+            Ok(AnswerBody::Audited { lacking, .. }) if !lacking.is_sorted_by(|a, b| a < b) => {}
+            Ok(AnswerBody::Audited { lacking, declined }) => {
+                self.count_homes(&batch, &[&lacking[..], &declined[..]].concat(), cx);
                 let lacking = lacking.into_iter().filter_map(|place| batch.items.get(usize::from(place)));
                 let room = MAX_PUSHES.saturating_sub(self.audit.pushes.len());
                 let pushes = lacking.map(|(item, _)| (batch.cell, item.key)).take(room);
@@ -180,16 +196,16 @@ impl Store {
     }
 
     /// What all of a record's homes have, we need not stand in for any more.
-    fn count_homes<R: Rng>(&mut self, batch: &Batch, lacking: &[u16], cx: &mut Context<'_, R>) {
-        let lacks = |place: usize| u16::try_from(place).is_ok_and(|place| lacking.contains(&place));
+    fn count_homes<R: Rng>(&mut self, batch: &Batch, missing: &[u16], cx: &mut Context<'_, R>) {
+        let missing: BTreeSet<u16> = missing.iter().copied().collect();
         let replicas = self.replicas;
-        let there = batch.items.iter().enumerate().filter(|(place, (_, of))| *of < replicas && !lacks(*place));
+        let there = (0..).zip(&batch.items).filter(|(place, (_, of))| of.at < replicas && !missing.contains(place));
         for (_, (Item { key, mark }, _)) in there {
             let Some(homes) = self.audit.confirmed.get_mut(key) else { continue };
-            *homes += 1;
+            homes.insert(batch.cell);
             // A later version may have come meanwhile, which they were not asked about.
             let same = self.index.get(key).is_some_and(|holding| holding.mark == *mark);
-            if *homes == replicas && same && !self.lines.contains_key(key) {
+            if homes.len() == replicas && same && !self.lines.contains_key(key) {
                 self.recovery.retire(*key, cx.now);
                 self.discard(*key, cx);
             }
@@ -199,13 +215,13 @@ impl Store {
     /// Nobody is in the cell: for each record the next of its sequence stands in.
     fn ask_stand_ins<R: Rng>(&mut self, batch: Batch, cx: &mut Context<'_, R>) {
         let (shape, home) = (cx.table.shape(), cx.me.cell());
-        let mut by_cell: BTreeMap<Cell, Vec<(Item, usize)>> = BTreeMap::new();
-        for (item, place) in batch.items {
-            let next = place + self.replicas;
-            if next < self.replicas * (STAND_INS + 1)
+        let mut by_cell: BTreeMap<Cell, Vec<(Item, Place)>> = BTreeMap::new();
+        for (item, Place { at, stride }) in batch.items {
+            let next = at + stride;
+            if next < stride * (STAND_INS + 1)
                 && let Some(&cell) = others_of(shape, &item.key, home, next + 1).get(next)
             {
-                by_cell.entry(cell).or_default().push((item, next));
+                by_cell.entry(cell).or_default().push((item, Place { at: next, stride }));
             }
         }
         self.queue_batches(by_cell);
@@ -244,7 +260,9 @@ impl Store {
         if self.audit.leaving {
             return;
         }
-        self.audit = Audit { leaving: true, numbers: self.audit.numbers, ..Audit::default() };
+        // What is on its way to other cells arrives all the same.
+        let (numbers, pushing) = (self.audit.numbers, self.audit.pushing);
+        self.audit = Audit { leaving: true, numbers, pushing, ..Audit::default() };
         let alone = cx.table.mates_alive().is_empty();
         if alone && self.index.len() > 0 {
             cx.emit(Event::HandingOver { records: u32::try_from(self.index.len()).unwrap_or(u32::MAX) });
@@ -269,7 +287,7 @@ impl Store {
 
 /// Whether a node is the one of its cell that asks for a record: each for its share, by the key.
 fn asks(members: &[NodeId], key: &RecordKey, me: NodeId) -> bool {
-    let number = key.as_bytes()[8..16].iter().fold(0, |number: u64, &byte| number << 8 | u64::from(byte));
+    let number = leading_number(&key.as_bytes()[8..]);
     let place = usize::try_from(number % (members.len().max(1) as u64)).unwrap_or_default();
     members.get(place) == Some(&me)
 }

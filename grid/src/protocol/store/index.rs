@@ -76,21 +76,41 @@ impl Index {
         }
     }
 
-    /// What has expired by today.
-    pub(super) fn expired(&self, today: Day) -> Vec<RecordKey> {
-        self.holdings.iter().filter(|(_, holding)| holding.expiry < today).map(|(&key, _)| key).collect()
+    /// Some of what has expired so many days ago, and more, `most` at most.
+    pub(super) fn expired(&self, today: Day, grace: u32, most: usize) -> Vec<RecordKey> {
+        let over = |(_, holding): &(&RecordKey, &Holding)| holding.expiry.plus(grace) < today;
+        self.holdings.iter().filter(over).map(|(&key, _)| key).take(most).collect()
     }
 
-    /// What has to go so that a record fits within so many bytes. Only what matters less goes.
+    /// The cheapest, until the rest fits within so many bytes: for a quota that has become smaller.
+    pub(super) fn beyond(&self, quota: u64) -> Vec<RecordKey> {
+        let mut excess = self.bytes.saturating_sub(quota);
+        let cheapest = self.by_worth.iter().map(|(_, _, key)| *key);
+        let goes = |key: &RecordKey| {
+            let is_over = excess > 0;
+            excess = excess.saturating_sub(self.get(key).map_or(0, |holding| holding.bytes));
+            is_over
+        };
+        cheapest.take_while(goes).collect()
+    }
+
+    /// What has to go so that a record fits within so many bytes. Only what matters less goes, and nothing that is
+    /// `spared` because it is being written.
     ///
     /// # Errors
     /// [`StoreFailure::QuotaFull`] if all else matters as much.
-    pub(super) fn make_room(&self, record: &Record, quota: u64) -> Result<Vec<RecordKey>, StoreFailure> {
+    pub(super) fn make_room(
+        &self,
+        record: &Record,
+        quota: u64,
+        spared: impl Fn(&RecordKey) -> bool,
+    ) -> Result<Vec<RecordKey>, StoreFailure> {
         let (key, fresh) = (record.key(), Holding::of(record));
         let held = self.get(&key).map_or(0, |holding| holding.bytes);
         let mut excess = (self.bytes - held).saturating_add(fresh.bytes).saturating_sub(quota);
         let (mut victims, worth) = (Vec::new(), fresh.worth_on(self.day));
-        for (their_worth, _, victim) in self.by_worth.iter().filter(|(_, _, other)| *other != key) {
+        let others = self.by_worth.iter().filter(|(_, _, other)| *other != key && !spared(other));
+        for (their_worth, _, victim) in others {
             if excess == 0 {
                 break;
             }
@@ -111,7 +131,8 @@ impl Index {
         }
     }
 
+    /// Whether it was refused for lack of space. When there are too many to remember, all that is not here was.
     pub(super) fn has_declined(&self, key: &RecordKey) -> bool {
-        self.declined.contains(key)
+        self.declined.contains(key) || (self.declined.len() >= MAX_DECLINED && !self.contains(key))
     }
 }

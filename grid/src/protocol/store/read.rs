@@ -7,7 +7,7 @@ use rand_core::Rng;
 
 use crate::id::{NodeId, RecordKey, RequestId};
 use crate::input::Ticket;
-use crate::message::{AnswerBody, Message, Nonce, Reach};
+use crate::message::{AnswerBody, Message, Nonce, Reach, StoreFailure};
 use crate::output::Output;
 use crate::protocol::store::{MAX_SUBSTANDARD, MAX_UNDER_WAY, Reader, Store, Timer, Writer};
 use crate::protocol::{Context, Signal};
@@ -31,11 +31,12 @@ impl Store {
         let held = self.holds_today(&key, cx);
         match reach {
             Reach::Newest if self.searches.len() < MAX_UNDER_WAY => self.search(request, key, true, cx),
-            Reach::Nearest | Reach::Cell | Reach::Newest if held && self.may_read(&key) => {
+            Reach::Nearest | Reach::Cell if held && self.may_read(&key) => {
                 self.read(key, Reader::Request(request), cx);
             }
             Reach::Cell if self.searches.len() < MAX_UNDER_WAY => self.search(request, key, false, cx),
-            Reach::Nearest | Reach::Cell | Reach::Newest => cx.signal(Signal::Reply(request, AnswerBody::NotFound)),
+            Reach::Nearest if !held => cx.signal(Signal::Reply(request, AnswerBody::NotFound)),
+            Reach::Nearest | Reach::Cell | Reach::Newest => cx.signal(Signal::Reply(request, AnswerBody::Busy)),
         }
     }
 
@@ -83,12 +84,35 @@ impl Store {
                 cx.signal(Signal::Reply(request, record.map_or(AnswerBody::NotFound, AnswerBody::Found)));
             }
             Reader::Mate(mate, nonce) => cx.send(mate, Message::Fetched { nonce, record }),
-            Reader::Merge(other, writer) => {
-                let merged = record.map_or(other.clone(), |record| record.merge(&other));
-                self.begin_write(merged, writer, cx);
-            }
+            Reader::Merge(other, writer) => match record.map(|record| (record.mark(), record.merge(&other))) {
+                // What is known already is not written again.
+                Some((mark, merged)) if mark == merged.mark() => self.end_merge(key, writer, &merged, cx),
+                Some((_, merged)) => self.begin_write(merged, writer, cx),
+                None => self.begin_write(other, writer, cx),
+            },
             Reader::Push(cell) => self.push(cell, record, cx),
         }
+    }
+
+    /// The disk could not say what it has: that is no reason to forget it.
+    pub(crate) fn on_unread<R: Rng>(&mut self, ticket: Ticket, cx: &mut Context<'_, R>) {
+        let Some((key, reader)) = self.reading.remove(&ticket) else { return };
+        match reader {
+            Reader::Request(request) => cx.signal(Signal::Reply(request, AnswerBody::Busy)),
+            Reader::Mate(mate, nonce) => cx.send(mate, Message::Fetched { nonce, record: None }),
+            Reader::Merge(_, writer) => {
+                self.written(writer, Err(StoreFailure::Failed), cx);
+                self.next_in_line(key, cx);
+            }
+            Reader::Push(cell) => self.push(cell, None, cx),
+        }
+    }
+
+    /// Two states of a record came to the one that is here.
+    fn end_merge<R: Rng>(&mut self, key: RecordKey, writer: Writer, merged: &Record, cx: &mut Context<'_, R>) {
+        let twin = merged.version().is_some_and(|version| version.twin.is_some());
+        self.written(writer, if twin { Err(StoreFailure::Equivocation) } else { Ok(()) }, cx);
+        self.next_in_line(key, cx);
     }
 
     pub(crate) fn on_fetch<R: Rng>(

@@ -30,6 +30,8 @@ pub(super) struct Recovery {
     /// All that wait, are being fetched or being written.
     queued: BTreeSet<RecordKey>,
     fetching: BTreeMap<Nonce, (NodeId, RecordKey)>,
+    /// Fetched records that are being written.
+    writing: usize,
     /// Records that we have stood in for, and when their homes had them again: the others of the cell, which have not
     /// found that out yet, may still name them.
     retired: BTreeMap<RecordKey, Time>,
@@ -103,7 +105,8 @@ impl Store {
     }
 
     fn fetch_more<R: Rng>(&mut self, cx: &mut Context<'_, R>) {
-        while self.recovery.fetching.len() < MAX_FETCHING {
+        // The disk sets the pace.
+        while self.recovery.fetching.len() + self.recovery.writing < MAX_FETCHING {
             let Some((mate, Item { key, mark })) = self.recovery.queue.pop_front() else { return };
             // It may have come another way, or the mate be gone: the next comparison finds out who else has it.
             let than = self.index.get(&key).map(|holding| holding.mark);
@@ -132,8 +135,8 @@ impl Store {
         match record.filter(|record| record.key() == key) {
             Some(record) => {
                 self.recovery.fetching.remove(&nonce);
+                self.recovery.writing += 1;
                 self.write(record.clone(), Writer::Recovery { mate: from, key }, cx);
-                self.fetch_more(cx);
             }
             None => self.give_up_recovery(nonce, cx),
         }
@@ -155,6 +158,8 @@ impl Store {
         cx: &mut Context<'_, R>,
     ) {
         self.recovery.queued.remove(&key);
+        self.recovery.writing = self.recovery.writing.saturating_sub(1);
+        self.fetch_more(cx);
         // One comparison names a bounded number of keys: there may be more. If the disk is full there is no hurry.
         if stored && self.recovery.queued.is_empty() {
             self.open_comparison(mate, cx);

@@ -178,11 +178,18 @@ pub(super) enum WireAnswerBody {
         Arc<[u8]>,
     ),
     /// 7
-    Audited(#[serde(deserialize_with = "bounded::list::<MAX_AUDIT, _, _>")] Vec<u16>),
+    Audited {
+        #[serde(deserialize_with = "bounded::list::<MAX_AUDIT, _, _>")]
+        lacking: Vec<u16>,
+        #[serde(deserialize_with = "bounded::list::<MAX_AUDIT, _, _>")]
+        declined: Vec<u16>,
+    },
     /// 8
     Provided,
     /// 9
     Providers(#[serde(deserialize_with = "bounded::list::<MAX_ANSWERED, _, _>")] Vec<WireProvider>),
+    /// 10
+    Busy,
 }
 
 /// A [`StoreFailure`](grid::message::StoreFailure).
@@ -208,6 +215,8 @@ pub(super) enum WireStoreFailure {
     Superseded { sequence: u64 },
     /// 9
     Equivocation,
+    /// 10
+    NotHere,
 }
 
 /// A [`Refusal`](grid::message::Refusal).
@@ -221,6 +230,8 @@ pub(super) enum WireRefusal {
     Busy,
     /// 3
     NotAllowed,
+    /// 4
+    Slow,
 }
 
 /// A [`Cell`](grid::cell::Cell): its coordinates.

@@ -107,7 +107,8 @@ impl Reader<'_> {
             WireAnswerBody::NotFound => AnswerBody::NotFound,
             WireAnswerBody::Vacant => AnswerBody::Vacant,
             WireAnswerBody::Echo(payload) => AnswerBody::Echo(payload),
-            WireAnswerBody::Audited(lacking) => AnswerBody::Audited(lacking),
+            WireAnswerBody::Audited { lacking, declined } => AnswerBody::Audited { lacking, declined },
+            WireAnswerBody::Busy => AnswerBody::Busy,
             WireAnswerBody::Provided => AnswerBody::Provided,
             WireAnswerBody::Providers(providers) => AnswerBody::Providers(self.providers(providers)?),
         })
@@ -170,6 +171,7 @@ impl From<WireStoreFailure> for StoreFailure {
             WireStoreFailure::TooEarly { seconds } => Self::TooEarly { seconds },
             WireStoreFailure::Superseded { sequence } => Self::Superseded { sequence },
             WireStoreFailure::Equivocation => Self::Equivocation,
+            WireStoreFailure::NotHere => Self::NotHere,
         }
     }
 }
@@ -181,6 +183,7 @@ impl From<WireRefusal> for Refusal {
             WireRefusal::Loop => Self::Loop,
             WireRefusal::Busy => Self::Busy,
             WireRefusal::NotAllowed => Self::NotAllowed,
+            WireRefusal::Slow => Self::Slow,
         }
     }
 }

@@ -87,7 +87,10 @@ impl From<&AnswerBody> for WireAnswerBody {
             AnswerBody::NotFound => Self::NotFound,
             AnswerBody::Vacant => Self::Vacant,
             AnswerBody::Echo(payload) => Self::Echo(payload.clone()),
-            AnswerBody::Audited(lacking) => Self::Audited(lacking.clone()),
+            AnswerBody::Audited { lacking, declined } => {
+                Self::Audited { lacking: lacking.clone(), declined: declined.clone() }
+            }
+            AnswerBody::Busy => Self::Busy,
             AnswerBody::Provided => Self::Provided,
             AnswerBody::Providers(providers) => Self::Providers(providers.iter().map(Into::into).collect()),
         }
@@ -106,6 +109,7 @@ impl From<StoreFailure> for WireStoreFailure {
             StoreFailure::TooEarly { seconds } => Self::TooEarly { seconds },
             StoreFailure::Superseded { sequence } => Self::Superseded { sequence },
             StoreFailure::Equivocation => Self::Equivocation,
+            StoreFailure::NotHere => Self::NotHere,
             // A reason that the wire has no word for yet is told as the general one.
             StoreFailure::Failed | _ => Self::Failed,
         }
@@ -118,6 +122,7 @@ impl From<Refusal> for WireRefusal {
             Refusal::Loop => Self::Loop,
             Refusal::Busy => Self::Busy,
             Refusal::NotAllowed => Self::NotAllowed,
+            Refusal::Slow => Self::Slow,
             // As above: the sender of the request tries another way in any case.
             Refusal::NoWay | _ => Self::NoWay,
         }
