@@ -38,8 +38,7 @@ const STAND_INS: usize = 4;
 #[derive(Debug)]
 struct Batch {
     cell: Cell,
-    /// Each with the place of the cell in the record's sequence, our own left out.
-    items: Vec<(Item, usize)>,
+    items: Vec<Item>,
 }
 
 /// What a node does about the other cells of its records.
@@ -49,6 +48,8 @@ pub(super) struct Audit {
     step: Duration,
     stepping: bool,
     asked: BTreeMap<u32, Batch>,
+    /// Where in a record's sequence the next stand-in for a vacant cell is, of those that had one in this round.
+    stand_ins: BTreeMap<RecordKey, usize>,
     numbers: u32,
     pushes: VecDeque<(Cell, RecordKey)>,
     pushing: usize,
@@ -87,12 +88,13 @@ impl Store {
         members.push(cx.me.id());
         members.sort_unstable();
         let leaving = self.audit.leaving;
-        let mut by_cell: BTreeMap<Cell, Vec<(Item, usize)>> = BTreeMap::new();
+        let mut by_cell: BTreeMap<Cell, Vec<Item>> = BTreeMap::new();
+        self.audit.stand_ins.clear();
         for (&key, &mark) in self.index.items().iter().filter(|(key, _)| leaving || asks(&members, key, cx.me.id())) {
             let is_home = first_cells(shape, &key.routing_key(), self.replicas).contains(&home);
             let others = self.replicas - usize::from(is_home && !leaving);
-            for (place, cell) in others_of(shape, &key, home, others).into_iter().enumerate() {
-                by_cell.entry(cell).or_default().push((Item { key, mark }, place));
+            for cell in others_of(shape, &key, home, others) {
+                by_cell.entry(cell).or_default().push(Item { key, mark });
             }
         }
         self.queue_batches(by_cell);
@@ -102,7 +104,7 @@ impl Store {
         self.step_soon(Duration::ZERO, cx);
     }
 
-    fn queue_batches(&mut self, by_cell: BTreeMap<Cell, Vec<(Item, usize)>>) {
+    fn queue_batches(&mut self, by_cell: BTreeMap<Cell, Vec<Item>>) {
         for (cell, items) in by_cell {
             let batches = items.chunks(MAX_AUDIT).map(|items| Batch { cell, items: items.to_vec() });
             self.audit.queue.extend(batches);
@@ -126,7 +128,7 @@ impl Store {
             let Some(batch) = self.audit.queue.pop_front() else { break };
             self.audit.numbers = self.audit.numbers.wrapping_add(1);
             let number = self.audit.numbers;
-            let body = RequestBody::Audit(batch.items.iter().map(|(item, _)| *item).collect());
+            let body = RequestBody::Audit(batch.items.clone());
             let target = batch.cell;
             self.audit.asked.insert(number, batch);
             cx.signal(Signal::Ask(Ask { asker: Asker::Audit(number), via: None, target, body }));
@@ -156,7 +158,7 @@ impl Store {
             Ok(AnswerBody::Audited(lacking)) => {
                 let lacking = lacking.into_iter().filter_map(|place| batch.items.get(usize::from(place)));
                 let room = MAX_PUSHES.saturating_sub(self.audit.pushes.len());
-                let pushes = lacking.map(|(item, _)| (batch.cell, item.key)).take(room);
+                let pushes = lacking.map(|item| (batch.cell, item.key)).take(room);
                 self.audit.pushes.extend(pushes);
                 self.push_more(cx);
             }
@@ -170,17 +172,35 @@ impl Store {
 
     /// Nobody is in the cell: for each record the next of its sequence stands in.
     fn ask_stand_ins<R: Rng>(&mut self, batch: Batch, cx: &mut Context<'_, R>) {
-        let (shape, home) = (cx.table.shape(), cx.me.cell());
-        let mut by_cell: BTreeMap<Cell, Vec<(Item, usize)>> = BTreeMap::new();
-        for (item, place) in batch.items {
-            let next = place + self.replicas;
-            if next < self.replicas * (STAND_INS + 1)
-                && let Some(&cell) = others_of(shape, &item.key, home, next + 1).get(next)
-            {
-                by_cell.entry(cell).or_default().push((item, next));
+        let mut by_cell: BTreeMap<Cell, Vec<Item>> = BTreeMap::new();
+        for item in batch.items {
+            if let Some(cell) = self.next_stand_in(&item.key, cx) {
+                by_cell.entry(cell).or_default().push(item);
             }
         }
         self.queue_batches(by_cell);
+    }
+
+    /// The first cell of a record's sequence that neither keeps it anyway nor stands in for another vacant one; `None`
+    /// if that is our own, or too far along.
+    fn next_stand_in<R: Rng>(&mut self, key: &RecordKey, cx: &Context<'_, R>) -> Option<Cell> {
+        let (home, leaving) = (cx.me.cell(), self.audit.leaving);
+        let cells = first_cells(cx.table.shape(), &key.routing_key(), self.replicas * (STAND_INS + 1));
+        let next = self.audit.stand_ins.entry(*key).or_insert_with(|| {
+            // Who leaves asks one more cell from the beginning, in place of its own.
+            let is_replaced = leaving && cells.iter().take(self.replicas).any(|cell| *cell == home);
+            self.replicas + usize::from(is_replaced)
+        });
+        while let Some(&cell) = cells.get(*next) {
+            *next += 1;
+            if cell != home {
+                return Some(cell);
+            }
+            if !leaving {
+                return None;
+            }
+        }
+        None
     }
 
     fn push_more<R: Rng>(&mut self, cx: &mut Context<'_, R>) {
