@@ -73,9 +73,12 @@ impl Resume {
         writeln!(self.file, "{number}").map_err(refuse(&self.path))
     }
 
-    /// All chunks were.
+    /// All chunks were. Another put of the same value may have found that out before.
     pub(super) fn finish(self) -> Result<(), Failure> {
-        std::fs::remove_file(&self.path).map_err(refuse(&self.path))
+        match std::fs::remove_file(&self.path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(refuse(&self.path)(error)),
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 }
 
