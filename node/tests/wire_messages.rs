@@ -223,8 +223,10 @@ fn items_and_providers_are_bounded() {
     assert!(read(&encode_message(&audit(MAX_AUDIT))).is_ok());
     assert!(malformed(&audit(MAX_AUDIT + 1)));
     let answered = |body| Message::Answer(Answer { body, ..answer.clone() });
-    assert!(read(&encode_message(&answered(AnswerBody::Audited(vec![1; MAX_AUDIT])))).is_ok());
-    assert!(malformed(&answered(AnswerBody::Audited(vec![1; MAX_AUDIT + 1]))));
+    assert!(
+        read(&encode_message(&answered(AnswerBody::Audited { lacking: vec![1; MAX_AUDIT], declined: vec![] }))).is_ok()
+    );
+    assert!(malformed(&answered(AnswerBody::Audited { lacking: vec![], declined: vec![1; MAX_AUDIT + 1] })));
     let providers = |count| answered(AnswerBody::Providers(vec![provider(8, 1000, &[0; 512]); count]));
     assert!(read(&encode_message(&providers(MAX_ANSWERED))).is_ok());
     assert!(malformed(&providers(MAX_ANSWERED + 1)));

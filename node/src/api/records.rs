@@ -11,7 +11,7 @@ use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use futures::{StreamExt, TryStreamExt, stream};
 use grid::output::GetReport;
-use grid::record::{Pointer, Record};
+use grid::record::{Pointer, Record, Terms};
 use serde::Deserialize;
 
 use super::handlers::{Failure, milliseconds};
@@ -62,6 +62,13 @@ pub(super) async fn put(
     let limit = usize::try_from(shared.rules.limits.chunk).unwrap_or(usize::MAX);
     let value = read(&headers, body, limit).await?;
     let (rules, wanted) = (shared.rules, choice.wanted());
+    let (terms, _) = stamps::immutable(&[], &wanted, &rules);
+    let terms = Terms { size: value.len() as u64, ..terms };
+    terms.validate(&rules.limits).map_err(|error| no_record(&error))?;
+    if !stamps::is_quick(rules.prices.bits(&terms)) {
+        let error = format!("this record costs 2^{} attempts, too much to wait for here", rules.prices.bits(&terms));
+        return Err(Failure::new(StatusCode::UNPROCESSABLE_ENTITY, error, "use `rook put`, which shows how far it is"));
+    }
     let paid = tokio::task::spawn_blocking(move || stamps::small(&value, &wanted, &rules)).await;
     let record = paid.map_err(|error| no_record(&error))?.map_err(|error| no_record(&error))?;
     store(&shared, record).await

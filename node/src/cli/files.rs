@@ -1,7 +1,7 @@
 //! Files that commands read and write.
 
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::Failure;
 
@@ -29,6 +29,13 @@ pub(super) fn write_out(value: &[u8]) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     let written = out.write_all(value).and_then(|()| out.flush());
     written.map_err(|error| Failure::new(format!("standard output: {error}")))
+}
+
+/// A folder of the user's for one purpose: that of the XDG variable (XDG Base Directory Specification 0.8), or the usual one
+/// in the home folder.
+pub(super) fn user_folder(variable: &str, usual: &str) -> Option<PathBuf> {
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    absolute(variable).or_else(|| Some(absolute("HOME")?.join(usual)))
 }
 
 /// The folder that a file lies in.

@@ -81,7 +81,12 @@ pub(super) async fn providers(args: ProvidersArgs) -> Result<(), Failure> {
     }
     let row = |provider: &crate::api::types::Provider| {
         let left = text::seconds(provider.expires_in_s as f64);
-        vec![text::short(&provider.id).to_owned(), text::cell(&provider.cell), left, provider.note.clone()]
+        vec![
+            text::short(&provider.id).to_owned(),
+            text::cell(&provider.cell),
+            left,
+            provider.note.replace(char::is_control, " "),
+        ]
     };
     let rows: Vec<Vec<String>> = found.providers.iter().map(row).collect();
     say(table(&["node", "cell", "stands for", "note"], &rows));

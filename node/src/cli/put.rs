@@ -138,9 +138,14 @@ async fn put_mutable(args: &PutArgs, interval: u32, client: &Client, rules: Rule
     let terms = wanted.terms(Subject::Mutable { writer: key.public(), interval }, size);
     let bits = wanted.bits(&terms, &rules);
     let pointer = stamping::pay(terms, bits, rules).await?;
+    writer::note_signed(&pointer, args.key.as_deref(), 0)?;
     let record = stamps::version(&pointer, &key, 0, clock::unix_seconds(), &value, &rules)?;
-    let put = async { Ok(client.put(&record).await?) };
-    let put = unless_interrupted(put, "the record may be stored already, or not").await?;
+    let again = format!(
+        "it is paid for; if it is not there, `rook rewrite POINTER FILE --sequence 0` stores it\n  {}",
+        PointerText::from(&pointer)
+    );
+    let put = async { client.put(&record).await.map_err(|error| Failure::new(format!("{error}\n  {again}"))) };
+    let put = unless_interrupted(put, &again).await?;
     describe(&put, Some(0), Some(&key_file), args.json);
     Ok(())
 }
@@ -155,7 +160,8 @@ async fn put_immutable(args: &PutArgs, client: Client, rules: Rules) -> Result<(
     let terms = wanted.terms(Subject::Immutable { root: tree.root() }, size);
     terms.validate(&rules.limits)?;
     let bits = wanted.bits(&terms, &rules);
-    let small = tree.cut().chunks() == 1;
+    // What takes neither long to pay for nor long to send needs no notes.
+    let small = tree.cut().chunks() == 1 && stamps::is_quick(bits);
     let resume = if small { None } else { Resume::find(&terms, bits, &rules)? };
     let (pointer, resume) = match resume {
         Some(resume) => (resume.pointer().clone(), Some(resume)),

@@ -41,8 +41,12 @@ pub(super) async fn rewrite(args: RewriteArgs) -> Result<(), Failure> {
     let value = read_small(&args.file, pointer.terms().size, advice)?;
     let sequence = match args.sequence {
         Some(sequence) => sequence,
-        None => client.get(&text, 0).await?.headers.sequence.map_or(0, |sequence| sequence.saturating_add(1)),
+        None => {
+            let there = client.get(&text, 0).await?.headers.sequence;
+            there.max(writer::last_signed(&pointer, args.key.as_deref())?).map_or(0, |last| last.saturating_add(1))
+        }
     };
+    writer::note_signed(&pointer, args.key.as_deref(), sequence)?;
     let record = stamps::version(&pointer, &key, sequence, clock::unix_seconds(), &value, &rules)?;
     let put = client.put(&record).await?;
     describe(&put, Some(sequence), None, args.json);

@@ -27,8 +27,8 @@ use crate::minting;
 use crate::storage::{Owner, Storage};
 use crate::verifier::Verifier;
 
-/// How long the farewell to the neighbours may take.
-const LEAVE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long the farewell to the neighbours may take, when all records are handed over.
+const FAREWELL: Duration = Duration::from_secs(5);
 
 /// Run a node until Ctrl-C.
 #[derive(Debug, clap::Args)]
@@ -80,6 +80,7 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
     let api = Api::bind(settings.api).await?;
     let storage = Storage::open(&settings.data, Owner { rules: Rules::of(&parameters), node: id })?;
     let alone = settings.peers.is_empty() && storage.known()?.is_empty();
+    let leave_time = settings.protocol.hand_over_timeout + FAREWELL;
     let options = NodeOptions {
         identity,
         verifier: Verifier::new(parameters.clone()),
@@ -96,7 +97,7 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
     reporter.ready(&node.status().await?, &parameters, address, alone);
     report_until_told_to_leave(&reporter, &node, events, &mut signals, &leave).await;
     reporter.leaving();
-    say_farewell(&node, &mut signals).await;
+    say_farewell(&node, &mut signals, leave_time).await;
     Ok(())
 }
 
@@ -123,7 +124,7 @@ async fn report_until_told_to_leave(
 }
 
 /// Leaves; a second signal, or a farewell that takes too long, ends it at once.
-async fn say_farewell(node: &NodeHandle, signals: &mut Signals) {
+async fn say_farewell(node: &NodeHandle, signals: &mut Signals, time: Duration) {
     let farewell = async {
         node.leave().await;
         node.stopped().await;
@@ -131,7 +132,7 @@ async fn say_farewell(node: &NodeHandle, signals: &mut Signals) {
     tokio::select! {
         () = farewell => {}
         () = signals.wait() => note("ended without the farewell; the neighbours will notice by themselves"),
-        () = tokio::time::sleep(LEAVE_TIMEOUT) => note("the farewell took too long; the neighbours will notice by themselves"),
+        () = tokio::time::sleep(time) => note("the farewell took too long; the neighbours will notice by themselves"),
     }
 }
 

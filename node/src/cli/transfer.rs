@@ -121,8 +121,8 @@ impl Upload {
         while let Some((number, put)) = puts.try_next().await? {
             done(number, self.tree.cut().length(number).unwrap_or(0))?;
             least = Some(match least {
-                Some(least) if least.nodes <= put.nodes => Put { cells: least.cells.min(put.cells), ..least },
-                Some(_) | None => put,
+                Some(least) => Put { nodes: least.nodes.min(put.nodes), cells: least.cells.min(put.cells), ..least },
+                None => put,
             });
         }
         Ok(least)

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use ::grid::record::{Pointer, Subject};
 
 use super::Failure;
-use super::files::refuse;
+use super::files::{refuse, user_folder};
 use crate::pointer::PointerText;
 use crate::private;
 use crate::stamps::WriterKey;
@@ -15,9 +15,8 @@ const HEAD: &str = "rook writer key v1";
 
 /// Where keys are kept unless told otherwise: named after the writer's public key, so that a pointer leads to it.
 fn usual_file(writer: &[u8; 32]) -> Result<PathBuf, Failure> {
-    let variable = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let data = variable("XDG_DATA_HOME").or_else(|| Some(variable("HOME")?.join(".local/share")));
-    let data = data.ok_or_else(|| Failure::new("neither XDG_DATA_HOME nor HOME is set: say --key FILE"))?;
+    let data = user_folder("XDG_DATA_HOME", ".local/share")
+        .ok_or_else(|| Failure::new("neither XDG_DATA_HOME nor HOME is set: say --key FILE"))?;
     Ok(data.join("rook/writers").join(format!("{}.key", blake3::Hash::from(*writer))))
 }
 
@@ -68,4 +67,36 @@ fn read(file: &Path) -> Result<WriterKey, Failure> {
     let hex = text.strip_prefix(HEAD).map(str::trim).and_then(|hex| blake3::Hash::from_hex(hex).ok());
     let hash = hex.ok_or_else(|| Failure::new(format!("{} is no writer's key", file.display())))?;
     Ok(WriterKey::from_bytes(hash.as_bytes()))
+}
+
+/// The file beside a key that says which version of a record was signed last.
+fn last_file(pointer: &Pointer, file: Option<&Path>) -> Result<PathBuf, Failure> {
+    let Subject::Mutable { writer, .. } = pointer.terms().subject else {
+        return Err(Failure::new("an immutable record has no versions"));
+    };
+    let key = match file {
+        Some(file) => file.to_path_buf(),
+        None => usual_file(&writer)?,
+    };
+    let mut name = key.into_os_string();
+    name.push(format!(".{}.last", pointer.key()));
+    Ok(name.into())
+}
+
+/// The number of the version that was signed last with this key, as far as this machine knows. A version that came to too
+/// few cells may not be found by a get, and its number must not be signed again.
+pub(super) fn last_signed(pointer: &Pointer, file: Option<&Path>) -> Result<Option<u64>, Failure> {
+    let last = last_file(pointer, file)?;
+    match std::fs::read_to_string(&last) {
+        Ok(text) => Ok(text.trim().parse().ok()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(refuse(&last)(error)),
+    }
+}
+
+/// Notes that a version is about to be signed.
+pub(super) fn note_signed(pointer: &Pointer, file: Option<&Path>, sequence: u64) -> Result<(), Failure> {
+    let known = last_signed(pointer, file)?.unwrap_or_default();
+    let last = last_file(pointer, file)?;
+    private::replace(&last, format!("{}\n", known.max(sequence)).as_bytes()).map_err(refuse(&last))
 }

@@ -160,6 +160,7 @@ fn links() -> Vec<(&'static str, Message)> {
         ("refused-loop", Message::Refused(id, Refusal::Loop)),
         ("refused-busy", Message::Refused(id, Refusal::Busy)),
         ("refused-not-allowed", Message::Refused(id, Refusal::NotAllowed)),
+        ("refused-slow", Message::Refused(id, Refusal::Slow)),
         ("ping", Message::Ping(nonce)),
         ("pong", Message::Pong(Nonce(5))),
         ("probe-for", Message::ProbeFor { nonce, target }),
@@ -190,7 +191,8 @@ fn requests() -> Vec<(&'static str, Message)> {
         ("answer-not-found", answer(AnswerBody::NotFound)),
         ("answer-vacant", answer(AnswerBody::Vacant)),
         ("answer-echo", answer(AnswerBody::Echo((*b"echo").into()))),
-        ("answer-audited", answer(AnswerBody::Audited(vec![0, 300]))),
+        ("answer-audited", answer(AnswerBody::Audited { lacking: vec![0, 300], declined: vec![7] })),
+        ("answer-busy", answer(AnswerBody::Busy)),
         ("answer-provided", answer(AnswerBody::Provided)),
         ("answer-providers", answer(AnswerBody::Providers(vec![provider(8, 1, b""), provider(9, 2, b"note")]))),
         ("answer-no-providers", answer(AnswerBody::Providers(vec![]))),
@@ -213,6 +215,7 @@ fn failures() -> Vec<(&'static str, StoreFailure)> {
         ("answer-not-stored-too-early", StoreFailure::TooEarly { seconds: 3600 }),
         ("answer-not-stored-superseded", StoreFailure::Superseded { sequence: 1 << 40 }),
         ("answer-not-stored-equivocation", StoreFailure::Equivocation),
+        ("answer-not-stored-not-here", StoreFailure::NotHere),
     ]
 }
 

@@ -22,7 +22,7 @@ pub(crate) fn any_message() -> impl Strategy<Value = Message> {
 }
 
 fn links() -> impl Strategy<Value = Message> {
-    let refusal = select(vec![Refusal::NoWay, Refusal::Loop, Refusal::Busy, Refusal::NotAllowed]);
+    let refusal = select(vec![Refusal::NoWay, Refusal::Loop, Refusal::Busy, Refusal::NotAllowed, Refusal::Slow]);
     prop_oneof![
         any_peer().prop_map(Message::Announce),
         Just(Message::Farewell),
@@ -65,7 +65,9 @@ fn answer_body() -> impl Strategy<Value = AnswerBody> {
         Just(AnswerBody::NotFound),
         Just(AnswerBody::Vacant),
         payload().prop_map(|payload| AnswerBody::Echo(payload.into())),
-        vec(any::<u16>(), 0..20).prop_map(AnswerBody::Audited),
+        (vec(any::<u16>(), 0..20), vec(any::<u16>(), 0..20))
+            .prop_map(|(lacking, declined)| AnswerBody::Audited { lacking, declined }),
+        Just(AnswerBody::Busy),
         Just(AnswerBody::Provided),
         vec(any_provider(), 0..5).prop_map(AnswerBody::Providers),
     ]
@@ -80,6 +82,7 @@ fn failure() -> impl Strategy<Value = StoreFailure> {
         StoreFailure::Expired,
         StoreFailure::Future,
         StoreFailure::Equivocation,
+        StoreFailure::NotHere,
     ];
     prop_oneof![
         select(plain),

@@ -38,15 +38,7 @@ const STAND_INS: usize = 4;
 #[derive(Debug)]
 struct Batch {
     cell: Cell,
-    items: Vec<(Item, Place)>,
-}
-
-/// Where a cell stands in a record's sequence, our own cell left out; and how many of them were asked at first, which is
-/// how far its stand-in lies behind it.
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    at: usize,
-    stride: usize,
+    items: Vec<Item>,
 }
 
 /// What a node does about the other cells of its records.
@@ -58,6 +50,8 @@ pub(super) struct Audit {
     asked: BTreeMap<u32, Batch>,
     /// Records that we only stand in for, and which of their homes have said in this round that they have them.
     confirmed: BTreeMap<RecordKey, BTreeSet<Cell>>,
+    /// Where in a record's sequence the next stand-in for a vacant cell is, of those that had one in this round.
+    stand_ins: BTreeMap<RecordKey, usize>,
     numbers: u32,
     pushes: VecDeque<(Cell, RecordKey)>,
     pushing: usize,
@@ -101,7 +95,8 @@ impl Store {
         members.push(cx.me.id());
         members.sort_unstable();
         let leaving = self.audit.leaving;
-        let mut by_cell: BTreeMap<Cell, Vec<(Item, Place)>> = BTreeMap::new();
+        let mut by_cell: BTreeMap<Cell, Vec<Item>> = BTreeMap::new();
+        self.audit.stand_ins.clear();
         self.audit.confirmed.clear();
         for (&key, &mark) in self.index.items() {
             let is_home = first_cells(shape, &key.routing_key(), self.replicas).contains(&home);
@@ -113,8 +108,8 @@ impl Store {
                 self.audit.confirmed.insert(key, BTreeSet::new());
             }
             let others = self.replicas - usize::from(is_home && !leaving);
-            for (at, cell) in others_of(shape, &key, home, others).into_iter().enumerate() {
-                by_cell.entry(cell).or_default().push((Item { key, mark }, Place { at, stride: others }));
+            for cell in others_of(shape, &key, home, others) {
+                by_cell.entry(cell).or_default().push(Item { key, mark });
             }
         }
         self.queue_batches(by_cell);
@@ -124,7 +119,7 @@ impl Store {
         self.step_soon(Duration::ZERO, cx);
     }
 
-    fn queue_batches(&mut self, by_cell: BTreeMap<Cell, Vec<(Item, Place)>>) {
+    fn queue_batches(&mut self, by_cell: BTreeMap<Cell, Vec<Item>>) {
         for (cell, items) in by_cell {
             let batches = items.chunks(MAX_AUDIT).map(|items| Batch { cell, items: items.to_vec() });
             self.audit.queue.extend(batches);
@@ -148,7 +143,7 @@ impl Store {
             let Some(batch) = self.audit.queue.pop_front() else { break };
             self.audit.numbers = self.audit.numbers.wrapping_add(1);
             let number = self.audit.numbers;
-            let body = RequestBody::Audit(batch.items.iter().map(|(item, _)| *item).collect());
+            let body = RequestBody::Audit(batch.items.clone());
             let target = batch.cell;
             self.audit.asked.insert(number, batch);
             cx.signal(Signal::Ask(Ask { asker: Asker::Audit(number), via: None, target, body }));
@@ -183,7 +178,7 @@ impl Store {
                 self.count_homes(&batch, &[&lacking[..], &declined[..]].concat(), cx);
                 let lacking = lacking.into_iter().filter_map(|place| batch.items.get(usize::from(place)));
                 let room = MAX_PUSHES.saturating_sub(self.audit.pushes.len());
-                let pushes = lacking.map(|(item, _)| (batch.cell, item.key)).take(room);
+                let pushes = lacking.map(|item| (batch.cell, item.key)).take(room);
                 self.audit.pushes.extend(pushes);
                 self.push_more(cx);
             }
@@ -198,14 +193,14 @@ impl Store {
     /// What all of a record's homes have, we need not stand in for any more.
     fn count_homes<R: Rng>(&mut self, batch: &Batch, missing: &[u16], cx: &mut Context<'_, R>) {
         let missing: BTreeSet<u16> = missing.iter().copied().collect();
-        let replicas = self.replicas;
-        let there = (0..).zip(&batch.items).filter(|(place, (_, of))| of.at < replicas && !missing.contains(place));
-        for (_, (Item { key, mark }, _)) in there {
+        for (_, Item { key, mark }) in (0..).zip(&batch.items).filter(|(place, _)| !missing.contains(place)) {
             let Some(homes) = self.audit.confirmed.get_mut(key) else { continue };
-            homes.insert(batch.cell);
+            if first_cells(cx.table.shape(), &key.routing_key(), self.replicas).contains(&batch.cell) {
+                homes.insert(batch.cell);
+            }
             // A later version may have come meanwhile, which they were not asked about.
             let same = self.index.get(key).is_some_and(|holding| holding.mark == *mark);
-            if homes.len() == replicas && same && !self.lines.contains_key(key) {
+            if homes.len() == self.replicas && same && !self.lines.contains_key(key) {
                 self.recovery.retire(*key, cx.now);
                 self.discard(*key, cx);
             }
@@ -214,17 +209,35 @@ impl Store {
 
     /// Nobody is in the cell: for each record the next of its sequence stands in.
     fn ask_stand_ins<R: Rng>(&mut self, batch: Batch, cx: &mut Context<'_, R>) {
-        let (shape, home) = (cx.table.shape(), cx.me.cell());
-        let mut by_cell: BTreeMap<Cell, Vec<(Item, Place)>> = BTreeMap::new();
-        for (item, Place { at, stride }) in batch.items {
-            let next = at + stride;
-            if next < stride * (STAND_INS + 1)
-                && let Some(&cell) = others_of(shape, &item.key, home, next + 1).get(next)
-            {
-                by_cell.entry(cell).or_default().push((item, Place { at: next, stride }));
+        let mut by_cell: BTreeMap<Cell, Vec<Item>> = BTreeMap::new();
+        for item in batch.items {
+            if let Some(cell) = self.next_stand_in(&item.key, cx) {
+                by_cell.entry(cell).or_default().push(item);
             }
         }
         self.queue_batches(by_cell);
+    }
+
+    /// The first cell of a record's sequence that neither keeps it anyway nor stands in for another vacant one; `None`
+    /// if that is our own, or too far along.
+    fn next_stand_in<R: Rng>(&mut self, key: &RecordKey, cx: &Context<'_, R>) -> Option<Cell> {
+        let (home, leaving) = (cx.me.cell(), self.audit.leaving);
+        let cells = first_cells(cx.table.shape(), &key.routing_key(), self.replicas * (STAND_INS + 1));
+        let next = self.audit.stand_ins.entry(*key).or_insert_with(|| {
+            // Who leaves asks one more cell from the beginning, in place of its own.
+            let is_replaced = leaving && cells.iter().take(self.replicas).any(|cell| *cell == home);
+            self.replicas + usize::from(is_replaced)
+        });
+        while let Some(&cell) = cells.get(*next) {
+            *next += 1;
+            if cell != home {
+                return Some(cell);
+            }
+            if !leaving {
+                return None;
+            }
+        }
+        None
     }
 
     fn push_more<R: Rng>(&mut self, cx: &mut Context<'_, R>) {

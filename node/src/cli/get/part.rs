@@ -59,7 +59,7 @@ impl Part {
         if known.as_ref().is_some_and(|known| !known.ends_with('\n')) {
             noted.write_all(b"\n").map_err(refuse(&list))?;
         }
-        // All the space at once: better now than after an hour.
+        // At its full length, chunks may come in any order.
         file.set_len(pointer.terms().size).map_err(refuse(&path))?;
         Ok(Self { target: target.to_path_buf(), path, list, pointer, file, noted, done: done.into_iter().collect() })
     }
