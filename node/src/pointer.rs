@@ -15,6 +15,7 @@ use std::str::FromStr;
 
 use bech32::primitives::decode::CheckedHrpstring;
 use bech32::{Bech32m, Hrp};
+use grid::record::terms::MAX_TERMS;
 use grid::record::{Pointer, PointerError, Rules, Stamp, Terms, TermsError};
 
 use crate::stamps::Proofs;
@@ -30,6 +31,8 @@ const CHECKSUM: usize = 6;
 const BEFORE_TERMS: usize = 10;
 /// Characters of a pointer without an application key: 65 bytes in groups of five bits.
 const LENGTH: usize = DATA + 104 + CHECKSUM;
+/// Characters of the longest pointer.
+const LONGEST: usize = DATA + (8 * (BEFORE_TERMS + MAX_TERMS)).div_ceil(5) + CHECKSUM;
 
 /// The only version so far.
 const VERSION: u8 = 1;
@@ -303,6 +306,22 @@ mod tests {
         fn any_text_behind_the_prefix_is_refused_without_panic(text in "rook1.{0,130}") {
             prop_assert!(parse(&text).is_err());
         }
+    }
+
+    /// At this text, whose one mistake is a character that is missing, a common way to look for typos fails.
+    #[test]
+    fn a_mistake_is_found_where_a_typo_cannot_be_computed() {
+        let text = "rook1q8apgv3d6uv8n4neqqa8x6k7dz8mndazysdsmvs8se39p5ujxyqqqqqqqqqqqqqqqqqqqqqqqqq\
+                    qqqqqqqqqqqqqqjcadsqqqqqqqqwqqqqqqqqqqqqqqqqqqqqqqqel9mzk";
+        assert_eq!(parse(text), Err(TextError::Missing { at: 56, probably: 'z' }));
+    }
+
+    #[test]
+    fn the_longest_is_as_long_as_it_is_said_to_be() {
+        let mut pointer = plain(1);
+        pointer.terms.application = vec![7; 32];
+        assert_eq!(pointer.to_string().len(), LONGEST);
+        assert_eq!(parse(&format!("rook1{}", "q".repeat(LONGEST))), Err(TextError::Checksum));
     }
 
     #[test]

@@ -1,10 +1,9 @@
 //! Where the mistake in a pointer is, as far as its checksum can tell.
 
-use bech32::primitives::correction::CorrectableError;
+use bech32::Bech32m;
 use bech32::primitives::decode::CheckedHrpstring;
-use bech32::{Bech32m, Fe32};
 
-use super::{DATA, LENGTH, TextError};
+use super::{DATA, LENGTH, LONGEST, TextError};
 
 /// The characters that can stand behind `rook1`.
 pub(super) const ALPHABET: &str = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
@@ -25,7 +24,11 @@ pub(super) fn check_characters(text: &str) -> Result<(), TextError> {
 
 /// Finds the one mistake that explains why the checksum of `text`, which has only characters that may be, is wrong.
 pub(super) fn locate(text: &str) -> TextError {
-    let found = substituted(text).or_else(|| exchanged(text)).or_else(|| missing(text)).or_else(|| extra(text));
+    if text.len() > LONGEST + 1 {
+        return TextError::Checksum;
+    }
+    // What has few places to look at comes first.
+    let found = exchanged(text).or_else(|| extra(text)).or_else(|| substituted(text)).or_else(|| missing(text));
     found.unwrap_or(match text.len() < LENGTH {
         true => TextError::Length { found: text.len() },
         false => TextError::Checksum,
@@ -36,20 +39,12 @@ fn is_valid(text: &str) -> bool {
     text.len() >= LENGTH && CheckedHrpstring::new::<Bech32m>(text).is_ok()
 }
 
-/// One wrong character: bech32m's code finds it.
+/// One wrong character. All are tried: the corrector of the `bech32` crate panics at some texts.
 fn substituted(text: &str) -> Option<TextError> {
-    let error = CheckedHrpstring::new::<Bech32m>(text).err()?;
-    let corrector = error.correction_context::<Bech32m>()?;
-    let mut errors = corrector.bch_errors()?;
-    let (from_end, difference) = errors.next()?;
-    let index = text.len().checked_sub(1 + from_end).filter(|&index| index >= DATA)?;
-    if errors.next().is_some() {
-        return None;
-    }
-    let found = text[index..].chars().next()?;
-    let probably = (Fe32::from_char(found).ok()? + difference).to_char();
-    let fixed = format!("{}{probably}{}", &text[..index], &text[index + 1..]);
-    is_valid(&fixed).then_some(TextError::Typo { at: index + 1, found, probably })
+    let places = (DATA..text.len()).flat_map(|index| ALPHABET.chars().map(move |c| (index, c)));
+    let fits = |&(index, c): &(usize, char)| is_valid(&format!("{}{c}{}", &text[..index], &text[index + 1..]));
+    let (index, probably) = places.into_iter().find(fits)?;
+    Some(TextError::Typo { at: index + 1, found: text[index..].chars().next()?, probably })
 }
 
 fn exchanged(text: &str) -> Option<TextError> {
