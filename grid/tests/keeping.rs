@@ -1,0 +1,142 @@
+//! One node's state machine, told by hand what a hostile or odd neighbour says about records.
+#![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm, reason = "a test may fail")]
+
+use std::time::Duration;
+
+use grid::cell::{Cell, Shape};
+use grid::config::Config;
+use grid::id::{NodeId, RequestId};
+use grid::input::{Command, Input};
+use grid::message::{AnswerBody, Message, Request, RequestBody, StoreFailure};
+use grid::output::Output;
+use grid::overlay::Overlay;
+use grid::parameters::Parameters;
+use grid::peer::{Card, Facts, Peer, Verifier as CardVerifier};
+use grid::placement::replica_cells;
+use grid::record::pointer::StampDigest;
+use grid::record::terms::StampMessage;
+use grid::record::{Body, Chunk, Pointer, Record, Rules, Stamp, Subject, Terms, Tree, Verifier};
+use grid::time::{Day, Time};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+use sha2::{Digest, Sha256};
+
+const TODAY: u32 = 2_461_366;
+
+struct Books;
+
+impl Verifier for Books {
+    fn digest(&self, message: &StampMessage) -> StampDigest {
+        // 23 zero bits, whatever is stamped: work is not what these tests are about.
+        let mut digest: StampDigest = Sha256::digest(message)[..20].try_into().unwrap();
+        digest[..3].copy_from_slice(&[0, 0, 1]);
+        digest
+    }
+
+    fn is_signed(&self, _: &[u8; 32], _: &[u8], _: &[u8; 64]) -> bool {
+        false
+    }
+}
+
+/// Cards whose identity is the number of a cell.
+struct Numbers(Shape);
+
+impl CardVerifier for Numbers {
+    type Error = ();
+
+    fn verify(&self, card: &Card) -> Result<Facts, ()> {
+        let number = u64::from_be_bytes(card.identity.as_ref().try_into().map_err(drop)?);
+        let id = NodeId::from_bytes(Sha256::digest(&card.identity).into());
+        Ok(Facts { id, cell: self.0.cell_at(number), issued: 1, contact_version: 0 })
+    }
+}
+
+fn peer(shape: Shape, cell: Cell) -> Peer {
+    let identity = shape.index(cell).to_be_bytes();
+    Peer::check(Card { identity: identity.into(), credential: [].into(), contact: None }, &Numbers(shape)).unwrap()
+}
+
+fn parameters() -> Parameters {
+    Parameters { shape: Shape::new(2, 8).unwrap(), ..Parameters::local() }
+}
+
+fn record(number: u32) -> Record {
+    let (rules, value) = (Rules::of(&parameters()), number.to_be_bytes());
+    let tree = Tree::of(&value, rules.limits.chunk);
+    let terms = Terms {
+        subject: Subject::Immutable { root: tree.root() },
+        size: 4,
+        from: Day::new(TODAY),
+        days: 1,
+        half_life: 0,
+        priority: 0,
+        application: Vec::new(),
+    };
+    let pointer = Pointer::check(terms, Stamp { nonce: [0; 8], bits: 23 }, &rules, &Books).unwrap();
+    Record::check(pointer, Body::Chunk(Chunk { number: 0, proof: [].into(), value: value.into() }), &rules, &Books)
+        .unwrap()
+}
+
+/// A node with a neighbour in every cell of its lines.
+struct Node {
+    overlay: Overlay<ChaCha8Rng>,
+    now: Time,
+    home: Cell,
+    neighbour: NodeId,
+}
+
+impl Node {
+    fn new() -> Self {
+        let (parameters, shape) = (parameters(), parameters().shape);
+        let home = shape.cell(&[3, 4]).unwrap();
+        let rng = ChaCha8Rng::seed_from_u64(1);
+        let overlay = Overlay::new(&parameters, Config::default(), peer(shape, home), rng);
+        let others: Vec<Peer> = shape.neighbourhood(home).skip(1).map(|cell| peer(shape, cell)).collect();
+        let mut node = Self { overlay, now: Time::ZERO, home, neighbour: others[0].id() };
+        let unix = Day::new(TODAY).unix_seconds() + 3600;
+        let start = Command::Start { known: Vec::new(), records: Vec::new(), introducers: Vec::new(), unix };
+        node.tell(Input::Command(start));
+        for peer in others {
+            node.tell(Input::Connected { peer, introducer: None });
+        }
+        node
+    }
+
+    fn tell(&mut self, input: Input) -> Vec<Output> {
+        self.now = self.now + Duration::from_millis(1);
+        let mut outputs = Vec::new();
+        self.overlay.handle(self.now, input, &mut outputs);
+        outputs
+    }
+
+    /// What the node wants to have done about a put from its neighbour, and what it answers.
+    fn put(&mut self, record: &Record, number: u8) -> (bool, Option<AnswerBody>) {
+        let (id, target) = (RequestId::from_bytes([number; 16]), self.home);
+        let request = Request { id, target, hops: 0, hops_left: 2, body: RequestBody::Put(record.clone()) };
+        let message = Message::Request(request);
+        let outputs = self.tell(Input::Message { from: self.neighbour, message });
+        let stores = outputs.iter().any(|output| matches!(output, Output::Store { .. }));
+        let answer = outputs.into_iter().find_map(|output| match output {
+            Output::Send { message: Message::Answer(answer), .. } if answer.id == id => Some(answer.body),
+            _ => None,
+        });
+        (stores, answer)
+    }
+}
+
+/// One stamp pays for a record's own cells, not for every cell that somebody sends it to.
+#[test]
+fn a_cell_keeps_its_own_records_alone() {
+    let (mut node, shape) = (Node::new(), parameters().shape);
+    let place = |record: &Record| {
+        replica_cells(shape, &record.key().routing_key()).iter().position(|cell| *cell == shape.cell(&[3, 4]).unwrap())
+    };
+    let first_with =
+        |wanted: &dyn Fn(usize) -> bool| (0..).map(record).find(|record| place(record).is_some_and(wanted)).unwrap();
+    let (home, stand_in) = (first_with(&|place| place < 3), first_with(&|place| (3..6).contains(&place)));
+    // So far along that some of the cells before it are on our lines, and somebody is there.
+    let elsewhere = first_with(&|place| place > 40);
+    assert_eq!(node.put(&home, 1), (true, None), "it is stored first and answered then");
+    assert_eq!(node.put(&stand_in, 2), (true, None));
+    assert_eq!(node.put(&elsewhere, 3), (false, Some(AnswerBody::NotStored(StoreFailure::NotHere))));
+}
