@@ -160,13 +160,28 @@ fn kill_and_restart(world: &World<'_>, members: &[Member], time: Duration, rng: 
         member.node.lock().unwrap().take().unwrap().kill();
         kills += 1;
         std::thread::sleep(DOWN);
-        let mut node = world.place.node(&world.place.run_args(&member.identity, &member.data));
-        node.wait_for("joined", Duration::from_secs(60));
+        let node = world.place.node(&world.place.run_args(&member.identity, &member.data));
+        wait_until_joined(world.place, &node);
         world.apis.write().unwrap()[victim] = Some(node.api.clone());
         *member.node.lock().unwrap() = Some(node);
         std::thread::sleep((KILL_EVERY * kills as u32).saturating_sub(begun.elapsed()));
     }
     kills
+}
+
+/// Waits until a node has joined; one that does not shows what it knows.
+fn wait_until_joined(place: &Place, node: &Node) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let status = place.json(["status", "--json", "--api", &node.api]);
+        if status["joined"] == true {
+            return;
+        }
+        if Instant::now() > deadline {
+            panic!("not joined: {status:#}\n{}", place.ok(["peers", "--api", &node.api]));
+        }
+        std::thread::sleep(Duration::from_millis(200));
+    }
 }
 
 impl World<'_> {

@@ -17,7 +17,7 @@ use core::time::Duration;
 use rand_core::Rng;
 
 use crate::cell::{Axis, Cell};
-use crate::chance::{backoff, below};
+use crate::chance::{backoff, below, pick};
 use crate::density::Band;
 use crate::id::{NodeId, RequestId};
 use crate::input::Ticket;
@@ -39,6 +39,8 @@ pub enum Timer {
     Inquiry(u32, u32),
     /// Look whether the neighbours are linked.
     Settle,
+    /// The neighbours that were asked for rosters after a restart have had their time.
+    AskAgain,
 }
 
 /// Where joining stands.
@@ -81,6 +83,9 @@ const MAX_SEALING: usize = 64;
 /// Inquiries about one line that find its cell vacant, after which the line is taken to be empty.
 const MAX_TRIES: u32 = 4;
 
+/// How long the first few neighbours may take after a restart to tell us of the others.
+const ASK_AGAIN: Duration = Duration::from_secs(2);
+
 /// Looks at the links, half a second apart, before a join counts as done with what it has.
 const MAX_LOOKS: u32 = 20;
 
@@ -111,6 +116,9 @@ impl Join {
 
     pub(crate) fn start<R: Rng>(&mut self, known: usize, introducers: Vec<Address>, cx: &mut Context<'_, R>) {
         self.introducers = introducers;
+        if known > 0 {
+            cx.timer(ASK_AGAIN, Timer::AskAgain);
+        }
         if !self.introducers.is_empty() {
             self.begin(cx);
         } else if known == 0 {
@@ -253,6 +261,20 @@ impl Join {
         }
     }
 
+    /// Those that were asked after a restart may not have heard it: one that has just given us up for dead drops what comes
+    /// over the link that it is about to close. So somebody is asked again until the node has joined.
+    fn ask_again<R: Rng>(&mut self, cx: &mut Context<'_, R>) {
+        if self.is_joined() {
+            return;
+        }
+        let linked: Vec<NodeId> = cx.table.linked_neighbours().map(Peer::id).collect();
+        if let Some(&node) = pick(cx.rng, &linked).filter(|_| self.phase != Phase::Asking) {
+            self.asked.insert(node);
+            cx.send(node, Message::RosterQuery);
+        }
+        cx.timer(ASK_AGAIN, Timer::AskAgain);
+    }
+
     pub(crate) fn on_dial_failed<R: Rng>(&mut self, node: NodeId, why: &DialFailure, cx: &mut Context<'_, R>) {
         for inquiry in self.inquiries.values_mut() {
             inquiry.on_gone(node, &why.to_string());
@@ -303,6 +325,7 @@ impl Join {
                 }
             }
             Timer::Settle => self.look(links, cx),
+            Timer::AskAgain => self.ask_again(cx),
         }
     }
 

@@ -1,4 +1,4 @@
-//! One node's state machine, told by hand what a hostile or odd neighbour says about records.
+//! One node's state machine, told by hand what happens around it.
 #![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm, reason = "a test may fail")]
 
 use std::time::Duration;
@@ -9,7 +9,7 @@ use grid::id::{NodeId, RequestId};
 use grid::input::{Command, Input};
 use grid::message::{AnswerBody, Message, Request, RequestBody, StoreFailure};
 use grid::output::Output;
-use grid::overlay::Overlay;
+use grid::overlay::{Overlay, Timer};
 use grid::parameters::Parameters;
 use grid::peer::{Card, Facts, Peer, Verifier as CardVerifier};
 use grid::placement::replica_cells;
@@ -139,4 +139,46 @@ fn a_cell_keeps_its_own_records_alone() {
     assert_eq!(node.put(&home, 1), (true, None), "it is stored first and answered then");
     assert_eq!(node.put(&stand_in, 2), (true, None));
     assert_eq!(node.put(&elsewhere, 3), (false, Some(AnswerBody::NotStored(StoreFailure::NotHere))));
+}
+
+/// A node that comes back asks a few neighbours for their rosters. One that has just given it up for dead does not hear it:
+/// so it asks again, until somebody answers.
+#[test]
+fn who_comes_back_asks_until_it_is_heard() {
+    let (parameters, shape) = (parameters(), parameters().shape);
+    let home = shape.cell(&[3, 4]).unwrap();
+    let me = peer(shape, home);
+    let overlay = Overlay::new(&parameters, Config::default(), me, ChaCha8Rng::seed_from_u64(2));
+    let known: Vec<Peer> = shape.neighbourhood(home).skip(1).map(|cell| peer(shape, cell)).collect();
+    let mut node = Node { overlay, now: Time::ZERO, home, neighbour: known[0].id() };
+    let unix = Day::new(TODAY).unix_seconds();
+    let start = Command::Start { known: known.clone(), records: Vec::new(), introducers: Vec::new(), unix };
+    let asks = |outputs: &[Output]| {
+        let asked = |output: &&Output| matches!(output, Output::Send { message: Message::RosterQuery, .. });
+        outputs.iter().filter(asked).count()
+    };
+    let mut again: Vec<Timer> = timers(&node.tell(Input::Command(start)));
+    let linked = known.into_iter().map(|peer| node.tell(Input::Connected { peer, introducer: None }));
+    assert_eq!(linked.map(|outputs| asks(&outputs)).sum::<usize>(), 3, "the first few are asked");
+    for _ in 0..10 {
+        let outputs: Vec<Output> = again.drain(..).flat_map(|timer| node.tell(Input::Timer(timer))).collect();
+        assert_eq!(asks(&outputs), 1, "nobody has answered, so another one is asked");
+        again = timers(&outputs);
+    }
+    let outputs = node.tell(Input::Message { from: node.neighbour, message: Message::Roster(Vec::new()) });
+    let settle = timers(&outputs);
+    assert!(!settle.is_empty());
+    settle.into_iter().for_each(|timer| drop(node.tell(Input::Timer(timer))));
+    assert!(node.overlay.status().joined);
+    let outputs: Vec<Output> = again.drain(..).flat_map(|timer| node.tell(Input::Timer(timer))).collect();
+    assert_eq!(asks(&outputs), 0, "it has joined");
+}
+
+/// The timers of joining that were set.
+fn timers(outputs: &[Output]) -> Vec<Timer> {
+    let joins = |output: &Output| match output {
+        Output::SetTimer { timer: timer @ Timer::Join(_), .. } => Some(*timer),
+        _ => None,
+    };
+    outputs.iter().filter_map(joins).collect()
 }
