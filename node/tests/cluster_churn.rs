@@ -198,8 +198,8 @@ impl World<'_> {
                     None => self.read(rng.random_range(0..MUTABLE), api),
                 }
             }
-            4..7 => self.read(rng.random_range(0..MUTABLE), api),
-            7 if self.stored.lock().unwrap().len() + MUTABLE < RECORDS => self.put(client, api, rng),
+            4..6 => self.read(rng.random_range(0..MUTABLE), api),
+            6 | 7 if self.stored.lock().unwrap().len() + MUTABLE < RECORDS => self.put(client, api, rng),
             _ => {
                 let known = self.stored.lock().unwrap().choose(rng).cloned();
                 if let Some((pointer, value)) = known {
