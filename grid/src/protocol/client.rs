@@ -137,8 +137,8 @@ impl Operation {
             Self::Put(put) => Event::PutDone { ticket, outcome: put.outcome() },
             Self::Get(get) => Event::GetDone { ticket, outcome: Err(get.late()) },
             Self::Newest(newest) => Event::GetDone { ticket, outcome: Err(newest.late()) },
-            Self::Provide(announcement) => announcement.outcome(ticket),
-            Self::Providers(inquiry) => inquiry.outcome(ticket),
+            Self::Provide(mut announcement) => announcement.outcome(ticket),
+            Self::Providers(mut inquiry) => inquiry.outcome(ticket),
             Self::Echo(target) => Event::EchoDone { ticket, outcome: Err(RequestFailure::TimedOut(target)) },
         }
     }

@@ -198,7 +198,7 @@ impl Client {
             .header(CONTENT_TYPE, "application/octet-stream")
             .body(Full::new(Bytes::from(body)))
             .map_err(|error| self.strange(error))?;
-        let response = sender.send_request(request).await.map_err(|error| self.strange(error))?;
+        let response = sender.send_request(request).await.map_err(|error| self.broke_off(&error))?;
         match response.status() {
             status if status.is_success() => Ok(response),
             status => Err(self.fault(status, response).await),
@@ -216,7 +216,7 @@ impl Client {
     }
 
     async fn body(&self, response: Response<Incoming>) -> Result<Bytes, ClientError> {
-        let body = response.into_body().collect().await.map_err(|error| self.strange(error))?;
+        let body = response.into_body().collect().await.map_err(|error| self.broke_off(&error))?;
         Ok(body.to_bytes())
     }
 
@@ -238,6 +238,14 @@ impl Client {
             written: number(WRITTEN)?,
             twin: text(TWIN).ok().map(str::to_owned),
         })
+    }
+
+    /// An answer that did not come to its end: something else listens there, or the node has just ended.
+    fn broke_off(&self, error: &hyper::Error) -> ClientError {
+        match error.is_parse() {
+            true => self.strange(error),
+            false => no_node(self.api, error.to_string()),
+        }
     }
 
     fn strange(&self, why: impl fmt::Display) -> ClientError {

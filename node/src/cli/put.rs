@@ -199,7 +199,7 @@ async fn upload(
     }
     let mut meter = (all > 1).then(|| Meter::new("put", cut.size, there));
     let text = PointerText::from(&pointer).to_string();
-    let upload = Upload { client: Arc::new(client), file: Arc::new(file), tree: Arc::new(tree), pointer, rules };
+    let upload = Upload { client, file: Arc::new(file), tree: Arc::new(tree), pointer, rules };
     let least = upload.run(left, |number, bytes| {
         meter.iter_mut().for_each(|meter| meter.advance(bytes));
         resume.as_mut().map_or(Ok(()), |resume| resume.done(number))

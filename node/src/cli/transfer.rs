@@ -102,7 +102,7 @@ fn read_chunk(file: &File, cut: Cut, number: u32) -> std::io::Result<Vec<u8>> {
 
 /// What is needed to put the chunks of a file.
 pub(super) struct Upload {
-    pub(super) client: Arc<Client>,
+    pub(super) client: Client,
     pub(super) file: Arc<File>,
     pub(super) tree: Arc<Tree>,
     pub(super) pointer: Pointer,

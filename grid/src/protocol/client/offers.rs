@@ -85,14 +85,10 @@ impl Announcement {
             // It was heard, and there was no room for it.
             self.0.answered -= 1;
         }
-        (self.0.waiting == 0).then(|| self.outcome_of(ticket))
+        (self.0.waiting == 0).then(|| self.outcome(ticket))
     }
 
-    pub(super) fn outcome(mut self, ticket: Ticket) -> Event {
-        self.outcome_of(ticket)
-    }
-
-    fn outcome_of(&mut self, ticket: Ticket) -> Event {
+    pub(super) fn outcome(&mut self, ticket: Ticket) -> Event {
         let outcome = match self.0.answered {
             0 => Err(self.0.failure()),
             cells => Ok(cells),
@@ -131,14 +127,10 @@ impl Inquiry {
                 }
             }
         }
-        (self.cells.waiting == 0).then(|| self.outcome_of(ticket))
+        (self.cells.waiting == 0).then(|| self.outcome(ticket))
     }
 
-    pub(super) fn outcome(mut self, ticket: Ticket) -> Event {
-        self.outcome_of(ticket)
-    }
-
-    fn outcome_of(&mut self, ticket: Ticket) -> Event {
+    pub(super) fn outcome(&mut self, ticket: Ticket) -> Event {
         let outcome = match self.cells.answered {
             0 => Err(self.cells.failure()),
             _ => Ok(core::mem::take(&mut self.found).into_values().collect()),

@@ -18,11 +18,12 @@ const MAX_DECLINED: usize = 4096;
 #[derive(Debug, Default)]
 pub(super) struct Index {
     holdings: BTreeMap<RecordKey, Holding>,
+    /// What others are told of: all that has not expired.
     items: Items,
     /// The cheapest first; of equals, what expires first.
     by_worth: BTreeSet<(DecayedWorth, Day, RecordKey)>,
     bytes: u64,
-    /// The day for which `by_worth` is ordered.
+    /// The day for which `by_worth` is ordered, and `items` chosen.
     day: Day,
     declined: BTreeSet<RecordKey>,
 }
@@ -53,7 +54,9 @@ impl Index {
         self.remove(&key);
         self.by_worth.insert((holding.worth_on(self.day), holding.expiry, key));
         self.bytes = self.bytes.saturating_add(holding.bytes);
-        self.items.insert(key, holding.mark);
+        if self.day <= holding.expiry {
+            self.items.insert(key, holding.mark);
+        }
         self.holdings.insert(key, holding);
         self.declined.remove(&key);
     }
@@ -66,12 +69,15 @@ impl Index {
         }
     }
 
-    /// Puts the worth of everything to another day.
+    /// Puts the worth of everything to another day. What has expired by then stays for its grace, and others are not told
+    /// of it any more: they would ask for it, and refuse it, every minute.
     pub(super) fn set_day(&mut self, today: Day) {
         if today != self.day {
             self.day = today;
             let entry = |(&key, holding): (&RecordKey, &Holding)| (holding.worth_on(today), holding.expiry, key);
             self.by_worth = self.holdings.iter().map(entry).collect();
+            let current = self.holdings.iter().filter(|(_, holding)| today <= holding.expiry);
+            self.items = current.map(|(&key, holding)| (key, holding.mark)).collect();
             self.declined.clear();
         }
     }
@@ -134,5 +140,36 @@ impl Index {
     /// Whether it was refused for lack of space. When there are too many to remember, all that is not here was.
     pub(super) fn has_declined(&self, key: &RecordKey) -> bool {
         self.declined.contains(key) || (self.declined.len() >= MAX_DECLINED && !self.contains(key))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Mark, Worth};
+
+    fn holding(expiry: u32) -> Holding {
+        let (mark, worth) = (Mark::default(), Worth::from_bits(0));
+        let (from, expiry) = (Day::new(1), Day::new(expiry));
+        Holding { mark, bytes: 10, worth, from, expiry, half_life: 0, written: 0, twin: false }
+    }
+
+    #[test]
+    fn what_has_expired_is_held_for_its_grace_and_not_told() {
+        let mut index = Index::default();
+        let key = |byte| RecordKey::from_bytes([byte; 32]);
+        index.set_day(Day::new(10));
+        index.insert(key(1), holding(10));
+        index.insert(key(2), holding(11));
+        index.insert(key(3), holding(9));
+        let told = |index: &Index| index.items().keys().copied().collect::<Vec<_>>();
+        assert_eq!((told(&index), index.len()), (Vec::from([key(1), key(2)]), 3));
+        index.set_day(Day::new(11));
+        assert_eq!((told(&index), index.len()), (Vec::from([key(2)]), 3));
+        assert_eq!(index.expired(Day::new(11), 2, 9), []);
+        assert_eq!(index.expired(Day::new(12), 2, 9), [key(3)]);
+        // The clock was wrong: everything is as it was.
+        index.set_day(Day::new(10));
+        assert_eq!(told(&index), [key(1), key(2)]);
     }
 }
