@@ -1,0 +1,16 @@
+//! Datasets: what is in them, what a publisher signs of them, and how people ask for parts of them.
+//!
+//! Nothing here knows the network or the clock. A dataset is one or more files; a file has variables over dimensions;
+//! a variable's values, in *canonical form* (row-major, big-endian), are a stream of bytes whose BLAKE3 root stands in
+//! the publisher's [`manifest::Manifest`]. The canonical form is the same whatever the layout of the file that holds the
+//! values, so any server with the same data has the same stream, and any piece of it can be proved.
+//!
+//! - [`model`]: dimensions, attributes, variables, tables
+//! - [`slab`]: a hyperslab, and which bytes of a canonical stream it takes
+//! - [`source`]: where values come from
+//! - [`manifest`]: what the publisher signs
+
+pub mod manifest;
+pub mod model;
+pub mod slab;
+pub mod source;
