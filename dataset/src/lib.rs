@@ -9,8 +9,10 @@
 //! - [`slab`]: a hyperslab, and which bytes of a canonical stream it takes
 //! - [`source`]: where values come from
 //! - [`manifest`]: what the publisher signs
+//! - [`tree`]: what proves a piece of a stream
 
 pub mod manifest;
 pub mod model;
 pub mod slab;
 pub mod source;
+pub mod tree;

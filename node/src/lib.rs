@@ -5,6 +5,7 @@ pub mod api;
 pub mod cli;
 pub mod config;
 pub mod daemon;
+pub mod data;
 pub mod demo;
 pub mod handle;
 pub mod minting;
