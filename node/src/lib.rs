@@ -7,6 +7,7 @@ pub mod config;
 pub mod daemon;
 pub mod data;
 pub mod demo;
+pub mod gateway;
 pub mod handle;
 pub mod minting;
 pub mod pointer;

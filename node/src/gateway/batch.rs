@@ -1,0 +1,146 @@
+//! What is fetched at a time: pieces of a stream, and the groups that cover them.
+
+use std::ops::Range;
+
+use dataset::tree::GROUP;
+
+/// Some of the byte ranges that somebody wants of a stream, and the groups to be fetched for them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Batch {
+    /// Byte ranges, ascending; none crosses the end of the batch.
+    pub(super) pieces: Vec<Range<u64>>,
+    /// Ranges of group numbers, ascending, that do not touch.
+    pub(super) groups: Vec<Range<u64>>,
+}
+
+/// Groups of one batch: 4 MiB. Large enough for the way there and back to be a small part of the time, small enough for
+/// several to be under way at once.
+const MAX_GROUPS: u64 = 256;
+/// Pieces of one batch, where they are small and close together.
+const MAX_PIECES: usize = 1 << 16;
+
+/// Cuts ascending byte ranges into batches.
+pub(super) fn batches(ranges: impl Iterator<Item = Range<u64>>) -> impl Iterator<Item = Batch> {
+    let mut ranges = ranges.filter(|range| !range.is_empty());
+    let mut rest: Option<Range<u64>> = None;
+    std::iter::from_fn(move || {
+        let mut batch = Batch::default();
+        let mut groups = 0;
+        while let Some(range) = rest.take().or_else(|| ranges.next()) {
+            let (first, end) = (range.start / GROUP, range.end.div_ceil(GROUP));
+            let shared = u64::from(batch.groups.last().is_some_and(|last| last.end > first));
+            let room = MAX_GROUPS - groups + shared;
+            if room == 0 || batch.pieces.len() == MAX_PIECES {
+                rest = Some(range);
+                break;
+            }
+            let end = end.min(first + room);
+            let cut = range.end.min(end * GROUP);
+            groups += end - first - shared;
+            batch.take(range.start..cut, first..end);
+            if cut < range.end {
+                rest = Some(cut..range.end);
+                break;
+            }
+        }
+        (!batch.pieces.is_empty()).then_some(batch)
+    })
+}
+
+impl Batch {
+    fn take(&mut self, piece: Range<u64>, groups: Range<u64>) {
+        match self.pieces.last_mut() {
+            Some(last) if last.end == piece.start => last.end = piece.end,
+            _ => self.pieces.push(piece),
+        }
+        match self.groups.last_mut() {
+            Some(last) if last.end >= groups.start => last.end = last.end.max(groups.end),
+            _ => self.groups.push(groups),
+        }
+    }
+
+    /// Appends the pieces, given the bytes of each group, in order.
+    pub(super) fn cut<'a>(&self, groups: impl Iterator<Item = (u64, &'a [u8])>, out: &mut Vec<u8>) {
+        let mut pieces = self.pieces.as_slice();
+        for (number, bytes) in groups {
+            let here = number * GROUP..number * GROUP + bytes.len() as u64;
+            let place = |at: u64| usize::try_from(at - here.start).unwrap_or(usize::MAX);
+            while let Some((piece, rest)) = pieces.split_first().filter(|(piece, _)| piece.start < here.end) {
+                let part = piece.start.max(here.start)..piece.end.min(here.end);
+                out.extend_from_slice(bytes.get(place(part.start)..place(part.end)).unwrap_or_default());
+                if piece.end > here.end {
+                    break;
+                }
+                pieces = rest;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn stream(length: u64) -> Vec<u8> {
+        (0..length).map(|at| (at / 7 % 251) as u8).collect()
+    }
+
+    /// Ascending ranges within a stream, some of which touch.
+    fn ranges() -> impl Strategy<Value = (u64, Vec<Range<u64>>)> {
+        let steps = prop::collection::vec((0_u64..40_000, 1_u64..40_000), 0..40);
+        (steps, 0_u64..20_000).prop_map(|(steps, rest)| {
+            let mut at = 0;
+            let ranges = steps.into_iter().map(|(gap, length)| {
+                let start = at + gap;
+                at = start + length;
+                start..at
+            });
+            let ranges: Vec<_> = ranges.collect();
+            (at + rest, ranges)
+        })
+    }
+
+    fn cut_all(length: u64, ranges: &[Range<u64>]) -> Vec<u8> {
+        let stream = stream(length);
+        let mut out = Vec::new();
+        for batch in batches(ranges.iter().cloned()) {
+            let group = |number: u64| {
+                let place = |at: u64| usize::try_from(at.min(length)).unwrap();
+                (number, &stream[place(number * GROUP)..place((number + 1) * GROUP)])
+            };
+            batch.cut(batch.groups.iter().cloned().flatten().map(group), &mut out);
+        }
+        out
+    }
+
+    proptest! {
+        #[test]
+        fn batches_cover_what_is_wanted((length, ranges) in ranges()) {
+            let stream = stream(length);
+            let wanted: Vec<u8> = ranges.iter().flat_map(|r| stream[r.start as usize..r.end as usize].to_vec()).collect();
+            prop_assert_eq!(cut_all(length, &ranges), wanted);
+            for batch in batches(ranges.iter().cloned()) {
+                prop_assert!(batch.groups.windows(2).all(|pair| pair[0].end < pair[1].start));
+                let groups: u64 = batch.groups.iter().map(|range| range.end - range.start).sum();
+                prop_assert!(groups <= MAX_GROUPS);
+                let bytes: u64 = batch.pieces.iter().map(|piece| piece.end - piece.start).sum();
+                prop_assert!(bytes <= groups * GROUP);
+            }
+        }
+    }
+
+    #[test]
+    fn a_long_range_is_cut_into_full_batches() {
+        let all: Vec<_> = batches(std::iter::once(5..10 * MAX_GROUPS * GROUP)).collect();
+        assert_eq!(all.len(), 10);
+        assert!(all.iter().all(|batch| batch.groups.len() == 1 && batch.pieces.len() == 1));
+        assert_eq!(all[0].pieces, [5..MAX_GROUPS * GROUP]);
+    }
+
+    #[test]
+    fn many_small_pieces_share_a_batch() {
+        let points = (0..200_000_u64).map(|i| i * 8..i * 8 + 4);
+        assert_eq!(batches(points).map(|batch| batch.pieces.len()).collect::<Vec<_>>(), [65536, 65536, 65536, 3392]);
+    }
+}
