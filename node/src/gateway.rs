@@ -7,3 +7,5 @@ mod batch;
 mod cache;
 #[allow(dead_code)]
 mod html;
+#[allow(dead_code)]
+mod pool;

@@ -1,5 +1,6 @@
 //! The pages for people.
 
+pub(super) mod page;
 pub(super) mod plot;
 
 /// Text as HTML and SVG take it, also within quotes.
