@@ -11,6 +11,7 @@
 //! - [`manifest`]: what the publisher signs
 //! - [`tree`]: what proves a piece of a stream
 
+pub mod classic;
 pub mod manifest;
 pub mod model;
 pub mod slab;
