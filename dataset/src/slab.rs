@@ -96,7 +96,7 @@ impl Slab {
 
     /// The runs of neighbouring elements that it selects, in order, as places in the row-major array: first element and
     /// number of elements. The slab must fit the shape.
-    pub fn runs<'a>(&'a self, shape: &'a [u64]) -> impl Iterator<Item = (u64, u64)> + 'a {
+    pub fn runs(&self, shape: &[u64]) -> impl Iterator<Item = (u64, u64)> + Send + use<> {
         // Axes behind `inner` are taken whole, so that one run spans them all.
         let inner = (0..shape.len()).rev().find(|&axis| self.0[axis] != Span::whole(shape[axis]));
         let below: u64 = inner.map_or(1, |axis| shape[axis + 1..].iter().product());
@@ -106,7 +106,8 @@ impl Slab {
             Some(axis) => (below, axis + 1),
         };
         let count = if self.elements() == 0 { 0 } else { self.0[..outer].iter().map(|span| span.count).product() };
-        (0..count).map(move |number| (self.place(number, outer, shape), length))
+        let (slab, shape) = (self.clone(), shape.to_vec());
+        (0..count).map(move |number| (slab.place(number, outer, &shape), length))
     }
 
     /// Where the `number`th run begins: its index along the first `outer` axes, and the starts along the others.

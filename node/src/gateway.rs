@@ -1,11 +1,14 @@
 //! The gateway: reads datasets from servers that nobody vouches for, checks what they send, and answers the clients that
 //! people have.
 
-#[allow(dead_code)]
+#![allow(dead_code)]
+
 mod batch;
-#[allow(dead_code)]
 mod cache;
-#[allow(dead_code)]
+mod error;
 mod html;
-#[allow(dead_code)]
 mod pool;
+mod session;
+mod slabs;
+
+pub use error::{Attempt, ReadError};
