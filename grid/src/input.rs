@@ -1,6 +1,7 @@
 //! What can happen to a node.
 
 use alloc::string::String;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use crate::cell::Cell;
@@ -139,5 +140,23 @@ pub enum Command {
         ticket: Ticket,
         /// Which cell.
         target: Cell,
+    },
+    /// Ask the services of a node, along the grid.
+    Ask {
+        /// Returned with the outcome.
+        ticket: Ticket,
+        /// Which node.
+        node: NodeId,
+        /// Its cell.
+        cell: Cell,
+        /// The question; at most [`crate::message::MAX_QUESTION`] bytes.
+        question: Arc<[u8]>,
+    },
+    /// What this node's services say to a question.
+    Reply {
+        /// From [`crate::output::Event::Asked`].
+        ticket: Ticket,
+        /// At most [`crate::message::MAX_REPLY`] bytes; `None` if they are too busy.
+        reply: Option<Arc<[u8]>>,
     },
 }

@@ -139,10 +139,30 @@ impl Request {
             | RequestBody::Echo(_)
             | RequestBody::Audit(_)
             | RequestBody::Provide(_)
+            | RequestBody::Providers(_)
+            | RequestBody::Ask { .. } => None,
+        }
+    }
+
+    /// The one node of the cell that it is for, if not for any.
+    pub(crate) fn addressee(&self) -> Option<NodeId> {
+        match &self.body {
+            RequestBody::Ask { node, .. } => Some(*node),
+            RequestBody::Join(_)
+            | RequestBody::Put(_)
+            | RequestBody::Get { .. }
+            | RequestBody::Echo(_)
+            | RequestBody::Audit(_)
+            | RequestBody::Provide(_)
             | RequestBody::Providers(_) => None,
         }
     }
 }
+
+/// The longest question to a node's own services, in bytes.
+pub const MAX_QUESTION: usize = 4 << 10;
+/// The longest reply to one.
+pub const MAX_REPLY: usize = 64 << 10;
 
 /// Records that one audit asks for: 25 KiB at most.
 pub const MAX_AUDIT: usize = 512;
@@ -169,6 +189,13 @@ pub enum RequestBody {
     Provide(Provider),
     /// "Who offers this?"
     Providers(Topic),
+    /// "Pass this on to that node of your cell": to the services of a node whose address nobody needs to know.
+    Ask {
+        /// Whom it is for.
+        node: NodeId,
+        /// What it is asked; at most [`MAX_QUESTION`] bytes, opaque to the overlay.
+        question: Arc<[u8]>,
+    },
 }
 
 /// How far a get goes within a cell.
@@ -227,8 +254,12 @@ pub enum AnswerBody {
     Provided,
     /// To a question for providers: some of those that are known.
     Providers(Vec<Provider>),
-    /// To a get or an announcement: too much to do just now; it says nothing about what is there.
+    /// To a get, an announcement or a question: too much to do just now; it says nothing about what is there.
     Busy,
+    /// To a question: what the node's services say; at most [`MAX_REPLY`] bytes.
+    Reply(Arc<[u8]>),
+    /// To a question: that node is not in this cell, or not just now.
+    Absent,
 }
 
 /// Why a node could not store a record.

@@ -139,6 +139,20 @@ pub enum Event {
     },
     /// Farewell was said: the process may end.
     Left,
+    /// Somebody asks this node's services something; answered by [`crate::input::Command::Reply`].
+    Asked {
+        /// For the reply.
+        ticket: Ticket,
+        /// What is asked.
+        question: Arc<[u8]>,
+    },
+    /// The outcome of a question to a node's services.
+    AskDone {
+        /// From the command.
+        ticket: Ticket,
+        /// What they say.
+        outcome: Result<Arc<[u8]>, RequestFailure>,
+    },
     /// The outcome of an echo.
     EchoDone {
         /// From the command.
@@ -206,6 +220,12 @@ pub enum RequestFailure {
     /// No way was found.
     #[error("no way to cell {0} was found: its lines are empty or all nodes on the way failed")]
     NoWay(Cell),
+    /// The cell was reached, and the node is not there.
+    #[error("the node is not in cell {0}, or not just now")]
+    Absent(Cell),
+    /// The node has too much to do.
+    #[error("the node in cell {0} is too busy just now: try again in a moment")]
+    Busy(Cell),
     /// Requests went out, and nothing came back in time.
     #[error("no answer from cell {0} in time")]
     TimedOut(Cell),

@@ -24,6 +24,7 @@ use crate::protocol::liveness::{self, Liveness};
 use crate::protocol::providers::{self, Providers};
 use crate::protocol::request::{self, Requests};
 use crate::protocol::scout::{self, Scout};
+use crate::protocol::services::Services;
 use crate::protocol::store::{self, Store};
 use crate::protocol::{Asker, Context, Signal};
 use crate::record::Holding;
@@ -92,6 +93,7 @@ struct Parts {
     providers: Providers,
     requests: Requests,
     scout: Scout,
+    services: Services,
     store: Store,
 }
 
@@ -141,6 +143,7 @@ impl<R: Rng> Overlay<R> {
             providers: Providers::default(),
             requests: Requests::default(),
             scout: Scout::default(),
+            services: Services::default(),
             store: Store::new(parameters.replica_cells),
         };
         let table = Table::new(parameters.shape, me.cell());
@@ -266,6 +269,8 @@ impl Parts {
             Command::Provide { ticket, provider } => self.client.provide(ticket, provider, cx),
             Command::Providers { ticket, topic } => self.client.providers(ticket, topic, cx),
             Command::Echo { ticket, target } => self.client.echo(ticket, target, cx),
+            Command::Ask { ticket, node, cell, question } => self.client.ask(ticket, node, cell, question, cx),
+            Command::Reply { ticket, reply } => self.services.reply(ticket, reply, cx),
         }
     }
 
@@ -396,6 +401,7 @@ impl Parts {
             RequestBody::Audit(items) => self.store.audited(id, &items, cx),
             RequestBody::Provide(provider) => self.providers.announced(id, provider, cx),
             RequestBody::Providers(topic) => self.providers.asked(id, &topic, cx),
+            RequestBody::Ask { question, .. } => self.services.asked(id, question, cx),
         }
     }
 }

@@ -9,6 +9,7 @@ pub(crate) mod liveness;
 pub(crate) mod providers;
 pub(crate) mod request;
 pub(crate) mod scout;
+pub(crate) mod services;
 pub(crate) mod store;
 
 use alloc::collections::VecDeque;

@@ -134,6 +134,7 @@ pub async fn start_with_events(options: NodeOptions) -> Result<(NodeHandle, broa
         listening,
         events: events.clone(),
         waiters: Default::default(),
+        services: None,
         tickets: 0,
         outputs: Vec::new(),
         soon: Default::default(),

@@ -18,7 +18,7 @@ use rand::rngs::StdRng;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::clock::{SteadyClock, unix_seconds};
-use crate::handle::{NodeStatus, Wish};
+use crate::handle::{NodeStatus, Question, Wish};
 use crate::own::{OwnCard, is_link_local};
 use crate::shelf::Shelf;
 use crate::timers::Timers;
@@ -41,6 +41,7 @@ pub(crate) enum Waiter {
     Provide(Reply<u32>),
     Providers(Reply<Vec<Provider>>),
     Echo(Reply<EchoReport>),
+    Ask(Reply<Arc<[u8]>>),
 }
 
 /// Where things come from.
@@ -67,6 +68,8 @@ pub(crate) struct Driver {
     pub(crate) listening: Vec<Multiaddr>,
     pub(crate) events: Arc<broadcast::Sender<Event>>,
     pub(crate) waiters: HashMap<Ticket, Waiter>,
+    /// Where questions to this node's services go, once there are services.
+    pub(crate) services: Option<mpsc::Sender<Question>>,
     pub(crate) tickets: u64,
     pub(crate) outputs: Vec<Output>,
     /// What is known already about an output, and must not be handled within the input that caused it.
@@ -191,6 +194,15 @@ impl Driver {
                 self.waiters.insert(ticket, Waiter::Echo(reply));
                 Command::Echo { ticket, target }
             }
+            Wish::Ask { node, cell, question, reply } => {
+                self.waiters.insert(ticket, Waiter::Ask(reply));
+                Command::Ask { ticket, node, cell, question }
+            }
+            Wish::Serve(services) => {
+                self.services = Some(services);
+                return;
+            }
+            Wish::Reply(ticket, reply) => Command::Reply { ticket, reply },
             // Whoever asked may have gone away meanwhile.
             Wish::Status(reply) => return self.tell_status(reply).await,
             Wish::Peers(reply) => {

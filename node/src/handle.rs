@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use grid::cell::Cell;
 use grid::id::{GridId, NodeId};
+use grid::input::Ticket;
 use grid::output::{EchoReport, Event, GetReport, PutReport, RequestFailure};
 use grid::overlay::{NeighbourStatus, Status};
 use grid::provider::{Provider, Topic};
@@ -50,6 +51,24 @@ pub struct NodeStatus {
     pub asked: u64,
 }
 
+/// A question that has come along the grid to this node's services.
+#[derive(Debug)]
+pub struct Question {
+    ticket: Ticket,
+    bytes: Arc<[u8]>,
+}
+
+impl Question {
+    pub(crate) fn new(ticket: Ticket, bytes: Arc<[u8]>) -> Self {
+        Self { ticket, bytes }
+    }
+
+    /// What is asked. Bytes from anybody.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
 /// What is wanted of the driver.
 #[derive(Debug)]
 pub(crate) enum Wish {
@@ -58,6 +77,9 @@ pub(crate) enum Wish {
     Provide(Topic, Vec<u8>, u64, oneshot::Sender<Result<u32, RequestFailure>>),
     Providers(Topic, oneshot::Sender<Result<Vec<Provider>, RequestFailure>>),
     Echo(Cell, oneshot::Sender<Result<EchoReport, RequestFailure>>),
+    Ask { node: NodeId, cell: Cell, question: Arc<[u8]>, reply: oneshot::Sender<Result<Arc<[u8]>, RequestFailure>> },
+    Serve(mpsc::Sender<Question>),
+    Reply(Ticket, Option<Arc<[u8]>>),
     Status(oneshot::Sender<NodeStatus>),
     Peers(oneshot::Sender<Vec<NeighbourStatus>>),
     Leave,
@@ -125,6 +147,39 @@ impl NodeHandle {
     /// [`OperationError`] if nobody does, or the node has stopped.
     pub async fn echo(&self, target: Cell) -> Result<EchoReport, OperationError> {
         Ok(self.ask(|reply| Wish::Echo(target, reply)).await??)
+    }
+
+    /// Asks the services of a node, along the grid: neither side learns the other's address.
+    ///
+    /// # Errors
+    /// [`OperationError`] if the node is not in that cell, does not answer or is too busy, or ours has stopped.
+    pub async fn ask_node(
+        &self,
+        node: NodeId,
+        cell: Cell,
+        question: impl Into<Arc<[u8]>>,
+    ) -> Result<Arc<[u8]>, OperationError> {
+        let question = question.into();
+        Ok(self.ask(|reply| Wish::Ask { node, cell, question, reply }).await??)
+    }
+
+    /// Questions to this node's services come here from now on; each is answered by [`NodeHandle::reply`]. When
+    /// `waiting` of them wait, whoever asks more is told that this node is busy.
+    ///
+    /// # Errors
+    /// If the node has stopped.
+    pub async fn serve(&self, waiting: usize) -> Result<mpsc::Receiver<Question>, Stopped> {
+        let (to, questions) = mpsc::channel(waiting);
+        self.wishes.send(Wish::Serve(to)).await.map_err(|_| Stopped)?;
+        Ok(questions)
+    }
+
+    /// Answers a question; with nothing, if it cannot be answered now.
+    ///
+    /// # Errors
+    /// If the node has stopped.
+    pub async fn reply(&self, question: Question, reply: Option<Arc<[u8]>>) -> Result<(), Stopped> {
+        self.wishes.send(Wish::Reply(question.ticket, reply)).await.map_err(|_| Stopped)
     }
 
     /// The node's state.

@@ -153,6 +153,8 @@ impl<'a> Churn<'a> {
             | Event::NeighbourUp(_)
             | Event::NeighbourDown(_)
             | Event::EchoDone { .. }
+            | Event::Asked { .. }
+            | Event::AskDone { .. }
             | Event::ProvideDone { .. }
             | Event::ProvidersDone { .. }
             | Event::HandingOver { .. } => {}

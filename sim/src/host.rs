@@ -81,6 +81,8 @@ impl Host {
             | Event::ProvideDone { .. }
             | Event::ProvidersDone { .. }
             | Event::HandingOver { .. }
+            | Event::Asked { .. }
+            | Event::AskDone { .. }
             | Event::EchoDone { .. } => {}
         }
     }

@@ -99,6 +99,8 @@ fn class(failure: &RequestFailure) -> &'static str {
         RequestFailure::NoKeeper => "no keeper",
         RequestFailure::TooFewCells { .. } => "too few cells",
         RequestFailure::Refused(_) => "refused",
+        RequestFailure::Absent(_) => "absent",
+        RequestFailure::Busy(_) => "busy",
         _ => "other",
     }
 }
@@ -256,6 +258,8 @@ fn done(event: &Event) -> Option<(Ticket, Result<u8, RequestFailure>)> {
         | Event::RosterDoubt { .. }
         | Event::NeighbourUp(_)
         | Event::NeighbourDown(_)
+        | Event::Asked { .. }
+        | Event::AskDone { .. }
         | Event::ProvideDone { .. }
         | Event::ProvidersDone { .. }
         | Event::HandingOver { .. }

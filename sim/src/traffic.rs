@@ -130,6 +130,7 @@ pub fn cards(message: &Message) -> impl Iterator<Item = &Peer> {
             | RequestBody::Get { .. }
             | RequestBody::Echo(_)
             | RequestBody::Audit(_)
+            | RequestBody::Ask { .. }
             | RequestBody::Providers(_) => (None, &[]),
         },
         Message::Roster(peers) | Message::Cards(peers) => (None, peers),
@@ -165,6 +166,7 @@ pub(crate) fn payload(message: &Message) -> u64 {
             RequestBody::Provide(provider) => OFFER + provider.offer().note.len(),
             RequestBody::Providers(_) => 32,
             RequestBody::Echo(bytes) => bytes.len(),
+            RequestBody::Ask { question, .. } => 32 + question.len(),
             RequestBody::Get { .. } => 33,
             RequestBody::Join(_) => 0,
         },
@@ -174,8 +176,8 @@ pub(crate) fn payload(message: &Message) -> u64 {
             AnswerBody::Providers(providers) => {
                 providers.iter().map(|provider| OFFER + provider.offer().note.len()).sum()
             }
-            AnswerBody::Provided | AnswerBody::Busy => 0,
-            AnswerBody::Welcome(bytes) | AnswerBody::Echo(bytes) => bytes.len(),
+            AnswerBody::Provided | AnswerBody::Busy | AnswerBody::Absent => 0,
+            AnswerBody::Welcome(bytes) | AnswerBody::Echo(bytes) | AnswerBody::Reply(bytes) => bytes.len(),
             AnswerBody::Stored { .. } | AnswerBody::NotStored(_) | AnswerBody::NotFound | AnswerBody::Vacant => 2,
         },
         Message::Replicate { record, .. } | Message::Fetched { record: Some(record), .. } => record_bytes(record),

@@ -7,11 +7,13 @@ mod offers;
 mod put;
 
 use alloc::collections::BTreeMap;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use rand_core::Rng;
 
 use crate::cell::Cell;
+use crate::id::NodeId;
 use crate::input::Ticket;
 use crate::message::{Answer, AnswerBody, RequestBody};
 use crate::output::{EchoReport, Event, RequestFailure};
@@ -41,6 +43,7 @@ enum Operation {
     Provide(Announcement),
     Providers(Inquiry),
     Echo(Cell),
+    Ask(Cell),
 }
 
 /// The operations under way.
@@ -85,6 +88,18 @@ impl Client {
         self.begin(ticket, Operation::Echo(target), cx);
     }
 
+    pub(crate) fn ask<R: Rng>(
+        &mut self,
+        ticket: Ticket,
+        node: NodeId,
+        cell: Cell,
+        question: Arc<[u8]>,
+        cx: &mut Context<'_, R>,
+    ) {
+        ask(ticket, cell, RequestBody::Ask { node, question }, cx);
+        self.begin(ticket, Operation::Ask(cell), cx);
+    }
+
     fn begin<R: Rng>(&mut self, ticket: Ticket, operation: Operation, cx: &mut Context<'_, R>) {
         self.operations.insert(ticket, operation);
         cx.timer(cx.config.operation_timeout, Timer::Over(ticket));
@@ -104,6 +119,7 @@ impl Client {
             Some(Operation::Provide(announcement)) => announcement.on_asked(ticket, outcome, cx),
             Some(Operation::Providers(inquiry)) => inquiry.on_asked(ticket, outcome, cx),
             Some(Operation::Echo(_)) => Some(echo_done(ticket, cell, outcome)),
+            Some(Operation::Ask(_)) => Some(ask_done(ticket, cell, outcome)),
             None => None,
         };
         if let Some(event) = done {
@@ -140,6 +156,7 @@ impl Operation {
             Self::Provide(mut announcement) => announcement.outcome(ticket),
             Self::Providers(mut inquiry) => inquiry.outcome(ticket),
             Self::Echo(target) => Event::EchoDone { ticket, outcome: Err(RequestFailure::TimedOut(target)) },
+            Self::Ask(cell) => Event::AskDone { ticket, outcome: Err(RequestFailure::TimedOut(cell)) },
         }
     }
 }
@@ -158,4 +175,23 @@ fn echo_done(ticket: Ticket, target: Cell, outcome: Result<Answer, RequestFailur
         is_echo.then_some(EchoReport { hops: answer.hops, from: answer.from }).ok_or(RequestFailure::NoWay(target))
     });
     Event::EchoDone { ticket, outcome }
+}
+
+fn ask_done(ticket: Ticket, cell: Cell, outcome: Result<Answer, RequestFailure>) -> Event {
+    let outcome = outcome.map(|answer| answer.body).and_then(|body| match body {
+        AnswerBody::Reply(reply) => Ok(reply),
+        AnswerBody::Busy => Err(RequestFailure::Busy(cell)),
+        AnswerBody::Vacant => Err(RequestFailure::Vacant(cell)),
+        AnswerBody::Absent => Err(RequestFailure::Absent(cell)),
+        AnswerBody::Welcome(_)
+        | AnswerBody::Stored { .. }
+        | AnswerBody::NotStored(_)
+        | AnswerBody::Found(_)
+        | AnswerBody::NotFound
+        | AnswerBody::Echo(_)
+        | AnswerBody::Audited { .. }
+        | AnswerBody::Provided
+        | AnswerBody::Providers(_) => Err(RequestFailure::NoWay(cell)),
+    });
+    Event::AskDone { ticket, outcome }
 }

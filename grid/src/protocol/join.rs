@@ -231,6 +231,8 @@ impl Join {
                 | AnswerBody::Echo(_)
                 | AnswerBody::Audited { .. }
                 | AnswerBody::Busy
+                | AnswerBody::Reply(_)
+                | AnswerBody::Absent
                 | AnswerBody::Provided
                 | AnswerBody::Providers(_) => inquiry.fail(JoinStep::HomeCell, "the answer is none to a join".into()),
             },

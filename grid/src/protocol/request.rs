@@ -109,7 +109,8 @@ impl Requests {
     }
 
     fn admit<R: Rng>(&mut self, source: Source, request: Request, cx: &mut Context<'_, R>) {
-        let (id, here) = (request.id, request.target == cx.me.cell());
+        let mine = request.addressee().is_none_or(|node| node == cx.me.id());
+        let (id, here) = (request.id, request.target == cx.me.cell() && mine);
         self.insert(source, request);
         match here {
             true => self.serve(id, cx),
@@ -160,8 +161,12 @@ impl Requests {
         let vacant = on_its_line && !joining && (unheard || !cx.table.is_occupied(target, newcomer));
         // Who joins and has us as its only way in is told of us: it knows our address already.
         let stands_in = newcomer.is_some() && !joining && (vacant || newcomer == pending.from());
+        // All nodes of a cell are linked, so nobody of it would find the addressee if we do not.
+        let absent = target == cx.me.cell() && pending.request.addressee().is_some();
         if stands_in {
             self.serve(id, cx);
+        } else if absent {
+            self.reply(id, AnswerBody::Absent, cx);
         } else if vacant {
             self.reply(id, AnswerBody::Vacant, cx);
         } else if let Some(pending) = self.pending.remove(&id) {
@@ -327,6 +332,11 @@ fn next_hop<R: Rng>(pending: &Pending, cx: &mut Context<'_, R>) -> Option<NodeId
         return (open(via) && cx.table.is_linked(via)).then_some(via);
     }
     let request = &pending.request;
+    if let Some(node) = request.addressee()
+        && (cx.table.is_linked(node) || request.target == cx.me.cell())
+    {
+        return (open(node) && cx.table.is_linked(node)).then_some(node);
+    }
     let leg = Leg { here: cx.me.cell(), target: request.target, hops_left: request.hops_left };
     // One move before the target there is no way around its own nodes, so nobody is avoided there.
     let anybody = leg.here.is_neighbour(&leg.target);

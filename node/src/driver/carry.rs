@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use grid::id::NodeId;
-use grid::input::{Input, Ticket};
+use grid::input::{Command, Input, Ticket};
 use grid::message::{Message, StoreFailure};
 use grid::output::{Event, Output};
 use grid::peer::{DialTarget, Peer};
@@ -11,6 +11,7 @@ use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, PeerId};
 
 use super::{Driver, Waiter};
+use crate::handle::Question;
 use crate::shelf::Order;
 use crate::transport::TransportCommand;
 use crate::wire::encode_message;
@@ -122,6 +123,21 @@ impl Driver {
                 if let Some(Waiter::Providers(reply)) = self.waiters.remove(ticket) {
                     _ = reply.send(outcome.clone());
                 }
+            }
+            Event::Asked { ticket, question } => {
+                let services = self.services.as_ref();
+                let taken = services.is_some_and(|to| to.try_send(Question::new(*ticket, question.clone())).is_ok());
+                if !taken {
+                    // There are no services, or they do not keep up.
+                    self.soon.push_back(Input::Command(Command::Reply { ticket: *ticket, reply: None }));
+                }
+                return;
+            }
+            Event::AskDone { ticket, outcome } => {
+                if let Some(Waiter::Ask(reply)) = self.waiters.remove(ticket) {
+                    _ = reply.send(outcome.clone());
+                }
+                return;
             }
             Event::Left => self.left = true,
             Event::EchoDone { ticket, outcome } => {

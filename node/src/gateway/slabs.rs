@@ -40,6 +40,7 @@ pub(super) fn texts(slab: &Slab, shape: &[u64], offsets: &[u8], length: u64) -> 
 }
 
 #[cfg(test)]
+#[allow(clippy::cast_possible_truncation, reason = "tests use small numbers")]
 mod tests {
     use super::*;
     use dataset::slab::Span;

@@ -53,6 +53,10 @@ fn request_body() -> impl Strategy<Value = RequestBody> {
         any_provider().prop_map(RequestBody::Provide),
         any::<[u8; 32]>().prop_map(|topic| RequestBody::Providers(Topic::from_bytes(topic))),
         payload().prop_map(|payload| RequestBody::Echo(payload.into())),
+        (any::<[u8; 32]>(), payload()).prop_map(|(node, question)| RequestBody::Ask {
+            node: NodeId::from_bytes(node),
+            question: question.into()
+        }),
     ]
 }
 
@@ -68,6 +72,8 @@ fn answer_body() -> impl Strategy<Value = AnswerBody> {
         (vec(any::<u16>(), 0..20), vec(any::<u16>(), 0..20))
             .prop_map(|(lacking, declined)| AnswerBody::Audited { lacking, declined }),
         Just(AnswerBody::Busy),
+        Just(AnswerBody::Absent),
+        payload().prop_map(|payload| AnswerBody::Reply(payload.into())),
         Just(AnswerBody::Provided),
         vec(any_provider(), 0..5).prop_map(AnswerBody::Providers),
     ]

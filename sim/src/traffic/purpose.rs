@@ -88,6 +88,7 @@ impl Purposes {
             | RequestBody::Get { .. }
             | RequestBody::Echo(_)
             | RequestBody::Provide(_)
+            | RequestBody::Ask { .. }
             | RequestBody::Providers(_) => Purpose::Client,
         };
         self.requests.insert(passage.at, request.id, purpose);

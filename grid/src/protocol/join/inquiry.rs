@@ -139,6 +139,8 @@ impl Inquiry {
             RequestFailure::NoWay(_) => JoinStep::Route,
             RequestFailure::Vacant(_)
             | RequestFailure::TimedOut(_)
+            | RequestFailure::Absent(_)
+            | RequestFailure::Busy(_)
             | RequestFailure::NotFound { .. }
             | RequestFailure::NoKeeper
             | RequestFailure::Refused(_)

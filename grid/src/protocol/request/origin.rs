@@ -32,13 +32,15 @@ impl Requests {
         }
         origin.attempts += 1;
         let extra = if origin.wide { SIDESTEPS } else { 0 } + u8::from(origin.ask.via.is_some());
-        let request = Request {
+        let mut request = Request {
             id: cx.request_id(),
             target: origin.ask.target,
             hops: 0,
             hops_left: cx.table.shape().dims() + extra,
             body: origin.ask.body.clone(),
         };
+        // The last hop may be from another node of the cell to the one that it is for.
+        request.hops_left += u8::from(request.addressee().is_some());
         cx.timer(cx.config.answer_timeout, Timer::Over(request.id));
         if origin.ask.via.is_some() {
             self.admit_by_introducer(origin, request, cx);

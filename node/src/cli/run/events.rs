@@ -97,6 +97,8 @@ impl Reporter {
             | Event::EchoDone { .. }
             | Event::ProvideDone { .. }
             | Event::ProvidersDone { .. }
+            | Event::Asked { .. }
+            | Event::AskDone { .. }
             | Event::Left => {}
         }
     }

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use grid::message::MAX_AUDIT;
+use grid::message::{MAX_AUDIT, MAX_QUESTION, MAX_REPLY};
 use grid::provider::MAX_ANSWERED;
 use grid::ranges::{MAX_ITEMS, MAX_RANGES};
 use serde::{Deserialize, Serialize};
@@ -132,6 +132,12 @@ pub(super) enum WireRequestBody {
     Provide(WireProvider),
     /// 6
     Providers([u8; 32]),
+    /// 7
+    Ask {
+        node: [u8; 32],
+        #[serde(serialize_with = "bounded::write_bytes", deserialize_with = "bounded::bytes::<MAX_QUESTION, _, _>")]
+        question: Arc<[u8]>,
+    },
 }
 
 /// A [`Reach`](grid::message::Reach).
@@ -190,6 +196,13 @@ pub(super) enum WireAnswerBody {
     Providers(#[serde(deserialize_with = "bounded::list::<MAX_ANSWERED, _, _>")] Vec<WireProvider>),
     /// 10
     Busy,
+    /// 11
+    Reply(
+        #[serde(serialize_with = "bounded::write_bytes", deserialize_with = "bounded::bytes::<MAX_REPLY, _, _>")]
+        Arc<[u8]>,
+    ),
+    /// 12
+    Absent,
 }
 
 /// A [`StoreFailure`](grid::message::StoreFailure).

@@ -89,6 +89,7 @@ impl Reader<'_> {
             WireRequestBody::Audit(items) => RequestBody::Audit(items.into_iter().map(item).collect()),
             WireRequestBody::Provide(provider) => RequestBody::Provide(self.provider(provider)?),
             WireRequestBody::Providers(topic) => RequestBody::Providers(Topic::from_bytes(topic)),
+            WireRequestBody::Ask { node, question } => RequestBody::Ask { node: NodeId::from_bytes(node), question },
         })
     }
 
@@ -109,6 +110,8 @@ impl Reader<'_> {
             WireAnswerBody::Echo(payload) => AnswerBody::Echo(payload),
             WireAnswerBody::Audited { lacking, declined } => AnswerBody::Audited { lacking, declined },
             WireAnswerBody::Busy => AnswerBody::Busy,
+            WireAnswerBody::Reply(reply) => AnswerBody::Reply(reply),
+            WireAnswerBody::Absent => AnswerBody::Absent,
             WireAnswerBody::Provided => AnswerBody::Provided,
             WireAnswerBody::Providers(providers) => AnswerBody::Providers(self.providers(providers)?),
         })

@@ -66,6 +66,7 @@ impl From<&RequestBody> for WireRequestBody {
             RequestBody::Audit(items) => Self::Audit(items.iter().map(item).collect()),
             RequestBody::Provide(provider) => Self::Provide(provider.into()),
             RequestBody::Providers(topic) => Self::Providers(*topic.as_bytes()),
+            RequestBody::Ask { node, question } => Self::Ask { node: *node.as_bytes(), question: question.clone() },
         }
     }
 }
@@ -91,6 +92,8 @@ impl From<&AnswerBody> for WireAnswerBody {
                 Self::Audited { lacking: lacking.clone(), declined: declined.clone() }
             }
             AnswerBody::Busy => Self::Busy,
+            AnswerBody::Reply(reply) => Self::Reply(reply.clone()),
+            AnswerBody::Absent => Self::Absent,
             AnswerBody::Provided => Self::Provided,
             AnswerBody::Providers(providers) => Self::Providers(providers.iter().map(Into::into).collect()),
         }

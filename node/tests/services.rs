@@ -1,0 +1,57 @@
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+//! Questions to the services of a node go along the grid, over real links.
+
+use std::sync::Arc;
+
+use grid::output::RequestFailure;
+use node::demo::{self, Demo};
+use node::handle::{NodeHandle, OperationError};
+
+/// Answers every question with itself, backwards.
+async fn serve(node: NodeHandle) {
+    let mut questions = node.serve(16).await.unwrap();
+    while let Some(question) = questions.recv().await {
+        let mut reply = question.bytes().to_vec();
+        reply.reverse();
+        node.reply(question, Some(reply.into())).await.unwrap();
+    }
+}
+
+async fn a_grid() -> Demo {
+    let parameters = demo::parameters(2, 2).unwrap();
+    let identities = demo::mint(&parameters, 10, |_| {}).await.unwrap();
+    let demo = Demo::start(parameters, identities).await.unwrap();
+    demo.joined().await.unwrap();
+    demo.settled().await.unwrap();
+    demo
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_node_is_reached_by_every_other() {
+    let demo = a_grid().await;
+    for node in &demo.nodes {
+        tokio::spawn(serve(node.handle.clone()));
+    }
+    for asker in &demo.nodes {
+        for asked in &demo.nodes {
+            let id = asked.handle.status().await.unwrap().id;
+            let question: Arc<[u8]> = format!("are you {id}?").into_bytes().into();
+            let reply = asker.handle.ask_node(id, asked.cell, question.clone()).await.unwrap();
+            assert!(reply.iter().rev().eq(question.iter()));
+        }
+    }
+    demo.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_not_there_or_has_no_services_is_told_apart() {
+    let demo = a_grid().await;
+    let (one, other) = (&demo.nodes[0], &demo.nodes[1]);
+    let id = other.handle.status().await.unwrap().id;
+    let asked = one.handle.ask_node(id, other.cell, *b"?").await;
+    assert_eq!(asked, Err(OperationError::Failed(RequestFailure::Busy(other.cell))));
+    let elsewhere = demo.nodes.iter().map(|node| node.cell).find(|cell| *cell != other.cell).unwrap();
+    let asked = one.handle.ask_node(id, elsewhere, *b"?").await;
+    assert_eq!(asked, Err(OperationError::Failed(RequestFailure::Absent(elsewhere))));
+    demo.end().await;
+}
