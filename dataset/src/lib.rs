@@ -8,11 +8,13 @@
 //! - [`model`]: dimensions, attributes, variables, tables
 //! - [`slab`]: a hyperslab, and which bytes of a canonical stream it takes
 //! - [`source`]: where values come from
+//! - [`memory`]: values that are kept in memory
 //! - [`manifest`]: what the publisher signs
 //! - [`tree`]: what proves a piece of a stream
 
 pub mod classic;
 pub mod manifest;
+pub mod memory;
 pub mod model;
 pub mod slab;
 pub mod source;
