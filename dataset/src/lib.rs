@@ -9,6 +9,8 @@
 //! - [`slab`]: a hyperslab, and which bytes of a canonical stream it takes
 //! - [`source`]: where values come from
 //! - [`memory`]: values that are kept in memory
+//! - [`netcdf`]: values that are in a NetCDF file
+//! - [`storage`]: where the bytes of a file lie
 //! - [`manifest`]: what the publisher signs
 //! - [`tree`]: what proves a piece of a stream
 
@@ -16,6 +18,8 @@ pub mod classic;
 pub mod manifest;
 pub mod memory;
 pub mod model;
+pub mod netcdf;
 pub mod slab;
 pub mod source;
+pub mod storage;
 pub mod tree;

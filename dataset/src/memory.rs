@@ -123,7 +123,7 @@ fn offset(stream: &[u8], place: u64) -> u64 {
 }
 
 /// A range of a stream in memory; the caller has checked that it lies within.
-fn bytes(stream: &[u8], range: Range<u64>) -> &[u8] {
+pub(crate) fn bytes(stream: &[u8], range: Range<u64>) -> &[u8] {
     let place = |place: u64| usize::try_from(place).unwrap_or(usize::MAX);
     stream.get(place(range.start)..place(range.end)).unwrap_or_default()
 }

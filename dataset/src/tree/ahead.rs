@@ -11,7 +11,7 @@ use crate::source::{Source, SourceError};
 
 /// Bytes that are read at once of a stream that is read as a whole. Of chunked files it is the more work saved the
 /// larger it is, for every chunk under a piece is decoded for it.
-const IN_ORDER: u64 = 8 << 20;
+const IN_ORDER: u64 = 16 << 20;
 /// Bytes that are read at once of a stream of which parts are read.
 const AHEAD: u64 = 1 << 20;
 /// Bytes that nobody asked for and that are read nevertheless, because one large read costs less than two small ones.

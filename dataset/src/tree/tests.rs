@@ -1,3 +1,5 @@
+#![expect(clippy::single_range_in_vec_init, reason = "what is asked for is a list of ranges, often of one")]
+
 use std::ops::Range;
 
 use bao_tree::io::BaoContentItem;
