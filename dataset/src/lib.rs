@@ -10,11 +10,16 @@
 //! - [`source`]: where values come from
 //! - [`memory`]: values that are kept in memory
 //! - [`netcdf`]: values that are in a NetCDF file
+//! - [`csv`]: values that are in a table of text
 //! - [`storage`]: where the bytes of a file lie
 //! - [`manifest`]: what the publisher signs
 //! - [`tree`]: what proves a piece of a stream
+//! - [`classic`]: how a netCDF classic file is written
+//! - [`climate`]: a dataset to show and test with
 
 pub mod classic;
+pub mod climate;
+pub mod csv;
 pub mod manifest;
 pub mod memory;
 pub mod model;

@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::Description;
 
+mod local;
+
+pub use local::{Mismatch, Renumbered};
+
 /// The hash that names a version of a dataset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct VersionRoot(pub [u8; 32]);

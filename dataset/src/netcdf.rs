@@ -137,3 +137,6 @@ impl Source for NetCdf {
         .map_err(|error| self.meaning(variable, &error))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -98,8 +98,8 @@ impl File {
         let width = variable.dtype.size().ok().and_then(|width| u64::try_from(width).ok());
         let width = width.ok_or_else(|| damaged("its type has no size"))?;
         let inner = usize::from(variable.is_record_var);
-        let sizes = variable.dimensions.iter().skip(inner).map(|dimension| dimension.size);
-        let record = sizes.fold(Some(width), |all, size| all.and_then(|all| all.checked_mul(size)));
+        let mut sizes = variable.dimensions.iter().skip(inner).map(|dimension| dimension.size);
+        let record = sizes.try_fold(width, u64::checked_mul);
         let record = record.ok_or_else(|| damaged("it is larger than any file"))?;
         let (stride, records) = if variable.is_record_var { (self.stride, self.records) } else { (0, 1) };
         let last = records.checked_sub(1).map_or(Some(0), |last| last.checked_mul(stride)?.checked_add(record));
@@ -107,9 +107,9 @@ impl File {
         if end.is_none_or(|end| end > storage.len()) {
             return Err(damaged(&format!("the file ends at byte {}, before the end of the variable", storage.len())));
         }
-        let values = Classic { storage: storage.clone(), offset: variable.data_offset, width, record, stride };
         // An empty record has no place in the file, and none is asked for.
-        Ok(Classic { record: values.record.max(1), ..values })
+        let record = record.max(1);
+        Ok(Classic { storage: storage.clone(), offset: variable.data_offset, width, record, stride })
     }
 }
 
