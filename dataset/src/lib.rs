@@ -12,18 +12,23 @@
 //! - [`netcdf`]: values that are in a NetCDF file
 //! - [`csv`]: values that are in a table of text
 //! - [`storage`]: where the bytes of a file lie
+//! - [`dap`]: the Data Access Protocol, in which clients ask
 //! - [`manifest`]: what the publisher signs
 //! - [`tree`]: what proves a piece of a stream
+//! - [`proof`]: holds what comes from elsewhere against it
 //! - [`classic`]: how a netCDF classic file is written
 //! - [`climate`]: a dataset to show and test with
+//! - [`proof`]: and holds a piece against it
 
 pub mod classic;
 pub mod climate;
 pub mod csv;
+pub mod dap;
 pub mod manifest;
 pub mod memory;
 pub mod model;
 pub mod netcdf;
+pub mod proof;
 pub mod slab;
 pub mod source;
 pub mod storage;
