@@ -18,11 +18,22 @@ pub(crate) fn jitter<R: Rng>(rng: &mut R, whole: Duration) -> Duration {
     half + Duration::from_micros(below(rng, micros.saturating_add(1)))
 }
 
-/// A random number below `bound`, by the high half of a product (Lemire 2019, without the rejection: the bias is below
-/// `bound / 2^64`). Zero for a bound of zero.
+/// A random number below `bound`. Zero for a bound of zero.
 pub(crate) fn below<R: Rng>(rng: &mut R, bound: u64) -> u64 {
-    let product = u128::from(rng.next_u64()) * u128::from(bound);
+    scale(rng.next_u64(), bound)
+}
+
+/// A uniform 64-bit number made one below `bound`, by the high half of a product (Lemire 2019, without the rejection:
+/// the bias is below `bound / 2^64`). Zero for a bound of zero.
+pub(crate) fn scale(number: u64, bound: u64) -> u64 {
+    let product = u128::from(number) * u128::from(bound);
     (product >> 64) as u64
+}
+
+/// A random number in `0..1`, with 53 bits.
+#[expect(clippy::cast_precision_loss, reason = "53 bits fit a double exactly")]
+pub(crate) fn unit<R: Rng>(rng: &mut R) -> f64 {
+    (rng.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
 }
 
 /// A random element; `None` of an empty slice.

@@ -67,3 +67,20 @@ bytes_newtype! {
     /// One request on its way, drawn at random by its origin. It says nothing about who asks.
     RequestId, 16
 }
+
+bytes_newtype! {
+    /// What an answer of a dataset server is told apart by: a keyed hash over its canonical bytes. Answers of one check
+    /// are compared under one key, so a digest means nothing outside the check that it was asked for.
+    AnswerDigest, 32
+}
+
+bytes_newtype! {
+    /// A request to a dataset server: the hash of dataset, version root and constraint in canonical form.
+    RequestDigest, 32
+}
+
+bytes_newtype! {
+    /// A random number that somebody has drawn for one check and tells nobody before: it keys the checkers' digests and
+    /// decides who they are.
+    Nonce, 32
+}

@@ -15,6 +15,7 @@
 //! | [`id`], [`peer`], [`record`], [`provider`] | names; nodes, values and offers that somebody has checked |
 //! | [`neighbours`], [`route`], [`latency`] | the routing table, and the choice of the next hop |
 //! | [`message`] | what nodes say to each other |
+//! | [`trust`] | which dataset servers are asked, checked and believed |
 //! | [`input`], [`output`], [`overlay`] | the state machine's doors |
 //! | [`config`], [`time`] | what a node decides for itself; the time it is told |
 //!
@@ -67,3 +68,4 @@ pub mod ranges;
 pub mod record;
 pub mod route;
 pub mod time;
+pub mod trust;

@@ -9,6 +9,7 @@
 //! | [`oracle`] | what is true, and what must always hold |
 //! | [`scenario`] | growing a network, asking it, killing a part of it |
 //! | [`churn`] | an hour in which nodes come and go |
+//! | [`checks`] | dataset servers of which some lie |
 //! | [`traffic`], [`trace`] | what was sent; a hash that tells two runs apart |
 //! | [`queue`], [`chance`] | the order of events; randomness from one seed |
 //!
@@ -25,6 +26,7 @@
 //! ```
 
 pub mod chance;
+pub mod checks;
 pub mod churn;
 pub mod host;
 pub mod identity;

@@ -1,6 +1,7 @@
 #![allow(clippy::print_stdout, reason = "a command line prints its results")]
 //! `rook-sim`: runs simulations and prints figures.
 
+mod checks_command;
 mod churn_command;
 mod join;
 
@@ -22,12 +23,15 @@ enum Command {
     Join(join::Options),
     /// Let nodes come and go for an hour, while others put and get records.
     Churn(churn_command::Options),
+    /// Ask dataset servers of which some lie, and check them: the protocol of 2010 beside ours.
+    Checks(checks_command::Options),
 }
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Join(options) => options.run(),
         Command::Churn(options) => options.run(),
+        Command::Checks(options) => options.run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,0 +1,26 @@
+//! `rook-sim checks`: dataset servers of which some lie.
+
+use sim::checks::plan::Plan;
+use sim::checks::simulate;
+
+/// What to simulate.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Options {
+    #[command(flatten)]
+    plan: Plan,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Options {
+    pub(crate) fn run(&self) -> Result<(), String> {
+        let report = simulate(&self.plan)?;
+        if self.json {
+            println!("{}", serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?);
+        } else {
+            println!("{report}");
+        }
+        Ok(())
+    }
+}
