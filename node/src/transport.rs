@@ -30,11 +30,13 @@ use grid::peer::{Address, DialFailure, DialTarget, Peer};
 use libp2p::{Multiaddr, PeerId};
 use tokio::sync::{mpsc, oneshot};
 
+pub(crate) use failure::explain as explain_dial;
 pub(crate) use hub::start;
 pub(crate) use link::Outbox;
 pub use session::FrameLog;
 pub(crate) use session::Session;
 pub use swarm::ListenError;
+pub(crate) use swarm::{MEMORY_SHARE, listen};
 
 /// What a node allows others. Every connection costs memory: about 0.6 MB with full buffers, less when it is quiet.
 #[derive(Clone, Debug, PartialEq, Eq)]

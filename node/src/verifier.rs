@@ -21,7 +21,7 @@ use tokio::task::JoinError;
 
 use crate::clock;
 use crate::minting;
-use crate::wire::{Contact, WireError, codec};
+use crate::wire::{Contact, WireCard, WireError, codec};
 
 /// Why a card is not believed.
 #[derive(Debug, thiserror::Error)]
@@ -151,6 +151,19 @@ impl Verifier {
         let peer = Peer::check(card, &check)?;
         lock(&self.shared.peers).put(key, Remembered { what: peer.clone(), until: check.until.get() });
         Ok(peer)
+    }
+
+    /// Verifies the card of whoever is at the other end of a connection, which must not show where it can be dialled.
+    ///
+    /// # Errors
+    /// What is wrong with it, for a person.
+    pub(crate) async fn prove(&self, other: PeerId, card: WireCard) -> Result<Peer, String> {
+        let card = Card { contact: None, ..Card::from(card) };
+        let peer = self.verify(card).await.map_err(|error| error.to_string())?;
+        match self.transport_of(&peer) {
+            Some(named) if named == other => Ok(peer),
+            _ => Err(format!("the credential is for another transport key than {other}, which shows it")),
+        }
     }
 
     /// Whether a node that was verified earlier still is: identities and credentials expire.

@@ -21,7 +21,7 @@ pub mod greeting;
 pub mod hello;
 pub mod message;
 
-mod bounded;
+pub(crate) mod bounded;
 mod offer;
 mod record;
 

@@ -126,9 +126,9 @@ pub(crate) async fn start(
     inbox: Inbox,
 ) -> Result<(mpsc::Sender<TransportCommand>, Vec<Multiaddr>), ListenError> {
     let mut swarm = swarm::build(keypair, protocol, &limits)?;
-    swarm::listen(&mut swarm, listen)?;
+    let listening = swarm::listen(&mut swarm, listen).await?;
     let (reports, reported) = mpsc::channel(REPORTS);
-    let mut hub = Hub {
+    let hub = Hub {
         swarm,
         session,
         limits,
@@ -139,41 +139,16 @@ pub(crate) async fn start(
         dials: HashMap::new(),
         connections: HashMap::new(),
         links: HashMap::new(),
-        listening: Vec::new(),
+        listening: listening.clone(),
         counters: Counters::default(),
         ending: None,
     };
-    hub.await_listeners(listen).await?;
-    let listening = hub.listening.clone();
     let (commands, commanded) = mpsc::channel(COMMANDS);
     tokio::spawn(hub.run(commanded, reported));
     Ok((commands, listening))
 }
 
 impl Hub {
-    /// Waits until every address that was asked for is being listened at.
-    async fn await_listeners(&mut self, wanted: &[Multiaddr]) -> Result<(), ListenError> {
-        let mut open = std::collections::HashSet::new();
-        while open.len() < wanted.len() {
-            match self.swarm.select_next_some().await {
-                SwarmEvent::NewListenAddr { listener_id, address } => {
-                    open.insert(listener_id);
-                    self.listening.push(address);
-                }
-                SwarmEvent::ListenerClosed { addresses, reason: Err(error), .. } => {
-                    let address = addresses.first().or(wanted.first()).cloned().unwrap_or_else(Multiaddr::empty);
-                    return Err(swarm::listener_failed(address, &error));
-                }
-                SwarmEvent::ListenerError { error, .. } => {
-                    let address = wanted.first().cloned().unwrap_or_else(Multiaddr::empty);
-                    return Err(swarm::listener_failed(address, &error));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
     async fn run(mut self, mut commands: mpsc::Receiver<TransportCommand>, mut reports: mpsc::Receiver<Report>) {
         let mut sweep = tokio::time::interval(SWEEP);
         let inbox = self.inbox.clone();

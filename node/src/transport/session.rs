@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use grid::cell::Shape;
 use grid::id::NodeId;
 use grid::message::Message;
-use grid::peer::{Card, Peer};
+use grid::peer::Peer;
 use grid::record::Rules;
 use libp2p::PeerId;
 use tokio::sync::watch;
@@ -74,12 +74,7 @@ impl Session {
     /// # Errors
     /// What is wrong with it, for a person.
     pub(crate) async fn prove(&self, other: PeerId, card: WireCard) -> Result<Peer, String> {
-        let card = Card { contact: None, ..Card::from(card) };
-        let peer = self.verifier.verify(card).await.map_err(|error| error.to_string())?;
-        match self.verifier.transport_of(&peer) {
-            Some(named) if named == other => Ok(peer),
-            _ => Err(format!("the credential is for another transport key than {other}, which shows it")),
-        }
+        self.verifier.prove(other, card).await
     }
 
     /// The message of a frame; `None` if nothing is left of it without the cards that were refused.

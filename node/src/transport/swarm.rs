@@ -1,9 +1,11 @@
 //! The swarm: which transports, which limits, which protocols; and its listening sockets.
 
+use std::collections::HashSet;
 use std::io;
 
+use futures::StreamExt;
 use libp2p::identity::Keypair;
-use libp2p::swarm::{NetworkBehaviour, StreamProtocol};
+use libp2p::swarm::{NetworkBehaviour, StreamProtocol, SwarmEvent};
 use libp2p::{
     Multiaddr, Swarm, SwarmBuilder, connection_limits, memory_connection_limits, noise, ping, quic, tcp, yamux,
 };
@@ -41,7 +43,7 @@ pub enum ListenError {
 }
 
 /// The share of the machine's memory from which on new connections are turned away.
-const MEMORY_SHARE: f64 = 0.8;
+pub(crate) const MEMORY_SHARE: f64 = 0.8;
 /// Connections that may be half-way open in each direction.
 const MAX_PENDING: u32 = 256;
 /// Simultaneous dials may make two connections of which one survives, and an earlier one may still be ending.
@@ -100,16 +102,35 @@ fn quic_config(mut config: quic::Config) -> quic::Config {
     config
 }
 
-/// Opens the listening sockets.
+/// Opens the listening sockets, waits until every one of them is being listened at, and tells the addresses.
 ///
 /// # Errors
 /// [`ListenError::Address`] for the first address that does not work.
-pub(crate) fn listen(swarm: &mut Swarm<Behaviour>, addresses: &[Multiaddr]) -> Result<(), ListenError> {
-    for address in addresses {
+#[expect(clippy::wildcard_enum_match_arm, reason = "libp2p adds events")]
+pub(crate) async fn listen<B: NetworkBehaviour>(
+    swarm: &mut Swarm<B>,
+    wanted: &[Multiaddr],
+) -> Result<Vec<Multiaddr>, ListenError> {
+    for address in wanted {
         let listening = swarm.listen_on(address.clone());
         listening.map_err(|error| ListenError::Address { address: address.clone(), why: innermost(&error) })?;
     }
-    Ok(())
+    let (mut open, mut listening) = (HashSet::new(), Vec::new());
+    let first = wanted.first().cloned().unwrap_or_else(Multiaddr::empty);
+    while open.len() < wanted.len() {
+        match swarm.select_next_some().await {
+            SwarmEvent::NewListenAddr { listener_id, address } => {
+                open.insert(listener_id);
+                listening.push(address);
+            }
+            SwarmEvent::ListenerClosed { addresses, reason: Err(error), .. } => {
+                return Err(failed(addresses.first().cloned().unwrap_or(first), &error));
+            }
+            SwarmEvent::ListenerError { error, .. } => return Err(failed(first, &error)),
+            _ => {}
+        }
+    }
+    Ok(listening)
 }
 
 /// The cause of causes: the system's own words.
@@ -122,6 +143,6 @@ fn innermost(error: &dyn std::error::Error) -> String {
 }
 
 /// A listener's later failure.
-pub(crate) fn listener_failed(address: Multiaddr, error: &io::Error) -> ListenError {
+fn failed(address: Multiaddr, error: &io::Error) -> ListenError {
     ListenError::Address { address, why: error.to_string() }
 }
