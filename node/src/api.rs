@@ -4,9 +4,11 @@
 //! has to be its own address, so that a web page whose name suddenly points at 127.0.0.1 gets nowhere.
 
 pub mod client;
+mod datasets;
 mod handlers;
 mod offers;
 mod openapi;
+mod reading;
 mod records;
 pub mod runtime;
 mod server;

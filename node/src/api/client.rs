@@ -1,5 +1,8 @@
 //! What the command line uses to talk to a running node.
 
+mod datasets;
+mod reading;
+
 use std::fmt;
 use std::net::SocketAddr;
 
@@ -186,6 +189,16 @@ impl Client {
 
     /// Sends one request; an answer that is no success becomes an error.
     async fn send(&self, method: Method, path: &str, body: Vec<u8>) -> Result<Response<Incoming>, ClientError> {
+        self.send_as("application/octet-stream", method, path, body).await
+    }
+
+    async fn send_as(
+        &self,
+        content_type: &str,
+        method: Method,
+        path: &str,
+        body: Vec<u8>,
+    ) -> Result<Response<Incoming>, ClientError> {
         let stream = TcpStream::connect(self.api).await.map_err(|error| no_node(self.api, error.to_string()))?;
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| self.strange(error))?;
@@ -195,7 +208,7 @@ impl Client {
             .uri(path)
             .header(HOST, self.api.to_string())
             .header(AUTHORIZATION, format!("Bearer {}", self.token))
-            .header(CONTENT_TYPE, "application/octet-stream")
+            .header(CONTENT_TYPE, content_type)
             .body(Full::new(Bytes::from(body)))
             .map_err(|error| self.strange(error))?;
         let response = sender.send_request(request).await.map_err(|error| self.broke_off(&error))?;

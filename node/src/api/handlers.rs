@@ -27,6 +27,13 @@ impl Failure {
     }
 }
 
+impl Failure {
+    /// What is told of it.
+    pub(super) fn fault(self) -> Fault {
+        self.fault
+    }
+}
+
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         (self.status, Json(self.fault)).into_response()

@@ -3,7 +3,7 @@
 use axum::Json;
 use utoipa::OpenApi;
 
-use super::{handlers, offers, records};
+use super::{datasets, handlers, offers, reading, records};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -14,6 +14,18 @@ use super::{handlers, offers, records};
         records::get,
         offers::provide,
         offers::providers,
+        datasets::list,
+        datasets::show,
+        datasets::prepare,
+        datasets::publish,
+        datasets::serve,
+        datasets::manifest,
+        datasets::remove,
+        datasets::forget,
+        reading::opened,
+        reading::values,
+        reading::check,
+        reading::trust,
         handlers::status,
         handlers::peers,
         handlers::leave

@@ -83,11 +83,16 @@ pub(super) async fn put_record(
     headers: HeaderMap,
     body: Body,
 ) -> Result<(StatusCode, Json<Put>), Failure> {
-    let limit = usize::try_from(shared.rules.limits.chunk).unwrap_or(usize::MAX).saturating_add(ENVELOPE);
-    let bytes = read(&headers, body, limit).await?;
-    let record: WireRecord = codec::decode(&bytes).map_err(|error| no_record(&error))?;
-    let record = record.check(&shared.rules).map_err(|error| no_record(&error))?;
+    let record = read_record(&shared, &headers, body).await?;
     store(&shared, record).await
+}
+
+/// A record in the bytes in which it travels between nodes, checked.
+pub(super) async fn read_record(shared: &Shared, headers: &HeaderMap, body: Body) -> Result<Record, Failure> {
+    let limit = usize::try_from(shared.rules.limits.chunk).unwrap_or(usize::MAX).saturating_add(ENVELOPE);
+    let bytes = read(headers, body, limit).await?;
+    let record: WireRecord = codec::decode(&bytes).map_err(|error| no_record(&error))?;
+    record.check(&shared.rules).map_err(|error| no_record(&error))
 }
 
 fn no_record(error: &dyn std::error::Error) -> Failure {

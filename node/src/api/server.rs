@@ -10,7 +10,7 @@ use axum::http::header::{AUTHORIZATION, HOST};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
+use axum::routing::{delete, get, post, put};
 use grid::parameters::Parameters;
 use grid::record::Rules;
 use subtle::ConstantTimeEq;
@@ -19,8 +19,10 @@ use tokio::sync::Notify;
 
 use super::handlers::{self, Failure};
 use super::runtime::{self, Entry, Published};
-use super::{offers, openapi, records};
+use super::{datasets, offers, openapi, reading, records};
+use crate::datasets::Datasets;
 use crate::handle::NodeHandle;
+use crate::services::Services;
 
 /// Why the API cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -63,6 +65,8 @@ fn owner(pid: Option<u32>) -> String {
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) node: NodeHandle,
+    pub(super) datasets: Datasets,
+    pub(super) services: Arc<Services>,
     pub(super) grid: Parameters,
     pub(super) rules: Rules,
     /// Told when somebody asked the node to leave.
@@ -109,6 +113,7 @@ impl Api {
     pub fn serve(
         self,
         node: NodeHandle,
+        services: Arc<Services>,
         id: String,
         grid: &Parameters,
         leave: Arc<Notify>,
@@ -118,6 +123,8 @@ impl Api {
         let published = runtime::publish(entry).map_err(ServeError::Publish)?;
         let shared = Arc::new(Shared {
             node,
+            datasets: services.datasets().clone(),
+            services,
             rules: Rules::of(grid),
             grid: grid.clone(),
             leave,
@@ -152,6 +159,17 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/records", post(records::put).put(records::put_record))
         .route("/v1/records/{pointer}", get(records::get))
         .route("/v1/offers/{topic}", get(offers::providers).put(offers::provide))
+        .route("/v1/datasets", get(datasets::list))
+        .route("/v1/datasets/{name}", get(datasets::show).delete(datasets::remove))
+        .route("/v1/datasets/{name}/versions", post(datasets::prepare))
+        .route("/v1/datasets/{name}/head", put(datasets::publish))
+        .route("/v1/datasets/{name}/copy", put(datasets::serve))
+        .route("/v1/datasets/{name}/manifest", get(datasets::manifest))
+        .route("/v1/datasets/{name}/pin", delete(datasets::forget))
+        .route("/v1/datasets/{name}/opened", get(reading::opened))
+        .route("/v1/datasets/{name}/values", get(reading::values))
+        .route("/v1/datasets/{name}/check", post(reading::check))
+        .route("/v1/trust", get(reading::trust))
         .route("/v1/status", get(handlers::status))
         .route("/v1/peers", get(handlers::peers))
         .route("/v1/leave", post(handlers::leave))

@@ -1,5 +1,7 @@
 //! What the API says, in JSON. Scripts rely on these names; more may be added.
 
+pub mod datasets;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
