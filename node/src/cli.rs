@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the one place that talks to people")]
 
 mod bench;
+mod dataset;
 mod demo;
 mod files;
 mod get;
@@ -60,6 +61,10 @@ enum Command {
     Watch(watch::WatchArgs),
     Provide(offers::ProvideArgs),
     Providers(offers::ProvidersArgs),
+    /// Publish, serve and find datasets.
+    #[command(subcommand)]
+    Dataset(Box<dataset::DatasetCommand>),
+    Trust(dataset::check::TrustArgs),
     /// Show a running node's state.
     Status(state::StateArgs),
     /// Show the nodes that a running node knows.
@@ -132,6 +137,8 @@ fn perform(command: Command) -> Result<(), Failure> {
         Command::Watch(args) => block_on(watch::watch(args)),
         Command::Provide(args) => block_on(offers::provide(args)),
         Command::Providers(args) => block_on(offers::providers(args)),
+        Command::Dataset(command) => block_on(dataset::dataset(*command)),
+        Command::Trust(args) => block_on(dataset::check::trust(args)),
         Command::Status(args) => block_on(state::status(args)),
         Command::Peers(args) => block_on(state::peers(args)),
         Command::Run(args) => block_on(run::run(*args)),

@@ -18,7 +18,7 @@ use tokio::sync::{broadcast, mpsc, watch};
 
 use crate::clock::{self, SteadyClock};
 use crate::driver::{Driver, Sources};
-use crate::handle::NodeHandle;
+use crate::handle::{Credentials, NodeHandle};
 use crate::own::OwnCard;
 use crate::shelf::Shelf;
 use crate::storage::{Storage, StorageError};
@@ -97,6 +97,7 @@ pub async fn start_with_events(options: NodeOptions) -> Result<(NodeHandle, broa
     let own = OwnCard::load(identity.clone(), verifier.clone(), &storage)?;
     let (own_card, own_seen) = watch::channel(own.peer(&[])?);
     let rules = Rules::of(&parameters);
+    let credentials = Credentials { keypair: own.keypair().clone(), own: own_seen.clone(), verifier: verifier.clone() };
     let session = Session::new(own_seen, verifier.clone(), parameters.shape, rules, frame_log);
     let (events_in, transport_events) = mpsc::channel(EVENTS);
     let max_frame = size(parameters.max_message_bytes);
@@ -147,7 +148,7 @@ pub async fn start_with_events(options: NodeOptions) -> Result<(NodeHandle, broa
         driver.run(sources, start).await;
         ended.send_replace(true);
     });
-    Ok((NodeHandle::new(wishes, events, stopped), heard))
+    Ok((NodeHandle::new(wishes, events, stopped, credentials), heard))
 }
 
 /// The link protocol of one grid: nodes of two grids have none in common.

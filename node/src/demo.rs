@@ -22,6 +22,7 @@ use crate::api::{Api, ServeError, Serving};
 use crate::daemon::{self, Limits, NodeOptions, StartError};
 use crate::handle::{NodeHandle, OperationError, Stopped};
 use crate::minting;
+use crate::services::{ServiceError, ServiceOptions, Services};
 use crate::storage::{Owner, Storage, StorageError};
 use crate::verifier::Verifier;
 
@@ -53,6 +54,9 @@ pub enum DemoError {
     /// A folder could not be used.
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// A node's services did not start.
+    #[error(transparent)]
+    Services(#[from] ServiceError),
     /// A node could not be started.
     #[error(transparent)]
     Start(#[from] StartError),
@@ -148,6 +152,8 @@ pub struct DemoNode {
     pub cell: Cell,
     /// Its API's address.
     pub api: std::net::SocketAddr,
+    /// Its datasets.
+    pub services: Arc<Services>,
     storage: Storage,
     _serving: Serving,
 }
@@ -235,13 +241,16 @@ impl Demo {
         };
         let handle = daemon::start(options).await?;
         tokio::spawn(log_events(number, handle.events()));
+        let services = ServiceOptions { data_listen: vec![Transport::Tcp.any_port()], ..ServiceOptions::default() };
         let api = Api::bind(ANY_API).await?;
         let address = api.address();
         let leave = Arc::new(Notify::new());
         tokio::spawn(leave_when_told(handle.clone(), Arc::clone(&leave)));
-        let serving = api.serve(handle.clone(), id.to_string(), self.verifier.parameters(), leave)?;
+        let data = self.folder.path().join(format!("node-{number}"));
+        let services = Arc::new(Services::start(handle.clone(), data, services).await?);
+        let serving = api.serve(handle.clone(), services.clone(), id.to_string(), self.verifier.parameters(), leave)?;
         let cell = handle.status().await?.cell;
-        Ok(DemoNode { handle, cell, api: address, storage, _serving: serving })
+        Ok(DemoNode { handle, cell, api: address, storage, services, _serving: serving })
     }
 
     /// Waits until all nodes have joined.

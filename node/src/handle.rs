@@ -7,12 +7,15 @@ use grid::id::{GridId, NodeId};
 use grid::input::Ticket;
 use grid::output::{EchoReport, Event, GetReport, PutReport, RequestFailure};
 use grid::overlay::{NeighbourStatus, Status};
+use grid::peer::Peer;
 use grid::provider::{Provider, Topic};
 use grid::record::{Pointer, Record};
 use libp2p::Multiaddr;
+use libp2p::identity::Keypair;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 pub use crate::transport::Counters;
+use crate::verifier::Verifier;
 
 /// The node has ended, or is about to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -86,12 +89,24 @@ pub(crate) enum Wish {
     Stop,
 }
 
+/// Who a node is, for the services that run beside it.
+#[derive(Clone, Debug)]
+pub(crate) struct Credentials {
+    /// Its transport key.
+    pub(crate) keypair: Keypair,
+    /// Its card, which changes when the credential is renewed.
+    pub(crate) own: watch::Receiver<Peer>,
+    /// Verifies others.
+    pub(crate) verifier: Verifier,
+}
+
 /// A running node. Clones are handles of the same node, which goes on until [`NodeHandle::leave`] is called.
 #[derive(Clone, Debug)]
 pub struct NodeHandle {
     wishes: mpsc::Sender<Wish>,
     events: Arc<broadcast::Sender<Event>>,
     stopped: watch::Receiver<bool>,
+    credentials: Arc<Credentials>,
 }
 
 impl NodeHandle {
@@ -99,8 +114,14 @@ impl NodeHandle {
         wishes: mpsc::Sender<Wish>,
         events: Arc<broadcast::Sender<Event>>,
         stopped: watch::Receiver<bool>,
+        credentials: Credentials,
     ) -> Self {
-        Self { wishes, events, stopped }
+        Self { wishes, events, stopped, credentials: Arc::new(credentials) }
+    }
+
+    /// Who the node is.
+    pub(crate) fn credentials(&self) -> &Credentials {
+        &self.credentials
     }
 
     async fn ask<T>(&self, wish: impl FnOnce(oneshot::Sender<T>) -> Wish) -> Result<T, Stopped> {

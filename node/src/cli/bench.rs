@@ -1,5 +1,6 @@
-//! `rook bench`: how fast this machine mints, and how a grid compares with Kademlia.
+//! `rook bench`: how fast this machine mints, how a grid compares with Kademlia, and how fast datasets are served.
 
+mod data;
 mod dht;
 mod measure;
 
@@ -27,6 +28,8 @@ pub(super) enum BenchCommand {
     },
     /// A grid beside a libp2p Kademlia network of the same size, on loopback.
     Dht(dht::DhtArgs),
+    /// A dataset server and its reader beside a plain libp2p stream, on loopback.
+    Data(data::DataArgs),
 }
 
 /// Each contender's time in one round.
@@ -66,6 +69,7 @@ pub(super) async fn bench(command: BenchCommand) -> Result<(), Failure> {
     match command {
         BenchCommand::Mint { json } => tokio::task::spawn_blocking(move || mint(json)).await?,
         BenchCommand::Dht(args) => dht::dht(&args).await,
+        BenchCommand::Data(args) => data::data(&args).await,
     }
 }
 

@@ -1,5 +1,7 @@
 //! Sizes, times and rates as people write them: `1MiB`, `12h`, `24/day`.
 
+use grid::trust::Proofs;
+
 const SIZES: [(&str, u64); 9] = [
     ("b", 1),
     ("kb", 1_000),
@@ -57,6 +59,21 @@ pub(super) fn rate(text: &str) -> Result<u32, String> {
     let time = unit.and_then(|unit| scaled(&format!("1{unit}"), &TIMES, 1)).ok_or_else(wrong)?;
     let interval = time.checked_div(count).filter(|&interval| interval > 0).ok_or_else(wrong)?;
     u32::try_from(interval).map_err(|_| wrong())
+}
+
+/// A share, from 0 to 1.
+pub(crate) fn share(text: &str) -> Result<f64, String> {
+    let share = text.parse().ok().filter(|share| (0.0..=1.0).contains(share));
+    share.ok_or_else(|| format!("{text:?} is no share: say a number from 0 to 1, as 0.1"))
+}
+
+/// When proofs are wanted.
+pub(crate) fn proofs(text: &str) -> Result<Proofs, String> {
+    match text {
+        "always" => Ok(Proofs::Always),
+        "disputes" => Ok(Proofs::OnDispute),
+        _ => Err(format!("{text:?} is neither `always` nor `disputes`")),
+    }
 }
 
 #[cfg(test)]

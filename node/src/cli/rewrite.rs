@@ -43,7 +43,7 @@ pub(super) async fn rewrite(args: RewriteArgs) -> Result<(), Failure> {
         Some(sequence) => sequence,
         None => {
             let there = client.get(&text, 0).await?.headers.sequence;
-            there.max(writer::last_signed(&pointer, args.key.as_deref())?).map_or(0, |last| last.saturating_add(1))
+            writer::next_number(&pointer, args.key.as_deref(), there)?
         }
     };
     writer::note_signed(&pointer, args.key.as_deref(), sequence)?;

@@ -1,6 +1,7 @@
 //! `rook run`: a node, until it is told to leave.
 
 mod events;
+mod services;
 mod settings;
 
 use std::net::SocketAddr;
@@ -22,8 +23,10 @@ use super::signals::Signals;
 use super::text::note;
 use crate::api::Api;
 use crate::daemon::{self, NodeOptions};
+use crate::data::fault::Fault;
 use crate::handle::NodeHandle;
 use crate::minting;
+use crate::services::Services;
 use crate::storage::{Owner, Storage};
 use crate::verifier::Verifier;
 
@@ -59,6 +62,8 @@ pub(super) struct RunArgs {
     /// Where the local API listens; port 0 takes a free one [default: 127.0.0.1:7117].
     #[arg(long, value_parser = api_address)]
     api: Option<SocketAddr>,
+    #[command(flatten)]
+    services: services::ServiceArgs,
     /// A TOML file with all this and more; flags win over it.
     #[arg(long)]
     config: Option<PathBuf>,
@@ -76,6 +81,12 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
     minting::verify_on(&parameters, identity.identity(), minting::today())
         .map_err(|broken| Failure::new(format!("{}: {broken}", settings.identity.display())))?;
     let id = minting::node_id(identity.identity());
+    if let Some((fault, _)) = &settings.services.fault {
+        Fault::check_grid(&parameters)?;
+        note(format_args!(
+            "WARNING: this node lies on purpose ({fault}): what it serves of datasets cannot be relied on"
+        ));
+    }
     raise_open_files();
     let api = Api::bind(settings.api).await?;
     let storage = Storage::open(&settings.data, Owner { rules: Rules::of(&parameters), node: id })?;
@@ -93,10 +104,13 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
     };
     let (node, events) = daemon::start_with_events(options).await?;
     let (address, leave) = (api.address(), Arc::new(Notify::new()));
-    let _serving = api.serve(node.clone(), id.to_string(), &parameters, Arc::clone(&leave))?;
+    let services = Arc::new(Services::start(node.clone(), settings.data, settings.services).await?);
+    let _serving = api.serve(node.clone(), services.clone(), id.to_string(), &parameters, Arc::clone(&leave))?;
     reporter.ready(&node.status().await?, &parameters, address, alone);
+    reporter.services(&services);
     report_until_told_to_leave(&reporter, &node, events, &mut signals, &leave).await;
     reporter.leaving();
+    services.datasets().farewell().await;
     say_farewell(&node, &mut signals, leave_time).await;
     Ok(())
 }

@@ -85,13 +85,18 @@ fn last_file(pointer: &Pointer, file: Option<&Path>) -> Result<PathBuf, Failure>
 
 /// The number of the version that was signed last with this key, as far as this machine knows. A version that came to too
 /// few cells may not be found by a get, and its number must not be signed again.
-pub(super) fn last_signed(pointer: &Pointer, file: Option<&Path>) -> Result<Option<u64>, Failure> {
+fn last_signed(pointer: &Pointer, file: Option<&Path>) -> Result<Option<u64>, Failure> {
     let last = last_file(pointer, file)?;
     match std::fs::read_to_string(&last) {
         Ok(text) => Ok(text.trim().parse().ok()),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(refuse(&last)(error)),
     }
+}
+
+/// The number that the version after the one that was found gets, and after all that this machine has signed.
+pub(super) fn next_number(pointer: &Pointer, file: Option<&Path>, there: Option<u64>) -> Result<u64, Failure> {
+    Ok(there.max(last_signed(pointer, file)?).map_or(0, |last| last.saturating_add(1)))
 }
 
 /// Notes that a version is about to be signed.

@@ -8,6 +8,10 @@
 //! peers = ["/ip4/192.0.2.1/udp/7118/quic-v1/p2p/12D3..."]
 //! api = "127.0.0.1:7117"
 //!
+//! [datasets]
+//! dap = "127.0.0.1:8080"            # serve them to DAP clients
+//! cache = "4GiB"                    # of what was read
+//!
 //! [limits]
 //! max_connections = 400
 //!
@@ -21,6 +25,7 @@ use std::time::Duration;
 
 use grid::config::Config;
 use grid::parameters::Parameters;
+use grid::trust::Proofs;
 use libp2p::Multiaddr;
 
 use super::error::{ConfigError, Problem};
@@ -47,14 +52,61 @@ pub struct RunFile {
     pub peers: Option<Vec<Multiaddr>>,
     /// Where the API listens.
     pub api: Option<SocketAddr>,
+    /// Datasets.
+    pub datasets: DatasetSection,
     /// How the node behaves; what the file does not say is as usual.
     pub protocol: Config,
     /// What others may cost us; what the file does not say is as usual.
     pub limits: Limits,
 }
 
-const KEYS: &[&str] =
-    &["identity", "grid", "passphrase_file", "data", "quota", "listen", "peers", "api", "limits", "protocol"];
+/// The section about datasets; `None` where it says nothing.
+#[derive(Clone, Debug, Default)]
+pub struct DatasetSection {
+    /// Where they are served.
+    pub listen: Option<Vec<Multiaddr>>,
+    /// Whether that is kept private.
+    pub hide_address: Option<bool>,
+    /// Where DAP clients are served.
+    pub dap: Option<SocketAddr>,
+    /// The largest answer to them, in bytes.
+    pub dap_limit: Option<u64>,
+    /// Bytes of proved values that are kept.
+    pub cache: Option<u64>,
+    /// The share of a proven server's answers that are checked.
+    pub check_rate: Option<f64>,
+    /// When values are fetched with proofs.
+    pub proofs: Option<Proofs>,
+}
+
+const KEYS: &[&str] = &[
+    "identity",
+    "grid",
+    "passphrase_file",
+    "data",
+    "quota",
+    "listen",
+    "peers",
+    "api",
+    "datasets",
+    "limits",
+    "protocol",
+];
+
+const DATASET_KEYS: &[&str] = &["listen", "hide_address", "dap", "dap_limit", "cache", "check_rate", "proofs"];
+
+fn datasets(section: &Section<'_>) -> Result<DatasetSection, ConfigError> {
+    let yes = |text: &str| text.parse::<bool>().map_err(|_| format!("{text:?} is neither \"true\" nor \"false\""));
+    Ok(DatasetSection {
+        listen: section.parsed_list("listen", str::parse)?,
+        hide_address: section.parsed("hide_address", yes)?,
+        dap: section.parsed("dap", str::parse)?,
+        dap_limit: section.parsed("dap_limit", quantity::size)?,
+        cache: section.parsed("cache", quantity::size)?,
+        check_rate: section.parsed("check_rate", quantity::share)?,
+        proofs: section.parsed("proofs", quantity::proofs)?,
+    })
+}
 
 const PROTOCOL_KEYS: &[&str] = &[
     "hop_timeout_ms",
@@ -105,6 +157,10 @@ fn parse(file: &Path, text: &str) -> Result<RunFile, ConfigError> {
         listen: section.parsed_list("listen", str::parse)?,
         peers: section.parsed_list("peers", str::parse)?,
         api: section.parsed("api", str::parse)?,
+        datasets: match section.section("datasets", DATASET_KEYS)? {
+            Some(section) => datasets(&section)?,
+            None => DatasetSection::default(),
+        },
         protocol: match section.section("protocol", PROTOCOL_KEYS)? {
             Some(section) => protocol(&section)?,
             None => Config::default(),

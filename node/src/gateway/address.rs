@@ -27,7 +27,7 @@ impl Address {
     pub(super) fn parse(path: &str) -> Option<Self> {
         let path = percent_encoding::percent_decode_str(path).decode_utf8().ok()?;
         let path = path.trim_matches('/');
-        let (stem, form) = match dataset::dap::Format::split(path) {
+        let (stem, form) = match dataset::dap::Format::of(path) {
             Some((stem, format)) => (stem, Form::Dap(format)),
             None => path.strip_suffix(".svg").map_or((path, Form::Page), |stem| (stem, Form::Plot)),
         };

@@ -52,7 +52,7 @@ pub enum ReadError {
     Nonsense(String),
 }
 
-fn listed(attempts: &[Attempt]) -> String {
+pub(super) fn listed(attempts: &[Attempt]) -> String {
     let one = |attempt: &Attempt| format!("{:.8} ({})", attempt.node.to_string(), attempt.what);
     attempts.iter().map(one).collect::<Vec<_>>().join(", ")
 }

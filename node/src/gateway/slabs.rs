@@ -9,6 +9,18 @@ pub(super) fn byte_ranges(slab: &Slab, shape: &[u64], width: u64) -> impl Iterat
     slab.runs(shape).map(move |(first, count)| first * width..(first + count) * width)
 }
 
+/// Ranges without their first bytes.
+pub(super) fn without(
+    mut skip: u64,
+    ranges: impl Iterator<Item = Range<u64>> + Send,
+) -> impl Iterator<Item = Range<u64>> + Send {
+    ranges.filter_map(move |range| {
+        let cut = skip.min(range.end - range.start);
+        skip -= cut;
+        (range.start + cut < range.end).then_some(range.start + cut..range.end)
+    })
+}
+
 /// Where the offsets of a slab of texts stand in their stream: of each run one more than it has texts.
 pub(super) fn offset_ranges(slab: &Slab, shape: &[u64]) -> impl Iterator<Item = Range<u64>> + Send + use<> {
     slab.runs(shape).map(|(first, count)| first * 8..(first + count + 1) * 8)
@@ -54,6 +66,14 @@ mod tests {
         }
         out.extend(texts.concat().as_bytes());
         out
+    }
+
+    #[test]
+    fn the_first_bytes_are_left_out() {
+        let ranges = || [3..5, 10..14, 20..21].into_iter();
+        assert_eq!(without(0, ranges()).collect::<Vec<_>>(), ranges().collect::<Vec<_>>());
+        assert_eq!(without(3, ranges()).collect::<Vec<_>>(), [11..14, 20..21]);
+        assert_eq!(without(7, ranges()).count(), 0);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::cli::text::{self, say};
 use crate::handle::NodeStatus;
+use crate::services::Services;
 
 /// Says each thing in the form that was asked for.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +54,17 @@ impl Reporter {
                 "alone": alone })
         };
         self.tell(sentence, object);
+    }
+
+    /// Datasets are served.
+    pub(super) fn services(self, services: &Services) {
+        let data: Vec<String> = services.data_listening().iter().map(ToString::to_string).collect();
+        let gateway = services.gateway().map(|gateway| format!("http://{}", gateway.address()));
+        let sentence = || match &gateway {
+            Some(gateway) => format!("datasets for DAP clients at {gateway}, a dataset's address is {gateway}/NAME"),
+            None => "datasets can be published and served; --dap ADDR makes them readable for DAP clients here".into(),
+        };
+        self.tell(sentence, || json!({ "event": "services", "data": data, "dap": gateway }));
     }
 
     /// Something happened.

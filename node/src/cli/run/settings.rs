@@ -11,6 +11,7 @@ use crate::api::DEFAULT_API;
 use crate::cli::Failure;
 use crate::config::run_file::{self, RunFile};
 use crate::daemon::Limits;
+use crate::services::ServiceOptions;
 
 /// The usual addresses: any interface, port 7118.
 const LISTEN_V4: [&str; 2] = ["/ip4/0.0.0.0/udp/7118/quic-v1", "/ip4/0.0.0.0/tcp/7118"];
@@ -28,6 +29,7 @@ pub(super) struct Settings {
     pub(super) api: SocketAddr,
     pub(super) protocol: Config,
     pub(super) limits: Limits,
+    pub(super) services: ServiceOptions,
 }
 
 impl Settings {
@@ -36,12 +38,14 @@ impl Settings {
             Some(file) => run_file::read(file)?,
             None => RunFile::default(),
         };
+        let listen = said(args.listen).or(file.listen);
         Ok(Self {
+            services: args.services.options(file.datasets, listen.as_deref())?,
             identity: needed(args.identity, file.identity, "--identity FILE", "`rook mint` makes one")?,
             grid: args.grid.or(file.grid),
             passphrase_file: args.passphrase_file.or(file.passphrase_file),
             data: needed(args.data, file.data, "--data FOLDER", "it is made if it is not there")?,
-            listen: said(args.listen).or(file.listen).map_or_else(usual_listen, Ok)?,
+            listen: listen.map_or_else(|| usual(&LISTEN_V4, &LISTEN_V6), Ok)?,
             peers: said(args.peer).or(file.peers).unwrap_or_default(),
             api: args.api.or(file.api).unwrap_or(DEFAULT_API),
             protocol: Config { quota: args.quota.or(file.quota).unwrap_or(file.protocol.quota), ..file.protocol },
@@ -60,8 +64,8 @@ fn said(addresses: Vec<Multiaddr>) -> Option<Vec<Multiaddr>> {
 }
 
 /// IPv6 only where there is any.
-fn usual_listen() -> Result<Vec<Multiaddr>, Failure> {
-    let v6 = TcpListener::bind("[::]:0").is_ok();
-    let addresses = LISTEN_V4.into_iter().chain(LISTEN_V6.into_iter().filter(|_| v6));
+pub(super) fn usual(v4: &[&str], v6: &[&str]) -> Result<Vec<Multiaddr>, Failure> {
+    let has_v6 = TcpListener::bind("[::]:0").is_ok();
+    let addresses = v4.iter().chain(v6.iter().filter(|_| has_v6));
     addresses.map(|address| address.parse().map_err(Failure::from)).collect()
 }

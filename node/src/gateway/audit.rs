@@ -1,0 +1,120 @@
+//! A look at all servers of a dataset: whether each has it, and gives what the publisher has signed.
+
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+use dataset::tree::GROUP;
+use rand::RngExt;
+use serde::{Deserialize, Serialize};
+
+use super::fetch::{Fault, Fetcher, Groups, Wanted};
+use super::opened::{Opened, Server};
+use super::reading::Reading;
+use super::refusal::Refusal;
+
+/// How much of each variable is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Sample {
+    /// So many groups of 16 KiB, drawn at random.
+    Groups(u64),
+    /// All of it.
+    All,
+}
+
+/// What one server gave.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct ServerReport {
+    /// The node.
+    pub id: String,
+    /// Its cell.
+    pub cell: String,
+    /// Whether it can be dialled, or is asked along the grid.
+    pub direct: bool,
+    /// Groups of 16 KiB that it gave and that are what the publisher has signed.
+    pub groups: u64,
+    /// Milliseconds that it took.
+    pub milliseconds: u64,
+    /// What was wrong; nothing if all was right.
+    pub wrong: Option<String>,
+    /// Whether that was a lie, and no mere failure.
+    pub lied: bool,
+}
+
+/// Groups that are asked for at a time.
+const AT_ONCE: u64 = 128;
+/// How long one server may take in all, unless all of it is looked at.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+impl Reading {
+    /// Looks at every server of a dataset, one after the other.
+    pub(crate) async fn check_servers(&self, name: &str, sample: Sample) -> Result<Vec<ServerReport>, Refusal> {
+        let opened = self.shelf.open(name).await?;
+        let mut reports = Vec::new();
+        for server in opened.servers.iter().filter(|server| server.peer.id() != self.fetcher.me) {
+            let begun = Instant::now();
+            let mut groups = 0;
+            let look = look(&self.fetcher, &opened, server, sample, &mut groups);
+            let fault = match sample {
+                Sample::All => look.await.err(),
+                Sample::Groups(_) => match tokio::time::timeout(PATIENCE, look).await {
+                    Ok(outcome) => outcome.err(),
+                    Err(_) => Some(Fault::Failure(format!("it took more than {} s", PATIENCE.as_secs()))),
+                },
+            };
+            let lied = matches!(fault, Some(Fault::Lie(_)));
+            match &fault {
+                Some(Fault::Lie(_)) => self.fetcher.trust.disproved(server),
+                Some(Fault::Failure(_)) => self.fetcher.trust.failed(server),
+                None => self.fetcher.trust.proved(server),
+            }
+            reports.push(ServerReport {
+                id: server.peer.id().to_string(),
+                cell: server.peer.cell().to_string(),
+                direct: server.target.is_some(),
+                groups,
+                milliseconds: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+                wrong: fault.map(|fault| match fault {
+                    Fault::Lie(what) | Fault::Failure(what) => what,
+                }),
+                lied,
+            });
+        }
+        Ok(reports)
+    }
+}
+
+async fn look(
+    fetcher: &Fetcher,
+    opened: &std::sync::Arc<Opened>,
+    server: &Server,
+    sample: Sample,
+    found: &mut u64,
+) -> Result<(), Fault> {
+    for (file, description) in opened.manifest.files.iter().enumerate() {
+        let Some(streams) = &description.streams else {
+            return Err(Fault::Failure("its publisher has signed no values, so that nothing can be proved".into()));
+        };
+        for (variable, &stream) in streams.iter().enumerate() {
+            let wanted = Wanted { opened: opened.clone(), file, variable, stream };
+            for groups in drawn(stream.length.div_ceil(GROUP), sample) {
+                let mut have = Groups::new();
+                fetcher.ask(server, &wanted, &[groups], &mut have).await?;
+                *found += have.len() as u64;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn drawn(groups: u64, sample: Sample) -> Vec<Range<u64>> {
+    match sample {
+        Sample::All => (0..groups).step_by(128).map(|first| first..groups.min(first + AT_ONCE)).collect(),
+        Sample::Groups(_) if groups == 0 => Vec::new(),
+        Sample::Groups(count) => {
+            let mut drawn: Vec<u64> = (0..count).map(|_| rand::rng().random_range(0..groups)).collect();
+            drawn.sort_unstable();
+            drawn.dedup();
+            drawn.into_iter().map(|group| group..group + 1).collect()
+        }
+    }
+}

@@ -1,0 +1,413 @@
+//! Answers that nobody has signed beforehand, checked by asking others: piece by piece, and no piece is given out before
+//! the policy ([`grid::trust`]) says what it rests on.
+
+use std::collections::HashMap;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bytes::{Bytes, BytesMut};
+use dataset::slab::{Slab, Span};
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use grid::id::{AnswerDigest, NodeId, Nonce, RequestDigest};
+use grid::trust::check::{Check, Request};
+use grid::trust::policy::Policy;
+use grid::trust::step::{Known, Refusal, Step, Validation};
+use grid::trust::{self, Manifest, Proofs};
+use lru::LruCache;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use tokio::sync::mpsc;
+
+use super::error::{Attempt, ReadError};
+use super::fetch::{Fetcher, number};
+use super::opened::Server;
+use super::reader::FileReader;
+use crate::data::challenge::Segments;
+use crate::data::client::{self, DataError};
+use crate::data::contradiction::Contradiction;
+use crate::data::signed::SignedAnswer;
+use crate::data::wire;
+
+/// Bytes of a piece: what waits for its check is held in memory.
+const PIECE: u64 = 1 << 20;
+/// Bytes of a segment whose hash a checker tells.
+const SEGMENT: u32 = 16 << 10;
+/// Bytes that a string is taken for, before anybody knows.
+const STRING: u64 = 64;
+/// Signed answers that are remembered, to be compared with later ones to the same request.
+const REMEMBERED: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
+
+/// How answers are checked, and what was learned by it. Clones share it.
+#[derive(Clone, Debug)]
+pub(super) struct Checks {
+    pub(super) policy: Policy,
+    /// Whether what the publisher has signed is fetched with every answer, or only when servers disagree.
+    pub(super) proofs: Proofs,
+    memory: Arc<Mutex<Memory>>,
+}
+
+#[derive(Debug)]
+struct Memory {
+    signed: LruCache<(NodeId, [u8; 32]), SignedAnswer>,
+    /// The last piece that was validated: the answer to a question whose answer is known.
+    known: Option<(Piece, Bytes)>,
+}
+
+/// A part of a variable that is checked as a whole.
+#[derive(Clone, Debug)]
+struct Piece {
+    reader: FileReader,
+    variable: usize,
+    slab: Slab,
+}
+
+/// What came of one question.
+enum Outcome {
+    Answer(NodeId, Result<(Bytes, SignedAnswer), DataError>),
+    Challenge(NodeId, Result<AnswerDigest, DataError>),
+    Known(NodeId, Option<Result<bool, DataError>>),
+    Recomputed(Result<Vec<u8>, ReadError>),
+}
+
+impl Checks {
+    pub(super) fn new(policy: Policy, proofs: Proofs) -> Self {
+        let memory = Memory { signed: LruCache::new(REMEMBERED), known: None };
+        Self { policy, proofs, memory: Arc::new(Mutex::new(memory)) }
+    }
+
+    /// Remembers what a server has signed; if it has signed something else before, the proof of that.
+    fn remember(&self, server: &Server, answer: SignedAnswer) -> Option<Contradiction> {
+        let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (answer.server, *blake3::hash(&answer.request).as_bytes());
+        let earlier = memory.signed.put(key, answer.clone())?;
+        Contradiction::of(&server.peer, &earlier, &answer).ok()
+    }
+
+    fn known(&self) -> Option<(Piece, Bytes)> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner).known.clone()
+    }
+
+    fn validated(&self, piece: Piece, bytes: Bytes) {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner).known = Some((piece, bytes));
+    }
+}
+
+impl Fetcher {
+    /// Sends the values of a slab, each piece as soon as it may be delivered.
+    pub(super) async fn checked(
+        &self,
+        reader: &FileReader,
+        variable: usize,
+        slab: &Slab,
+        mut skip: u64,
+        to: &mpsc::Sender<Result<Bytes, ReadError>>,
+    ) -> Result<(), ReadError> {
+        let kind = reader.opened.manifest.files[reader.file].description.variables[variable].kind;
+        let pieces = match kind.width() {
+            Some(width) => pieces(slab.clone(), width),
+            // Texts of several pieces would not be those of the whole, which begin with all offsets.
+            None if slab.elements() * STRING <= PIECE => vec![slab.clone()],
+            None => return Err(ReadError::TooManyTexts { elements: slab.elements(), most: PIECE / STRING }),
+        };
+        for slab in pieces {
+            let length = slab.elements() * kind.width().unwrap_or_default();
+            if skip >= length && length > 0 {
+                skip -= length;
+                continue;
+            }
+            let piece = Piece { reader: reader.clone(), variable, slab };
+            let (bytes, validation) = self.check(&piece).await?;
+            reader.validation.note(validation);
+            let rest = bytes.slice(usize::try_from(std::mem::take(&mut skip)).unwrap_or_default().min(bytes.len())..);
+            if to.send(Ok(rest)).await.is_err() {
+                return Ok(());
+            }
+        }
+        Ok(())
+    }
+
+    async fn check(&self, piece: &Piece) -> Result<(Bytes, Validation), ReadError> {
+        let opened = &piece.reader.opened;
+        let servers: Vec<Server> = opened.servers.iter().filter(|server| server.target.is_some()).cloned().collect();
+        let policy_servers =
+            servers.iter().map(|server| trust::Server { id: server.peer.id(), cell: server.peer.cell() });
+        let nonce: [u8; 32] = rand::rng().random();
+        let manifest =
+            if opened.is_signed(piece.reader.file) { Manifest::Signed(self.checks.proofs) } else { Manifest::None };
+        let request = Request {
+            servers: policy_servers.collect(),
+            digest: RequestDigest::from_bytes(*blake3::hash(&piece.request().encode()).as_bytes()),
+            nonce: Nonce::from_bytes(nonce),
+            manifest,
+        };
+        let mut rng = StdRng::from_seed(rand::random());
+        let begin = |trust: &mut _| Check::begin(self.checks.policy, trust, request, &mut rng);
+        let check = self.trust.with(&servers, begin);
+        let questions = Questions { fetcher: self.clone(), piece: piece.clone(), servers: servers.into(), nonce };
+        Course { questions, check, answers: HashMap::new() }.run().await
+    }
+}
+
+/// The questions of one check.
+#[derive(Clone, Debug)]
+struct Questions {
+    fetcher: Fetcher,
+    piece: Piece,
+    servers: Arc<[Server]>,
+    nonce: [u8; 32],
+}
+
+/// One check, with what is at hand of it.
+struct Course {
+    questions: Questions,
+    check: Check,
+    answers: HashMap<AnswerDigest, Bytes>,
+}
+
+impl Course {
+    async fn run(mut self) -> Result<(Bytes, Validation), ReadError> {
+        let mut under_way: FuturesUnordered<BoxFuture<'static, Outcome>> = FuturesUnordered::new();
+        loop {
+            while let Some(step) = self.check.poll() {
+                let questions = self.questions.clone();
+                under_way.push(match step {
+                    Step::Ask { server } => Box::pin(async move { questions.ask(server.id).await }),
+                    Step::Challenge { server } => Box::pin(async move { questions.challenge(server.id).await }),
+                    Step::KnownAnswer { server } => Box::pin(async move { questions.ask_known(server.id).await }),
+                    Step::Recompute => Box::pin(async move { questions.recompute().await }),
+                    Step::Deliver { answer, validation } => return self.deliver(answer, validation).await,
+                    Step::Refuse(refusal) => return Err(self.refused(&refusal)),
+                });
+            }
+            match under_way.next().await {
+                Some(outcome) => self.heard(outcome).await,
+                None => return Err(ReadError::NoServer(self.questions.name())),
+            }
+        }
+    }
+
+    async fn heard(&mut self, outcome: Outcome) {
+        let trust = self.questions.fetcher.trust.clone();
+        match outcome {
+            Outcome::Answer(id, Ok((bytes, signed))) => {
+                let digest = self.questions.piece.digest(&bytes, &self.questions.nonce);
+                self.answers.insert(digest, bytes);
+                trust.with(&[], |trust| self.check.answered(trust, &id, digest));
+                self.compare(id, signed).await;
+            }
+            Outcome::Challenge(id, Ok(digest)) => trust.with(&[], |trust| self.check.challenged(trust, &id, digest)),
+            Outcome::Answer(id, Err(error)) | Outcome::Challenge(id, Err(error)) => {
+                let is_no_fault = matches!(&error, DataError::Refused(_));
+                trust.with(&[], |trust| match is_no_fault {
+                    true => self.check.declined(trust, &id),
+                    false => self.check.timed_out(trust, &id),
+                });
+            }
+            Outcome::Known(id, Some(Ok(is_right))) => {
+                let outcome = if is_right { Known::Right } else { Known::Wrong };
+                trust.with(&[], |trust| self.check.known_answer(trust, &id, outcome));
+            }
+            Outcome::Known(id, Some(Err(_)) | None) => trust.with(&[], |trust| self.check.declined(trust, &id)),
+            Outcome::Recomputed(Ok(bytes)) => {
+                let digest = self.questions.piece.digest(&bytes, &self.questions.nonce);
+                self.answers.insert(digest, bytes.into());
+                trust.with(&[], |trust| self.check.recomputed(trust, digest));
+            }
+            Outcome::Recomputed(Err(_)) => trust.with(&[], |trust| self.check.not_recomputed(trust)),
+        }
+    }
+
+    /// Two answers of one server to one request convict it, also if they came hours apart; others are told.
+    async fn compare(&self, id: NodeId, signed: SignedAnswer) {
+        let Some(server) = self.questions.servers.iter().find(|server| server.peer.id() == id) else { return };
+        let Some(proof) = self.questions.fetcher.checks.remember(server, signed) else { return };
+        tracing::warn!(node = %id, "a server signed two answers to one request, and is not asked again");
+        self.questions.fetcher.convict(&proof).await;
+        for other in self.questions.servers.iter().filter(|other| other.peer.id() != id) {
+            if let Some(target) = &other.target
+                && let Err(error) = self.questions.fetcher.client.report(target, &proof).await
+            {
+                tracing::debug!(%error, node = %other.peer.id(), "a server was not told of a contradiction");
+            }
+        }
+    }
+
+    /// Gives out what was validated. If it is known only by its hash, it is fetched from who knows it.
+    async fn deliver(mut self, answer: AnswerDigest, validation: Validation) -> Result<(Bytes, Validation), ReadError> {
+        let mut attempts = Vec::new();
+        let ids: Vec<NodeId> = self.questions.servers.iter().map(|server| server.peer.id()).collect();
+        for id in ids {
+            if self.answers.contains_key(&answer) {
+                break;
+            }
+            if self.questions.fetcher.trust.is_shunned(&id) {
+                continue;
+            }
+            match self.questions.ask(id).await {
+                Outcome::Answer(_, Ok((bytes, _))) => {
+                    self.answers.insert(self.questions.piece.digest(&bytes, &self.questions.nonce), bytes);
+                }
+                Outcome::Answer(_, Err(error)) => attempts.push(Attempt { node: id, what: error.to_string() }),
+                Outcome::Challenge(..) | Outcome::Known(..) | Outcome::Recomputed(_) => {}
+            }
+        }
+        let name = self.questions.name();
+        let bytes = self.answers.remove(&answer).ok_or(ReadError::AllFailed { name, attempts })?;
+        self.questions.fetcher.checks.validated(self.questions.piece.clone(), bytes.clone());
+        Ok((bytes, validation))
+    }
+
+    fn refused(&self, refusal: &Refusal) -> ReadError {
+        let name = self.questions.name();
+        let said = |(server, digest): &(trust::Server, AnswerDigest)| Attempt {
+            node: server.id,
+            what: format!("said {:.8}, in cell {}", digest.to_string(), server.cell),
+        };
+        let silent = |node: &NodeId| Attempt { node: *node, what: "did not answer".into() };
+        let disproved = |node: &NodeId| Attempt { node: *node, what: "lied".into() };
+        let statements: Vec<Attempt> = refusal.said.iter().map(said).collect();
+        let failures = refusal.silent.iter().map(silent).chain(refusal.disproved.iter().map(disproved));
+        match statements.is_empty() {
+            true => ReadError::AllFailed { name, attempts: failures.collect() },
+            false => ReadError::Disagreement { name, statements: statements.into_iter().chain(failures).collect() },
+        }
+    }
+}
+
+impl Questions {
+    fn name(&self) -> String {
+        self.piece.reader.opened.name.clone()
+    }
+
+    /// A server that can be dialled, and what it is asked about.
+    fn target(&self, id: NodeId) -> Result<(&client::Target, client::Version, (u32, u32)), DataError> {
+        let server = self.servers.iter().find(|server| server.peer.id() == id);
+        let target = server.and_then(|server| server.target.as_ref());
+        let place = (number(self.piece.reader.file), number(self.piece.variable));
+        let unknown = || DataError::Dropped("it is no server of this dataset any more".into());
+        Ok((target.ok_or_else(unknown)?, self.piece.reader.opened.version(), place))
+    }
+
+    async fn ask(&self, id: NodeId) -> Outcome {
+        let fetch = async {
+            let (target, version, place) = self.target(id)?;
+            let mut values = self.fetcher.client.values(target, &version, place, &self.piece.slab).await?;
+            let most = self.piece.most();
+            if values.length() > most {
+                return Err(DataError::Malformed(format!("{} bytes where {most} are possible", values.length())));
+            }
+            let mut bytes = BytesMut::new();
+            while let Some(piece) = values.next().await? {
+                bytes.extend_from_slice(&piece);
+            }
+            let signed = values.signed().cloned().ok_or(DataError::Signature)?;
+            Ok((bytes.freeze(), signed))
+        };
+        Outcome::Answer(id, fetch.await)
+    }
+
+    async fn challenge(&self, id: NodeId) -> Outcome {
+        Outcome::Challenge(id, self.digest_of(id, &self.piece, &self.nonce, None).await)
+    }
+
+    /// Asks for something that is known, as if it were not.
+    async fn ask_known(&self, id: NodeId) -> Outcome {
+        let Some((piece, bytes)) = self.fetcher.checks.known() else { return Outcome::Known(id, None) };
+        if piece.reader.opened.version != self.piece.reader.opened.version {
+            return Outcome::Known(id, None);
+        }
+        let nonce: [u8; 32] = rand::rng().random();
+        let digest = self.digest_of(id, &piece, &nonce, Some(bytes.len() as u64)).await;
+        Outcome::Known(id, Some(digest.map(|digest| digest == piece.digest(&bytes, &nonce))))
+    }
+
+    /// What a checker says of a piece. How many segments it has follows from its type; of strings from an answer.
+    async fn digest_of(
+        &self,
+        id: NodeId,
+        piece: &Piece,
+        nonce: &[u8; 32],
+        length: Option<u64>,
+    ) -> Result<AnswerDigest, DataError> {
+        let (target, version, place) = self.target(id)?;
+        let segments = 0..length.unwrap_or(piece.most()).div_ceil(SEGMENT.into());
+        let wanted = client::Wanted { nonce: *nonce, segment_bytes: SEGMENT, segments };
+        let mut hashes = self.fetcher.client.check(target, &version, place, &piece.slab, &wanted).await?;
+        let mut all = blake3::Hasher::new();
+        while let Some(hash) = hashes.next().await? {
+            all.update(&hash);
+        }
+        Ok(AnswerDigest::from_bytes(*all.finalize().as_bytes()))
+    }
+
+    async fn recompute(&self) -> Outcome {
+        let (reader, variable, slab) = (&self.piece.reader, self.piece.variable, self.piece.slab.clone());
+        Outcome::Recomputed(reader.proven(variable, slab).await)
+    }
+}
+
+impl Piece {
+    fn request(&self) -> wire::Request {
+        wire::Request::Values(self.selection())
+    }
+
+    fn selection(&self) -> wire::Selection {
+        let place = self.reader.opened.version().place(number(self.reader.file), number(self.variable));
+        wire::Selection::new(place, &self.slab)
+    }
+
+    /// Bytes that it may have.
+    fn most(&self) -> u64 {
+        let kind = self.reader.opened.manifest.files[self.reader.file].description.variables[self.variable].kind;
+        kind.width().map_or(PIECE, |width| self.slab.elements() * width)
+    }
+
+    fn digest(&self, bytes: &[u8], nonce: &[u8; 32]) -> AnswerDigest {
+        let (mut segments, mut hashes) = (Segments::new(&self.selection(), nonce, SEGMENT, 0), Vec::new());
+        segments.update(bytes, &mut hashes);
+        hashes.extend(segments.finish());
+        AnswerDigest::from_bytes(*blake3::hash(hashes.as_flattened()).as_bytes())
+    }
+}
+
+/// Cuts a slab, along its slowest axes, into pieces that follow each other.
+fn pieces(slab: Slab, width: u64) -> Vec<Slab> {
+    let bytes = slab.elements().saturating_mul(width);
+    let axis = slab.0.iter().position(|span| span.count > 1);
+    let (Some(axis), true) = (axis, bytes > PIECE) else { return vec![slab] };
+    let span = slab.0[axis];
+    let step = (PIECE / (bytes / span.count).max(1)).max(1);
+    let part = |first: u64| {
+        let count = step.min(span.count - first);
+        let stride = if count == 1 { 1 } else { span.stride };
+        let mut part = slab.clone();
+        part.0[axis] = Span { start: span.start + first * span.stride, count, stride };
+        part
+    };
+    let firsts = (0..span.count.div_ceil(step)).map(|number| number * step);
+    firsts.flat_map(|first| pieces(part(first), width)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_follow_each_other_and_are_small() {
+        let shape = [7, 300, 1000];
+        let slab = Slab(vec![
+            Span { start: 1, count: 3, stride: 2 },
+            Span { start: 0, count: 300, stride: 1 },
+            Span { start: 5, count: 900, stride: 1 },
+        ]);
+        let parts = pieces(slab.clone(), 8);
+        assert!(parts.len() > 3 && parts.iter().all(|part| part.elements() * 8 <= PIECE));
+        let elements =
+            |slab: &Slab| slab.runs(&shape).flat_map(|(first, count)| first..first + count).collect::<Vec<_>>();
+        assert_eq!(parts.iter().flat_map(elements).collect::<Vec<_>>(), elements(&slab));
+        assert!(parts.iter().all(|part| part.canonical(&shape).as_ref() == Ok(part)));
+        assert_eq!(pieces(Slab(vec![]), 8), [Slab(vec![])]);
+    }
+}

@@ -1,0 +1,178 @@
+//! The gateway's HTTP: what a request is for, and what goes around the answer.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::header::{ALLOW, CONTENT_TYPE, USER_AGENT};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, Method, StatusCode};
+use axum::response::{IntoResponse, Response};
+use dataset::dap::{self, Format};
+use dataset::manifest::VersionRoot;
+use tokio::net::TcpListener;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{Predicate, SizeAbove};
+
+use super::address::{Address, Form};
+use super::error::ReadError;
+use super::opened::Opened;
+use super::reader::FileReader;
+use super::reading::Reading;
+use super::refusal::Refusal;
+use super::session::{Reader, Sessions};
+use super::{answer, catalog, picture};
+
+/// Data answers that are given at the same time; more wait.
+const ANSWERS: usize = 24;
+/// How long they wait before they are told to come again.
+const WAIT: Duration = Duration::from_secs(30);
+
+/// What the handlers share.
+#[derive(Debug)]
+pub(super) struct Service {
+    pub(super) reading: Arc<Reading>,
+    pub(super) sessions: Sessions,
+    pub(super) answers: Arc<Semaphore>,
+    /// The largest answer, in bytes.
+    pub(super) most_bytes: u64,
+    /// Where clients reach us, for the lines to copy.
+    pub(super) base: String,
+}
+
+/// What is asked of which file.
+pub(super) struct Asked {
+    pub(super) opened: Arc<Opened>,
+    pub(super) file: usize,
+    pub(super) query: String,
+}
+
+/// Serves until the task is ended.
+pub(super) async fn serve(listener: TcpListener, service: Arc<Service>) -> io::Result<()> {
+    // Values are served as they are: compressing them costs more than a loopback connection gains.
+    let is_text =
+        |_: StatusCode, _: axum::http::Version, headers: &axum::http::HeaderMap, _: &axum::http::Extensions| {
+            let text =
+                |value: &HeaderValue| value.as_bytes().starts_with(b"text/") || value.as_bytes().ends_with(b"xml");
+            headers.get(CONTENT_TYPE).is_some_and(text)
+        };
+    let compression = CompressionLayer::new().compress_when(SizeAbove::new(1024).and(is_text));
+    let router = Router::new().fallback(handle).layer(compression).with_state(service);
+    axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await
+}
+
+async fn handle(
+    State(service): State<Arc<Service>>,
+    ConnectInfo(client): ConnectInfo<SocketAddr>,
+    request: Request,
+) -> Response {
+    let (request, _) = request.into_parts();
+    if !matches!(request.method, Method::GET | Method::HEAD) {
+        let refusal = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "datasets can only be read: use GET or HEAD");
+        let mut response = refusal.respond(Form::Page);
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+        return response;
+    }
+    match request.uri.path() {
+        "/" => return catalog::page(&service).await,
+        "/catalog.json" => return catalog::json(&service).await,
+        "/version" | "/.ver" => return service_document(Format::Ver),
+        "/help" | "/.help" => return service_document(Format::Help),
+        _ => {}
+    }
+    let Some(address) = Address::parse(request.uri.path()) else {
+        let what = "the path is no dataset's: / lists those that are known";
+        return Refusal::new(StatusCode::NOT_FOUND, what).respond(Form::Page);
+    };
+    let form = address.form;
+    match dispatch(&service, client, address, &request).await {
+        Ok(response) => response,
+        Err(refusal) => refusal.respond(form),
+    }
+}
+
+/// A document about this service, and no dataset.
+fn service_document(format: Format) -> Response {
+    match dap::plan(format, "", &Default::default(), "") {
+        Ok(body) => {
+            let bytes: Vec<u8> = body.parts.into_iter().flat_map(answer::constant).collect();
+            ([(CONTENT_TYPE, body.content_type)], bytes).into_response()
+        }
+        Err(error) => Refusal::from(error).respond(Form::Dap(format)),
+    }
+}
+
+async fn dispatch(
+    service: &Arc<Service>,
+    client: SocketAddr,
+    address: Address,
+    request: &Parts,
+) -> Result<Response, Refusal> {
+    let newest = service.reading.shelf.open(&address.name).await?;
+    let query = request.uri.query().unwrap_or_default().to_owned();
+    let opened = match session_version(service, client, &address, request, newest.version, &query) {
+        version if version == newest.version => newest,
+        version => service.reading.shelf.at(&address.name, version).ok_or(ReadError::NoServer(address.name.clone()))?,
+    };
+    let Some(file) = opened.find(&address.file) else {
+        return catalog::files(service, &opened, &address);
+    };
+    let asked = Asked { opened, file, query };
+    match address.form {
+        Form::Page => Ok(catalog::dataset(service, &asked)),
+        Form::Plot => picture::answer(service, &asked).await,
+        Form::Dap(format) => answer::answer(service, &asked, format, request).await,
+    }
+}
+
+fn session_version(
+    service: &Service,
+    client: SocketAddr,
+    address: &Address,
+    request: &Parts,
+    newest: VersionRoot,
+    query: &str,
+) -> VersionRoot {
+    let Form::Dap(format) = address.form else { return newest };
+    let agent = request.headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let agent = agent.chars().take(200).collect();
+    let opens = matches!(format, Format::Das | Format::Dds | Format::Dmr) && query.is_empty();
+    let reader = Reader { ip: client.ip(), agent, name: address.name.clone() };
+    service.sessions.version(reader, newest, opens, Instant::now())
+}
+
+impl Service {
+    /// Waits for room for one more data answer.
+    pub(super) async fn room(&self) -> Result<OwnedSemaphorePermit, Refusal> {
+        let busy =
+            || Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "too many answers are under way: try again in a moment");
+        match tokio::time::timeout(WAIT, self.answers.clone().acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_)) | Err(_) => Err(busy()),
+        }
+    }
+
+    /// Reads the file that is asked for.
+    pub(super) fn reader(&self, asked: &Asked) -> FileReader {
+        self.reading.reader(asked.opened.clone(), asked.file)
+    }
+
+    /// How many answers may be given at a time.
+    pub(super) fn semaphore() -> Arc<Semaphore> {
+        Arc::new(Semaphore::new(ANSWERS))
+    }
+}
+
+/// A body that ends early if its source does: the client sees that it is not complete.
+pub(super) fn streamed(first: Option<bytes::Bytes>, rest: super::engine::Pieces, permit: OwnedSemaphorePermit) -> Body {
+    let rest = futures::stream::unfold((rest, permit), |(mut rest, permit)| async move {
+        let piece = rest.recv().await?;
+        Some((piece, (rest, permit)))
+    });
+    Body::from_stream(futures::StreamExt::chain(futures::stream::iter(first.map(Ok)), rest))
+}
