@@ -18,12 +18,13 @@ mod boxes;
 mod classic;
 mod describe;
 mod filters;
+mod flat;
 mod hdf5;
 mod texts;
 
-use classic::Classic;
 pub use describe::Skipped;
 use describe::{Described, Found};
+use flat::Flat;
 use hdf5::Stored;
 use texts::Texts;
 
@@ -37,9 +38,9 @@ pub struct NetCdf {
 
 /// Where a variable's values are.
 enum Values {
-    Classic(Classic),
+    Flat(Flat),
     Stored(Stored),
-    Texts(Texts),
+    Texts(Box<Texts>),
 }
 
 impl NetCdf {
@@ -51,7 +52,7 @@ impl NetCdf {
         match classic::format(name, &storage)? {
             Some(format) => {
                 let file = classic::open(name, &storage, format)?;
-                let values = |found: &Found<'_>| file.values(name, &storage, found.variable).map(Values::Classic);
+                let values = |found: &Found<'_>| file.values(name, &storage, found.variable).map(Values::Flat);
                 Self::new(name, &file.root, values)
             }
             None => Self::open_hdf5(name, storage),
@@ -71,13 +72,13 @@ impl NetCdf {
         let described = netcdf_reader::NcFile::from_storage_with_options(storage.clone(), NcOpenOptions::default())
             .map_err(damaged)?;
         let root = described.root_group().map_err(damaged)?;
-        let file = hdf5::open(name, storage, root)?;
+        let file = hdf5::open(name, storage.clone(), root)?;
         Self::new(name, root, |found| {
             let dataset = hdf5::dataset(name, &file, found)?;
-            Ok(match found.kind.width() {
-                Some(width) => Values::Stored(Stored::new(dataset, width)),
-                None => Values::Texts(Texts::new(dataset)),
-            })
+            let Some(width) = found.kind.width() else { return Ok(Values::Texts(Box::new(Texts::new(dataset)))) };
+            Stored::new(&file, &storage, dataset, width)
+                .map(Values::Stored)
+                .map_err(|error| storage::meaning(name, &error))
         })
     }
 
@@ -111,7 +112,7 @@ impl Source for NetCdf {
     fn length(&self, variable: usize) -> Result<u64, SourceError> {
         let elements: u64 = self.description.shape(variable).iter().product();
         match &self.values[variable] {
-            Values::Classic(_) | Values::Stored(_) => {
+            Values::Flat(_) | Values::Stored(_) => {
                 Ok(elements * self.description.variables[variable].kind.width().unwrap_or(0))
             }
             Values::Texts(texts) => texts.length().map_err(|error| self.meaning(variable, &error)),
@@ -121,8 +122,8 @@ impl Source for NetCdf {
     fn read(&self, variable: usize, slab: &Slab, out: &mut Vec<u8>) -> Result<(), SourceError> {
         let shape = self.description.shape(variable);
         match &self.values[variable] {
-            Values::Classic(values) => values.read(slab.runs(&shape), out),
-            Values::Stored(values) => values.read(slab, out),
+            Values::Flat(values) => values.read(slab.runs(&shape), out),
+            Values::Stored(values) => values.read(slab, &shape, out),
             Values::Texts(texts) => texts.read(slab, &shape, out),
         }
         .map_err(|error| self.meaning(variable, &error))
@@ -130,7 +131,7 @@ impl Source for NetCdf {
 
     fn read_range(&self, variable: usize, range: Range<u64>, out: &mut Vec<u8>) -> Result<(), SourceError> {
         match &self.values[variable] {
-            Values::Classic(values) => values.read_range(range, out),
+            Values::Flat(values) => values.read_range(range, out),
             Values::Stored(values) => values.read_range(&self.description.shape(variable), range, out),
             Values::Texts(texts) => texts.read_range(range, out),
         }

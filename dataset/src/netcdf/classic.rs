@@ -1,12 +1,10 @@
 //! Classic files: their values are in canonical form already, only the records of an unlimited dimension are apart.
 
-use std::ops::Range;
-
-use hdf5_reader::error::Error as ReadError;
 use netcdf_reader::classic::data::compute_record_stride;
 use netcdf_reader::classic::header::{ClassicHeader, parse_header};
 use netcdf_reader::{Error, NcFormat, NcGroup, NcVariable};
 
+use super::flat::Flat;
 use crate::source::SourceError;
 use crate::storage::{self, DynStorage};
 
@@ -16,12 +14,6 @@ const HEADER: usize = 64 << 10;
 const MAX_HEADER: usize = 64 << 20;
 /// What stands for the number of records in a file that was written as a stream, in CDF-1 and CDF-2.
 const STREAMED: [u8; 4] = [255; 4];
-/// Bytes that are read at once.
-const READ: u64 = 4 << 20;
-/// Bytes between two runs that are read because one large read costs less than two small ones.
-const GAP: u64 = 4096;
-/// How many runs are read at once.
-const RUNS: usize = 1 << 16;
 
 /// The format of a classic file; `None` if it must be NetCDF-4 or nothing.
 pub(super) fn format(name: &str, storage: &DynStorage) -> Result<Option<NcFormat>, SourceError> {
@@ -87,12 +79,7 @@ fn header(storage: &DynStorage, format: NcFormat) -> Result<(ClassicHeader, bool
 
 impl File {
     /// Where a variable's values are.
-    pub(super) fn values(
-        &self,
-        name: &str,
-        storage: &DynStorage,
-        variable: &NcVariable,
-    ) -> Result<Classic, SourceError> {
+    pub(super) fn values(&self, name: &str, storage: &DynStorage, variable: &NcVariable) -> Result<Flat, SourceError> {
         let damaged =
             |what: &str| SourceError::Damaged { name: format!("{name} ({})", variable.name), what: what.into() };
         let width = variable.dtype.size().ok().and_then(|width| u64::try_from(width).ok());
@@ -109,87 +96,6 @@ impl File {
         }
         // An empty record has no place in the file, and none is asked for.
         let record = record.max(1);
-        Ok(Classic { storage: storage.clone(), offset: variable.data_offset, width, record, stride })
-    }
-}
-
-/// A variable of a classic file.
-pub(super) struct Classic {
-    storage: DynStorage,
-    /// Where its first value is in the file.
-    offset: u64,
-    /// Bytes of a value.
-    width: u64,
-    /// Bytes of a record; of a variable without records, all of its bytes.
-    record: u64,
-    /// Bytes from one record to the next.
-    stride: u64,
-}
-
-impl Classic {
-    /// Appends runs of values, in order: first and number.
-    pub(super) fn read(&self, runs: impl Iterator<Item = (u64, u64)>, out: &mut Vec<u8>) -> Result<(), ReadError> {
-        let mut gather = Gather { storage: &self.storage, out, pieces: Vec::new() };
-        for (first, count) in runs {
-            self.pieces(first * self.width..(first + count) * self.width, &mut gather)?;
-        }
-        gather.flush()
-    }
-
-    pub(super) fn read_range(&self, range: Range<u64>, out: &mut Vec<u8>) -> Result<(), ReadError> {
-        let mut gather = Gather { storage: &self.storage, out, pieces: Vec::new() };
-        self.pieces(range, &mut gather)?;
-        gather.flush()
-    }
-
-    /// The places in the file of a range of the stream.
-    fn pieces(&self, range: Range<u64>, gather: &mut Gather<'_>) -> Result<(), ReadError> {
-        let mut next = range.start;
-        while next < range.end {
-            let (record, within) = (next / self.record, next % self.record);
-            let bytes = (self.record - within).min(range.end - next).min(READ);
-            let place = self.offset + record * self.stride + within;
-            gather.push(place..place + bytes)?;
-            next += bytes;
-        }
-        Ok(())
-    }
-}
-
-/// Puts reads together that are near each other.
-struct Gather<'a> {
-    storage: &'a DynStorage,
-    out: &'a mut Vec<u8>,
-    pieces: Vec<Range<u64>>,
-}
-
-impl Gather<'_> {
-    fn push(&mut self, piece: Range<u64>) -> Result<(), ReadError> {
-        let start = self.pieces.first().map_or(piece.start, |first| first.start);
-        let end = self.pieces.last().map_or(piece.start, |last| last.end);
-        let is_near = piece.start >= end && piece.start - end <= GAP && piece.end - start <= READ;
-        if !is_near {
-            self.flush()?;
-        } else if let Some(last) = self.pieces.last_mut().filter(|_| piece.start == end) {
-            last.end = piece.end;
-            return Ok(());
-        }
-        if self.pieces.len() == RUNS {
-            self.flush()?;
-        }
-        self.pieces.push(piece);
-        Ok(())
-    }
-
-    fn flush(&mut self) -> Result<(), ReadError> {
-        let (Some(first), Some(last)) = (self.pieces.first(), self.pieces.last()) else { return Ok(()) };
-        let start = first.start;
-        let place = |place: u64| usize::try_from(place - start).unwrap_or(usize::MAX);
-        let bytes = self.storage.read_range(start, place(last.end))?;
-        for piece in &self.pieces {
-            self.out.extend_from_slice(&bytes[place(piece.start)..place(piece.end)]);
-        }
-        self.pieces.clear();
-        Ok(())
+        Ok(Flat { storage: storage.clone(), offset: variable.data_offset, width, record, stride })
     }
 }

@@ -1,15 +1,19 @@
-//! The values of a NetCDF-4 file: read as they are stored, chunk by chunk, and turned into canonical form.
+//! The values of a NetCDF-4 file: read as they are stored, in one piece or chunk by chunk, and turned into canonical
+//! form.
 
 use std::ops::Range;
 
 use hdf5_reader::error::Error;
 use hdf5_reader::filters::FilterRegistry;
+use hdf5_reader::messages::HdfMessage;
 use hdf5_reader::messages::datatype::Datatype;
+use hdf5_reader::messages::layout::{DataLayout, DataLayoutMessage};
 use hdf5_reader::{ByteOrder, DEFAULT_MAX_CHUNK_BYTES, Dataset, H5Type, Hdf5File, OpenOptions};
 use hdf5_reader::{SliceInfo, SliceInfoElem};
 use netcdf_reader::NcGroup;
 
 use super::describe::{self, Found};
+use super::flat::Flat;
 use super::{boxes, filters};
 use crate::slab::{Slab, Span};
 use crate::source::SourceError;
@@ -20,10 +24,10 @@ use crate::storage::{self, DynStorage};
 const CACHE: usize = 48 << 20;
 /// How many decoded chunks are kept.
 const SLOTS: usize = 8192;
-/// Bytes that are read from the reader at once.
+/// Bytes of chunks that are read at once: the more of a chunk is read, the less often it is needed again.
 const PIECE: u64 = 16 << 20;
-/// Bytes from one value to the next up to which what lies between is read too.
-const DENSE: u64 = 4096;
+/// Values from which on chunks are decoded on all processors.
+const PARALLEL: u64 = 1 << 16;
 
 /// Opens the file for its values.
 pub(super) fn open(name: &str, storage: DynStorage, root: &NcGroup) -> Result<Hdf5File, SourceError> {
@@ -59,34 +63,58 @@ pub(super) fn dataset(name: &str, file: &Hdf5File, found: &Found<'_>) -> Result<
 
 /// A variable of numbers or characters.
 pub(super) struct Stored {
-    dataset: Dataset,
+    place: Place,
     width: u64,
     is_swapped: bool,
-    is_chunked: bool,
+}
+
+/// Where its values are.
+enum Place {
+    /// In one piece, which is read past the reader.
+    Flat(Flat),
+    /// In chunks, or nowhere, as those that were never written.
+    Cut(Box<Dataset>),
 }
 
 impl Stored {
-    pub(super) fn new(dataset: Dataset, width: u64) -> Self {
-        let is_swapped = order(dataset.dtype()) == ByteOrder::LittleEndian;
-        let is_chunked = dataset.chunks().is_some();
-        Self { dataset, width, is_swapped, is_chunked }
+    pub(super) fn new(file: &Hdf5File, storage: &DynStorage, dataset: Dataset, width: u64) -> Result<Self, Error> {
+        let is_swapped = width > 1 && order(dataset.dtype()) == ByteOrder::LittleEndian;
+        let place = match piece(file, &dataset, width)? {
+            Some(range) if range.end <= storage.len() => {
+                let record = (range.end - range.start).max(1);
+                Place::Flat(Flat { storage: storage.clone(), offset: range.start, width, record, stride: 0 })
+            }
+            Some(_) | None => Place::Cut(Box::new(dataset)),
+        };
+        Ok(Self { place, width, is_swapped })
     }
 
-    pub(super) fn read(&self, slab: &Slab, out: &mut Vec<u8>) -> Result<(), Error> {
-        // Of what is stored in one piece the reader fetches every run by itself: with a stride, every value.
-        let thin = slab.0.last().map_or(1, |span| span.stride);
-        let is_dense = thin > 1 && !self.is_chunked && thin * self.width <= DENSE;
-        let most = PIECE / self.width / if is_dense { thin } else { 1 };
-        boxes::split(slab, most.max(1), &mut |piece| {
-            if is_dense { self.read_thinned(piece, out) } else { self.read_piece(piece, out) }
-        })
+    pub(super) fn read(&self, slab: &Slab, shape: &[u64], out: &mut Vec<u8>) -> Result<(), Error> {
+        let start = out.len();
+        match &self.place {
+            Place::Flat(flat) => {
+                flat.read(slab.runs(shape), out)?;
+                self.turn(&mut out[start..]);
+                Ok(())
+            }
+            Place::Cut(dataset) => {
+                boxes::split(slab, PIECE / self.width, &mut |piece| self.read_piece(dataset, piece, out))
+            }
+        }
     }
 
     /// Bytes of the stream; the values that they begin and end within are read whole.
     pub(super) fn read_range(&self, shape: &[u64], range: Range<u64>, out: &mut Vec<u8>) -> Result<(), Error> {
         let start = out.len();
-        for slab in boxes::under(shape, range.start / self.width..range.end.div_ceil(self.width)) {
-            self.read(&slab, out)?;
+        let values = range.start / self.width..range.end.div_ceil(self.width);
+        match &self.place {
+            Place::Flat(flat) => {
+                flat.read_range(values.start * self.width..values.end * self.width, out)?;
+                self.turn(&mut out[start..]);
+            }
+            Place::Cut(_) => {
+                boxes::under(shape, values).iter().try_for_each(|slab| self.read(slab, shape, out))?;
+            }
         }
         let before = usize::try_from(range.start % self.width).unwrap_or(0);
         let wanted = usize::try_from(range.end.saturating_sub(range.start)).unwrap_or(usize::MAX);
@@ -97,57 +125,66 @@ impl Stored {
         Ok(())
     }
 
-    /// Reads all that lies between the values along the fastest axis, and leaves it out.
-    fn read_thinned(&self, slab: &Slab, out: &mut Vec<u8>) -> Result<(), Error> {
-        let mut dense = slab.clone();
-        let Some(last) = dense.0.last_mut() else { return self.read_piece(slab, out) };
-        let (count, stride) = (last.count, last.stride);
-        *last = Span { start: last.start, count: (count - 1) * stride + 1, stride: 1 };
-        let bytes = |elements: u64| usize::try_from(elements * self.width).unwrap_or(usize::MAX);
-        let mut all = Vec::with_capacity(bytes(dense.elements()));
-        self.read_piece(&dense, &mut all)?;
-        for row in all.chunks_exact(bytes((count - 1) * stride + 1)) {
-            for value in row.chunks(bytes(stride)) {
-                out.extend_from_slice(&value[..bytes(1)]);
-            }
-        }
-        Ok(())
-    }
-
-    fn read_piece(&self, slab: &Slab, out: &mut Vec<u8>) -> Result<(), Error> {
-        match self.width {
-            1 => self.read_values::<1>(slab, out),
-            2 => self.read_values::<2>(slab, out),
-            4 => self.read_values::<4>(slab, out),
-            _ => self.read_values::<8>(slab, out),
-        }
-    }
-
-    fn read_values<const N: usize>(&self, slab: &Slab, out: &mut Vec<u8>) -> Result<(), Error> {
-        if slab.elements() == 0 {
-            return Ok(());
-        }
-        let axis = |span: &Span| SliceInfoElem::Slice { start: span.start, end: span.last() + 1, step: span.stride };
-        let selection = SliceInfo { selections: slab.0.iter().map(axis).collect() };
-        let values = self.dataset.read_slice::<Raw<N>>(&selection)?;
-        match values.as_slice() {
-            Some(values) => self.append(values, out),
-            None => values.iter().for_each(|value| self.append(&[*value], out)),
-        }
-        Ok(())
-    }
-
-    fn append<const N: usize>(&self, values: &[Raw<N>], out: &mut Vec<u8>) {
+    fn read_piece(&self, dataset: &Dataset, slab: &Slab, out: &mut Vec<u8>) -> Result<(), Error> {
         let start = out.len();
-        out.resize(start + values.len() * N, 0);
-        let (places, _) = out[start..].as_chunks_mut::<N>();
-        for (place, value) in places.iter_mut().zip(values) {
-            *place = value.0;
-            if self.is_swapped {
-                place.reverse();
-            }
+        match self.width {
+            1 => read_values::<1>(dataset, slab, out)?,
+            2 => read_values::<2>(dataset, slab, out)?,
+            4 => read_values::<4>(dataset, slab, out)?,
+            _ => read_values::<8>(dataset, slab, out)?,
+        }
+        self.turn(&mut out[start..]);
+        Ok(())
+    }
+
+    /// Puts the bytes of values into canonical order.
+    fn turn(&self, bytes: &mut [u8]) {
+        match self.width {
+            2 if self.is_swapped => bytes.as_chunks_mut::<2>().0.iter_mut().for_each(|value| value.reverse()),
+            4 if self.is_swapped => bytes.as_chunks_mut::<4>().0.iter_mut().for_each(|value| value.reverse()),
+            8 if self.is_swapped => bytes.as_chunks_mut::<8>().0.iter_mut().for_each(|value| value.reverse()),
+            _ => {}
         }
     }
+}
+
+/// Appends values as they are stored.
+fn read_values<const N: usize>(dataset: &Dataset, slab: &Slab, out: &mut Vec<u8>) -> Result<(), Error> {
+    if slab.elements() == 0 {
+        return Ok(());
+    }
+    let axis = |span: &Span| SliceInfoElem::Slice { start: span.start, end: span.last() + 1, step: span.stride };
+    let selection = SliceInfo { selections: slab.0.iter().map(axis).collect() };
+    let values = if slab.elements() >= PARALLEL {
+        dataset.read_slice_parallel::<Raw<N>>(&selection)?
+    } else {
+        dataset.read_slice::<Raw<N>>(&selection)?
+    };
+    out.reserve(values.len() * N);
+    match values.as_slice() {
+        Some(values) => values.iter().for_each(|value| out.extend_from_slice(&value.0)),
+        // The same, slower: values that do not lie in their order.
+        None => values.iter().for_each(|value| out.extend_from_slice(&value.0)),
+    }
+    Ok(())
+}
+
+/// The bytes of the file that are all of a variable's values; `None` if they are not in one piece.
+fn piece(file: &Hdf5File, dataset: &Dataset, width: u64) -> Result<Option<Range<u64>>, Error> {
+    let header = file.get_or_parse_header(dataset.address())?;
+    let is_elsewhere = header.messages.iter().any(|message| matches!(message, HdfMessage::ExternalFiles(_)));
+    let layout = header.messages.iter().find_map(|message| {
+        if let HdfMessage::DataLayout(DataLayoutMessage { layout: DataLayout::Contiguous { address, size } }) = message
+        {
+            Some((*address, *size))
+        } else {
+            None
+        }
+    });
+    let Some((address, size)) = layout.filter(|_| !is_elsewhere) else { return Ok(None) };
+    let start = file.superblock().base_address.checked_add(address);
+    let is_whole = dataset.num_elements()?.checked_mul(width) == Some(size);
+    Ok(start.filter(|_| is_whole).and_then(|start| Some(start..start.checked_add(size)?)))
 }
 
 /// In which order a value's bytes are stored.
