@@ -9,7 +9,7 @@ use grid::cell::{Cell, GeometryError, Shape};
 use grid::config::Config;
 use grid::output::{EchoReport, Event};
 use grid::parameters::Parameters;
-use grid::record::{Record, Rules};
+use grid::record::{Record, Rules, Subject};
 use hashcash::SecretIdentity;
 use hashcash::mint::MintError;
 use libp2p::Multiaddr;
@@ -19,15 +19,30 @@ use tokio::sync::{Notify, broadcast};
 use tokio::task::JoinSet;
 
 use crate::api::{Api, ServeError, Serving};
+use crate::clock;
 use crate::daemon::{self, Limits, NodeOptions, StartError};
+use crate::data::fault::Fault;
+use crate::datasets::error::DatasetError;
+use crate::datasets::head::{Head, MAX_HEAD};
+use crate::datasets::name::{Name, Reference};
+use crate::datasets::store::Location;
+use crate::datasets::types::{Prepared, Wish};
+use crate::gateway::GatewayOptions;
 use crate::handle::{NodeHandle, OperationError, Stopped};
 use crate::minting;
 use crate::services::{ServiceError, ServiceOptions, Services};
+use crate::stamps::{self, MakeError, Wanted, WriterKey};
 use crate::storage::{Owner, Storage, StorageError};
 use crate::verifier::Verifier;
 
 /// What an identity of a demonstration costs: nearly nothing.
 const BITS: u8 = 16;
+
+/// Nodes that it takes to show datasets: a gateway, a liar and two servers more, besides the one that introduces them.
+const DATASET_NODES: usize = 5;
+/// Which node is the gateway, and which one lies.
+const GATEWAY: usize = 1;
+const LIAR: usize = 2;
 
 /// How long the nodes may take to join, whatever their number, and for each of them besides.
 const JOIN_TIMEOUT: Duration = Duration::from_secs(30);
@@ -83,6 +98,12 @@ pub enum DemoError {
         /// Links, each counted at both of its ends.
         missing: usize,
     },
+    /// A dataset could not be published or served.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
+    /// A record could not be made.
+    #[error(transparent)]
+    Record(#[from] MakeError),
     /// A task died.
     #[error("a task of the demonstration died: {0}")]
     Task(#[from] tokio::task::JoinError),
@@ -154,11 +175,18 @@ pub struct DemoNode {
     pub api: std::net::SocketAddr,
     /// Its datasets.
     pub services: Arc<Services>,
+    /// Whether it lies, on purpose, about the datasets that it serves.
+    pub lies: bool,
     storage: Storage,
     _serving: Serving,
 }
 
 impl DemoNode {
+    /// Whether it plays no part of its own.
+    pub fn is_plain(&self) -> bool {
+        !self.lies && self.services.gateway().is_none()
+    }
+
     /// Whether the record is on this node's disk.
     ///
     /// # Errors
@@ -173,6 +201,8 @@ impl DemoNode {
 pub struct Demo {
     /// The nodes that run; the first one introduced the others.
     pub nodes: Vec<DemoNode>,
+    /// With how many it was started.
+    size: usize,
     transport: Transport,
     /// Shared, so that an identity is checked once in this process and not once by each node.
     verifier: Verifier,
@@ -203,7 +233,8 @@ impl Demo {
             return Err(DemoError::TooFewNodes(identities.len()));
         }
         let folder = tempfile::Builder::new().prefix("rook-demo-").tempdir_in(data).map_err(DemoError::Folder)?;
-        let mut demo = Self { nodes: Vec::new(), transport, verifier: Verifier::new(parameters), folder };
+        let (nodes, size, verifier) = (Vec::new(), identities.len(), Verifier::new(parameters));
+        let mut demo = Self { nodes, size, transport, verifier, folder };
         for (number, identity) in identities.into_iter().enumerate() {
             let introducer = match demo.nodes.first() {
                 Some(first) => first.handle.status().await?.listen,
@@ -241,16 +272,78 @@ impl Demo {
         };
         let handle = daemon::start(options).await?;
         tokio::spawn(log_events(number, handle.events()));
-        let services = ServiceOptions { data_listen: vec![Transport::Tcp.any_port()], ..ServiceOptions::default() };
+        let services = self.service_options(number);
         let api = Api::bind(ANY_API).await?;
         let address = api.address();
         let leave = Arc::new(Notify::new());
         tokio::spawn(leave_when_told(handle.clone(), Arc::clone(&leave)));
         let data = self.folder.path().join(format!("node-{number}"));
+        let lies = services.fault.is_some();
         let services = Arc::new(Services::start(handle.clone(), data, services).await?);
         let serving = api.serve(handle.clone(), services.clone(), id.to_string(), self.verifier.parameters(), leave)?;
         let cell = handle.status().await?.cell;
-        Ok(DemoNode { handle, cell, api: address, storage, services, _serving: serving })
+        Ok(DemoNode { handle, cell, api: address, services, lies, storage, _serving: serving })
+    }
+
+    /// One node is a gateway, and one lies as a dataset server, if there are enough for that.
+    fn service_options(&self, number: usize) -> ServiceOptions {
+        let is_large = self.size >= DATASET_NODES;
+        ServiceOptions {
+            data_listen: vec![Transport::Tcp.any_port()],
+            gateway: (is_large && number == GATEWAY).then(|| GatewayOptions { listen: ANY_API, ..Default::default() }),
+            fault: (is_large && number == LIAR).then_some((Fault::Lie { rate: 1.0 }, 1)),
+            ..ServiceOptions::default()
+        }
+    }
+
+    /// The node with a gateway, the one that lies as a dataset server, and two others; `None` if the demonstration is too
+    /// small for that.
+    pub fn dataset_nodes(&self) -> Option<(&DemoNode, &DemoNode, [&DemoNode; 2])> {
+        let gateway = self.nodes.iter().find(|node| node.services.gateway().is_some())?;
+        let liar = self.nodes.iter().find(|node| node.lies)?;
+        let mut others = self.nodes.iter().filter(|node| node.is_plain());
+        Some((gateway, liar, [others.next()?, others.next()?]))
+    }
+
+    /// Publishes a file as a dataset, from one node.
+    ///
+    /// # Errors
+    /// If it cannot be read, or the grid does not take its head.
+    pub async fn publish(&self, by: &DemoNode, name: &Name, file: &Path) -> Result<Prepared, DemoError> {
+        let rules = Rules::of(self.verifier.parameters());
+        let wish = Wish {
+            name: name.clone(),
+            location: Location::Local(file.to_owned()),
+            label: String::new(),
+            serve: true,
+            roots: true,
+        };
+        let prepared = by.services.datasets().prepare(wish, Arc::default()).await?;
+        let head = Head { name: name.clone(), version: prepared.version, length: prepared.length };
+        let (key, wanted) = (WriterKey::random(), Wanted::default());
+        let terms = wanted.terms(Subject::Mutable { writer: key.public(), interval: 60 }, MAX_HEAD as u64);
+        let bits = wanted.bits(&terms, &rules);
+        let record = tokio::task::spawn_blocking(move || {
+            let pointer = stamps::pay(terms, bits, &rules, 1, &())?;
+            stamps::version(&pointer, &key, 0, clock::unix_seconds(), &head.encode(), &rules).map_err(MakeError::from)
+        });
+        by.services.datasets().publish(name, record.await??).await?;
+        Ok(prepared)
+    }
+
+    /// Has a node serve a dataset from a copy.
+    ///
+    /// # Errors
+    /// If the name stands for nothing yet, or the copy is none.
+    pub async fn mirror(&self, on: &DemoNode, name: &Name, copy: &Path) -> Result<(), DemoError> {
+        let (reference, location) = (Reference { name: name.clone(), pointer: None }, Location::Local(copy.to_owned()));
+        on.services.datasets().serve(&reference, location, None, Arc::default()).await?;
+        Ok(())
+    }
+
+    /// The folder with the nodes' data, which goes with the demonstration.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     /// Waits until all nodes have joined.

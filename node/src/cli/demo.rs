@@ -1,5 +1,6 @@
 //! `rook demo`: a whole grid before one's eyes.
 
+mod datasets;
 mod picture;
 
 use std::io::{IsTerminal, Write};
@@ -88,6 +89,7 @@ async fn show(args: &DemoArgs, parameters: Parameters) -> Result<Demo, Failure> 
     }
     measure(&demo, &mut steps).await?;
     store_and_find(&mut demo, &mut steps).await?;
+    datasets::show(&demo, &mut steps).await?;
     say(format_args!("\nAll of it worked, in {}.", text::duration(begun.elapsed())));
     Ok(demo)
 }
@@ -171,7 +173,8 @@ async fn get(demo: &Demo, record: &Record, what: &str, steps: &mut Steps) -> Res
 /// is a choice.
 fn place_of(demo: &Demo, record: &Record, held: bool) -> Result<Option<usize>, Failure> {
     for (index, node) in demo.nodes.iter().enumerate().rev() {
-        if node.holds(record)? == held {
+        // Those with a part of their own in what follows are not stopped.
+        if node.holds(record)? == held && (!held || node.is_plain()) {
             return Ok(Some(index));
         }
     }
@@ -187,6 +190,7 @@ fn invite(demo: &Demo) {
     let (one, other) = (api(0).unwrap_or_default(), api(1).unwrap_or_default());
     say(format_args!(
         "\nTry in another terminal:\n\n  rook status --api {one}\n  rook peers --api {one}\n  rook put --api {one} FILE\n  \
-         rook get --api {other} POINTER -o COPY"
+         rook get --api {other} POINTER -o COPY{}",
+        datasets::invite(demo).unwrap_or_default()
     ));
 }
