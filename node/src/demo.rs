@@ -155,7 +155,8 @@ pub enum Transport {
 }
 
 impl Transport {
-    fn any_port(self) -> Multiaddr {
+    /// Any free port of loopback.
+    pub fn any_port(self) -> Multiaddr {
         let loopback = Multiaddr::empty().with(LOOPBACK);
         match self {
             Self::Quic => loopback.with(Protocol::Udp(0)).with(Protocol::QuicV1),
@@ -201,8 +202,6 @@ impl DemoNode {
 pub struct Demo {
     /// The nodes that run; the first one introduced the others.
     pub nodes: Vec<DemoNode>,
-    /// With how many it was started.
-    size: usize,
     transport: Transport,
     /// Shared, so that an identity is checked once in this process and not once by each node.
     verifier: Verifier,
@@ -229,18 +228,31 @@ impl Demo {
         parameters: Parameters,
         identities: Vec<SecretIdentity>,
     ) -> Result<Self, DemoError> {
-        if identities.len() < 2 {
-            return Err(DemoError::TooFewNodes(identities.len()));
+        let services = usual_services(identities.len());
+        Self::start_with(transport, data, parameters, identities.into_iter().zip(services).collect()).await
+    }
+
+    /// As [`Demo::start_over`], each node with services as they are wanted.
+    ///
+    /// # Errors
+    /// If one of them cannot be started.
+    pub async fn start_with(
+        transport: Transport,
+        data: &Path,
+        parameters: Parameters,
+        nodes: Vec<(SecretIdentity, ServiceOptions)>,
+    ) -> Result<Self, DemoError> {
+        if nodes.len() < 2 {
+            return Err(DemoError::TooFewNodes(nodes.len()));
         }
         let folder = tempfile::Builder::new().prefix("rook-demo-").tempdir_in(data).map_err(DemoError::Folder)?;
-        let (nodes, size, verifier) = (Vec::new(), identities.len(), Verifier::new(parameters));
-        let mut demo = Self { nodes, size, transport, verifier, folder };
-        for (number, identity) in identities.into_iter().enumerate() {
+        let mut demo = Self { nodes: Vec::new(), transport, verifier: Verifier::new(parameters), folder };
+        for (number, (identity, services)) in nodes.into_iter().enumerate() {
             let introducer = match demo.nodes.first() {
                 Some(first) => first.handle.status().await?.listen,
                 None => Vec::new(),
             };
-            let node = demo.start_node(number, identity, introducer).await?;
+            let node = demo.start_node(number, identity, services, introducer).await?;
             demo.nodes.push(node);
         }
         Ok(demo)
@@ -255,6 +267,7 @@ impl Demo {
         &self,
         number: usize,
         identity: SecretIdentity,
+        services: ServiceOptions,
         introducer: Vec<Multiaddr>,
     ) -> Result<DemoNode, DemoError> {
         let id = minting::node_id(identity.identity());
@@ -272,7 +285,6 @@ impl Demo {
         };
         let handle = daemon::start(options).await?;
         tokio::spawn(log_events(number, handle.events()));
-        let services = self.service_options(number);
         let api = Api::bind(ANY_API).await?;
         let address = api.address();
         let leave = Arc::new(Notify::new());
@@ -285,17 +297,6 @@ impl Demo {
         Ok(DemoNode { handle, cell, api: address, services, lies, storage, _serving: serving })
     }
 
-    /// One node is a gateway, and one lies as a dataset server, if there are enough for that.
-    fn service_options(&self, number: usize) -> ServiceOptions {
-        let is_large = self.size >= DATASET_NODES;
-        ServiceOptions {
-            data_listen: vec![Transport::Tcp.any_port()],
-            gateway: (is_large && number == GATEWAY).then(|| GatewayOptions { listen: ANY_API, ..Default::default() }),
-            fault: (is_large && number == LIAR).then_some((Fault::Lie { rate: 1.0 }, 1)),
-            ..ServiceOptions::default()
-        }
-    }
-
     /// The node with a gateway, the one that lies as a dataset server, and two others; `None` if the demonstration is too
     /// small for that.
     pub fn dataset_nodes(&self) -> Option<(&DemoNode, &DemoNode, [&DemoNode; 2])> {
@@ -305,18 +306,18 @@ impl Demo {
         Some((gateway, liar, [others.next()?, others.next()?]))
     }
 
-    /// Publishes a file as a dataset, from one node.
+    /// Publishes a file as a dataset, from one node; `roots` says whether every byte is signed, or its description only.
     ///
     /// # Errors
     /// If it cannot be read, or the grid does not take its head.
-    pub async fn publish(&self, by: &DemoNode, name: &Name, file: &Path) -> Result<Prepared, DemoError> {
+    pub async fn publish(&self, by: &DemoNode, name: &Name, file: &Path, roots: bool) -> Result<Prepared, DemoError> {
         let rules = Rules::of(self.verifier.parameters());
         let wish = Wish {
             name: name.clone(),
             location: Location::Local(file.to_owned()),
             label: String::new(),
             serve: true,
-            roots: true,
+            roots,
         };
         let prepared = by.services.datasets().prepare(wish, Arc::default()).await?;
         let head = Head { name: name.clone(), version: prepared.version, length: prepared.length };
@@ -444,6 +445,17 @@ impl Demo {
             node.handle.stop().await;
         }
     }
+}
+
+/// One node is a gateway, and one lies as a dataset server, if there are enough for that.
+fn usual_services(nodes: usize) -> impl Iterator<Item = ServiceOptions> {
+    let is_large = nodes >= DATASET_NODES;
+    (0..nodes).map(move |number| ServiceOptions {
+        data_listen: vec![Transport::Tcp.any_port()],
+        gateway: (is_large && number == GATEWAY).then(|| GatewayOptions { listen: ANY_API, ..Default::default() }),
+        fault: (is_large && number == LIAR).then_some((Fault::Lie { rate: 1.0 }, 1)),
+        ..ServiceOptions::default()
+    })
 }
 
 const LOOPBACK: Protocol<'static> = Protocol::Ip4(std::net::Ipv4Addr::LOCALHOST);

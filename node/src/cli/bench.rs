@@ -1,5 +1,6 @@
 //! `rook bench`: how fast this machine mints, how a grid compares with Kademlia, and how fast datasets are served.
 
+mod dap;
 mod data;
 mod dht;
 mod measure;
@@ -28,6 +29,8 @@ pub(super) enum BenchCommand {
     },
     /// A grid beside a libp2p Kademlia network of the same size, on loopback.
     Dht(dht::DhtArgs),
+    /// A gateway and its clients, at different rates of checks, beside a plain libp2p stream, on loopback.
+    Dap(dap::DapArgs),
     /// A dataset server and its reader beside a plain libp2p stream, on loopback.
     Data(data::DataArgs),
 }
@@ -70,6 +73,7 @@ pub(super) async fn bench(command: BenchCommand) -> Result<(), Failure> {
         BenchCommand::Mint { json } => tokio::task::spawn_blocking(move || mint(json)).await?,
         BenchCommand::Dht(args) => dht::dht(&args).await,
         BenchCommand::Data(args) => data::data(&args).await,
+        BenchCommand::Dap(args) => dap::dap(&args).await,
     }
 }
 

@@ -1,7 +1,7 @@
 //! `rook bench data`: how fast a dataset server and its reader are over loopback, beside the same bytes over a stream of
 //! libp2p that does nothing but carry them. Both ends are in this process, so that they share its cores.
 
-mod parts;
+pub(super) mod parts;
 
 use std::time::Instant;
 
@@ -150,7 +150,7 @@ async fn subsets(pair: &Pair, count: u32) -> Result<Vec<f64>, Failure> {
     Ok(times)
 }
 
-fn quantile(mut values: Vec<f64>, share: f64) -> f64 {
+pub(super) fn quantile(mut values: Vec<f64>, share: f64) -> f64 {
     values.sort_by(f64::total_cmp);
     let place = (values.len().saturating_sub(1)) as f64 * share;
     // A share of a length is within it.

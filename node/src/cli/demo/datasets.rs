@@ -24,7 +24,7 @@ pub(super) async fn show(demo: &Demo, steps: &mut Steps) -> Result<(), Failure> 
     let Some((gateway, liar, [publisher, mirror])) = demo.dataset_nodes() else { return Ok(()) };
     let name = NAME.parse()?;
     let (one, other) = written(demo).await?;
-    let prepared = demo.publish(publisher, &name, &one).await?;
+    let prepared = demo.publish(publisher, &name, &one, true).await?;
     demo.mirror(mirror, &name, &other).await?;
     demo.mirror(liar, &name, &other).await?;
     steps.done(

@@ -148,13 +148,13 @@ async fn start(
 const PLAIN: StreamProtocol = StreamProtocol::new("/rook-bench/plain/1");
 
 /// A stream of libp2p as it comes, from a task that writes to one that reads.
-pub(super) struct Plain {
+pub(in crate::cli::bench) struct Plain {
     control: Control,
     server: PeerId,
 }
 
 impl Plain {
-    pub(super) async fn start(listen: &str) -> Result<Self, Failure> {
+    pub(in crate::cli::bench) async fn start(listen: &str) -> Result<Self, Failure> {
         let (mut server, mut reader) = (plain_swarm()?, plain_swarm()?);
         let id = *server.local_peer_id();
         server.listen_on(listen.parse()?)?;
@@ -195,7 +195,7 @@ impl Plain {
     }
 
     /// Reads so many bytes, without a look at them.
-    pub(super) async fn transfer(&self, bytes: u64) -> Result<u64, Failure> {
+    pub(in crate::cli::bench) async fn transfer(&self, bytes: u64) -> Result<u64, Failure> {
         let open = self.control.clone().open_stream(self.server, PLAIN).await;
         let mut stream = open.map_err(|error| Failure::new(error.to_string()))?;
         stream.write_all(&bytes.to_be_bytes()).await?;
