@@ -130,7 +130,11 @@ impl Services {
             Some(options) => Some(Gateway::start(options, reading.clone()).await?),
             None => None,
         };
-        let tasks = vec![tokio::spawn(gateway::serve_along(node, library)), tokio::spawn(trust.clone().keep())];
+        let tasks = vec![
+            tokio::spawn(gateway::serve_along(node, library)),
+            tokio::spawn(trust.clone().keep()),
+            tokio::spawn(reading.clone().hear_of_liars()),
+        ];
         Ok(Self { data, datasets, trust, reading, gateway, tasks })
     }
 

@@ -177,6 +177,11 @@ impl Shelf {
         Ok(opened)
     }
 
+    /// All versions that are open.
+    pub(super) fn all(&self) -> Vec<Arc<Opened>> {
+        lock(&self.opened).iter().map(|(_, opened)| opened.clone()).collect()
+    }
+
     /// A version that was opened before.
     pub(super) fn at(&self, name: &str, version: VersionRoot) -> Option<Arc<Opened>> {
         lock(&self.opened).get(&(name.to_owned(), version)).cloned()

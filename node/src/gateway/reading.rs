@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::http::StatusCode;
 use bytes::Bytes;
@@ -26,6 +27,9 @@ use crate::data::library::Library;
 use crate::datasets::Datasets;
 use crate::handle::NodeHandle;
 use crate::verifier::Verifier;
+
+/// How often others' proofs are asked for.
+const HEARSAY: Duration = Duration::from_secs(30);
 
 /// How what servers say is checked, and what is kept of it.
 #[derive(Clone, Debug)]
@@ -104,6 +108,22 @@ impl Reading {
         };
         let manifests = Manifests { node, client, verifier };
         Ok(Self { shelf: Shelf::new(datasets, manifests, library), fetcher })
+    }
+
+    /// Asks the servers of what is open, again and again, whom others have caught at signing two answers to one request: one
+    /// that lies only to some is found so by all.
+    pub(crate) async fn hear_of_liars(self: Arc<Self>) {
+        loop {
+            tokio::time::sleep(HEARSAY).await;
+            for opened in self.shelf.all() {
+                for target in opened.servers.iter().filter_map(|server| server.target.as_ref()) {
+                    // One that does not answer says nothing of others.
+                    for proof in self.fetcher.client.reports(target, &opened.version()).await.unwrap_or_default() {
+                        self.fetcher.convict(&proof).await;
+                    }
+                }
+            }
+        }
     }
 
     /// The newest version of a dataset, and its manifest.
