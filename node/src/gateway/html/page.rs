@@ -24,9 +24,10 @@ const hyperslab=form=>form.dataset.name+[...form.querySelectorAll('fieldset')].m
  const [a,s,b]=[...f.querySelectorAll('input')].map(i=>i.value.trim());return `[${a}:${s}:${b}]`}).join('');
 document.querySelectorAll('form[data-name]').forEach(form=>form.addEventListener('submit',event=>{event.preventDefault();
  const query='?'+encodeURIComponent(hyperslab(form)),what=event.submitter.value,base=form.dataset.base;
- form.querySelector('output').textContent=base+what+query;
+ const output=form.querySelector('output');output.textContent=base+what+query;
  if(what!=='.svg'){location.href=base+what+query;return}
- const image=form.querySelector('img');image.hidden=false;image.src=base+'.svg'+query}));
+ fetch(base+'.svg'+query).then(async answer=>{const image=form.querySelector('img');image.hidden=!answer.ok;
+  if(answer.ok)image.src=URL.createObjectURL(await answer.blob());else output.textContent=await answer.text()})}));
 ";
 
 /// One dataset in the catalogue.
@@ -130,8 +131,10 @@ fn variable_form(about: &About<'_>, description: &Description, place: usize) -> 
     let names: Vec<_> = variable.dimensions.iter().map(|&axis| &description.dimensions[axis as usize].name).collect();
     let axes: Vec<_> = names.iter().zip(&shape).map(|(name, size)| format!("{} = {size}", escape(name))).collect();
     let mut fields = String::new();
-    for (name, &size) in names.iter().zip(&shape) {
-        let (last, stride) = (size.saturating_sub(1), size.div_ceil(super::plot::CELLS).max(1));
+    for (axis, (name, &size)) in names.iter().zip(&shape).enumerate() {
+        // A plot shows two axes: of those before the last two the first index.
+        let last = if axis + 2 < shape.len() { 0 } else { size.saturating_sub(1) };
+        let stride = last.div_ceil(super::plot::CELLS).max(1);
         _ = write!(
             fields,
             "<fieldset><label>{}</label><input value=\"0\" aria-label=\"first\"> : <input value=\"{stride}\" \

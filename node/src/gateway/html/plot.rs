@@ -70,9 +70,8 @@ pub(in crate::gateway) fn cells(title: &str, rows: &Axis, columns: &Axis, values
     }
     _ = write!(
         svg,
-        r#"<text x="{:.0}" y="{:.0}" text-anchor="end" font-size="11" fill="currentColor">{}</text>"#,
-        MARGIN.0 - 8.0,
-        MARGIN.1 - 10.0,
+        r#"<text transform="translate(16 {:.0}) rotate(-90)" text-anchor="middle" fill="currentColor">{}</text>"#,
+        f64::midpoint(MARGIN.1, SIZE.1 - MARGIN.3),
         escape(&rows.label)
     );
     legend(&mut svg, least, greatest);
