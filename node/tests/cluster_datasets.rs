@@ -144,7 +144,7 @@ fn without_roots_one_who_frames_others_is_outvoted() {
 
 #[test]
 fn if_all_servers_disagree_nothing_is_delivered() {
-    let (world, _, gateway) = compared(1, &["lie:1", "lie:1"]);
+    let (world, _, gateway) = compared(1, &["frame", "frame"]);
     let answer = world.get(&format!("/{NAME}.dods?sst"));
     println!("all disagree: {} {}", answer.status, answer.text());
     assert_eq!(answer.status, 502, "{}", answer.text());
