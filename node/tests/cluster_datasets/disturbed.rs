@@ -19,8 +19,8 @@ const MIB: u64 = 1 << 20;
 const LARGE: u64 = 64 * MIB;
 /// How long it may take until a client hears that nobody is left.
 const TIMELY: Duration = Duration::from_secs(60);
-/// Memory that a gateway may take: batches under way of all answers, queues of several links, the program.
-const GATEWAY_MEMORY: u64 = 256 * MIB;
+/// Memory that a gateway may take: 16 batches of 4 MiB that are fetched ahead, one of each answer, the program.
+const GATEWAY_MEMORY: u64 = 160 * MIB;
 
 /// A publisher and so many mirrors of a large file, and a gateway.
 fn large(bytes: u64, mirrors: usize) -> (World, PathBuf, usize) {
