@@ -69,10 +69,13 @@ async fn values(
     let mut out = Vec::new();
     for slab in slabs {
         let mut pieces = file.values(variable, slab);
-        while let Some(piece) = pieces.recv().await {
-            coder.push(&piece?, &mut out).map_err(nonsense)?;
-            sink.push(&out).await?;
-            out.clear();
+        while let Some(values) = pieces.recv().await {
+            // What comes is fetched in batches of several MiB; a client that is slow must not hold several copies of it.
+            for piece in values?.chunks(PIECE) {
+                coder.push(piece, &mut out).map_err(nonsense)?;
+                sink.push(&out).await?;
+                out.clear();
+            }
         }
     }
     coder.finish(&mut out).map_err(nonsense)?;

@@ -94,7 +94,8 @@ impl Fetcher {
             }
             lacking = self::lacking(batch, &have);
         }
-        let mut out = Vec::new();
+        let bytes: u64 = batch.pieces.iter().map(|piece| piece.end - piece.start).sum();
+        let mut out = Vec::with_capacity(usize::try_from(bytes).unwrap_or_default());
         batch.cut(numbers().filter_map(|number| Some((number, have.get(&number)?.as_ref()))), &mut out);
         if have.len() > known {
             self.keep(wanted, have).await;

@@ -92,9 +92,12 @@ impl Turn {
         });
     }
 
-    /// There was none, or not to its end.
+    /// There was none, or not to its end. What it took counts like an answer's time: or one that always goes silent, of
+    /// which no other time is known, would be the first to be asked whenever it has rested.
     pub(super) fn failed(self, now: Instant) {
+        let took = now.duration_since(self.since).as_secs_f64();
         self.pool.with(self.node, |load| {
+            load.usual = load.usual.max(took);
             load.rests_until = Some(now + REST * 2_u32.pow(load.failures.min(MOST_DOUBLINGS)));
             load.failures = load.failures.saturating_add(1);
         });
@@ -124,6 +127,15 @@ mod tests {
         assert_eq!(pool.choose(&nodes, now), Some(nodes[0]));
         let _busy: Vec<_> = (0..3).map(|_| pool.begin(nodes[0], now)).collect();
         assert_eq!(pool.choose(&nodes, now), Some(nodes[1]), "the quicker has more to do");
+    }
+
+    #[test]
+    fn who_went_silent_is_not_the_quickest() {
+        let (pool, nodes, now) = (Pool::default(), nodes(2), Instant::now());
+        let silence = now + Duration::from_secs(20);
+        pool.begin(nodes[0], now).failed(silence);
+        pool.begin(nodes[1], now).done(now + Duration::from_millis(5));
+        assert_eq!(pool.choose(&nodes, silence + REST * 2), Some(nodes[1]), "also when it has rested");
     }
 
     #[test]

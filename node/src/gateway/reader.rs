@@ -22,6 +22,9 @@ use super::slabs;
 const AHEAD: usize = 4;
 /// Batches under way in all, besides the first of each answer.
 const AHEAD_IN_ALL: usize = 16;
+/// Bytes of a piece that is passed on: a batch counts as under way until its last piece is taken, so that one that waits
+/// for a slow client takes room like one that is fetched.
+const PIECE: usize = 256 << 10;
 /// The most texts of one answer: their offsets are held while it is given.
 const MOST_TEXTS: u64 = 1 << 20;
 
@@ -192,8 +195,12 @@ impl FileReader {
             // Those behind go on while the first is awaited, and while the client takes it.
             let Some(done) = under_way.next().await else { return Ok(()) };
             let (bytes, _room) = done?;
-            if to.send(Ok(bytes.into())).await.is_err() {
-                return Ok(());
+            let mut bytes = Bytes::from(bytes);
+            while !bytes.is_empty() {
+                let piece = bytes.split_to(bytes.len().min(PIECE));
+                if to.send(Ok(piece)).await.is_err() {
+                    return Ok(());
+                }
             }
         }
     }
