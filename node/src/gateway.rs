@@ -29,6 +29,7 @@ mod reader;
 mod reading;
 mod refusal;
 mod session;
+mod shelf;
 mod slabs;
 mod trust;
 

@@ -11,6 +11,7 @@ use super::fetch::{Fault, Fetcher, Groups, Wanted};
 use super::opened::{Opened, Server};
 use super::reading::Reading;
 use super::refusal::Refusal;
+use super::shelf::Turn;
 
 /// How much of each variable is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +49,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 impl Reading {
     /// Looks at every server of a dataset, one after the other.
     pub(crate) async fn check_servers(&self, name: &str, sample: Sample) -> Result<Vec<ServerReport>, Refusal> {
-        let opened = self.shelf.open(name).await?;
+        let opened = self.shelf.open(name, Turn::First).await?;
         let mut reports = Vec::new();
         for server in opened.servers.iter().filter(|server| server.peer.id() != self.fetcher.me) {
             let begun = Instant::now();

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::http::StatusCode;
+use axum::http::header::VARY;
 use axum::response::{Html, IntoResponse, Response};
+use futures::StreamExt;
 use serde::Serialize;
 
 use super::address::{Address, Form};
@@ -12,6 +14,10 @@ use super::html::page::{self, About, Entry};
 use super::http::{Asked, Service};
 use super::opened::Opened;
 use super::refusal::Refusal;
+use super::shelf::Turn;
+
+/// Datasets of the catalogue that are looked up at a time.
+const AT_ONCE: usize = 16;
 
 /// A dataset in the catalogue for programs.
 #[derive(Debug, Serialize)]
@@ -24,31 +30,30 @@ struct Listed {
 }
 
 async fn listed(service: &Service) -> Vec<Listed> {
-    let mut list = Vec::new();
-    for name in service.reading.shelf.names() {
+    let look_up = |name: String| async move {
         // A dataset that nobody serves just now is listed all the same.
-        let opened = service.reading.shelf.open(&name).await.ok();
-        list.push(Listed {
+        let opened = service.reading.shelf.open(&name, Turn::Next).await.ok();
+        Listed {
             url: format!("{}/{name}", service.base),
             about: opened.as_ref().map(|opened| opened.about()).unwrap_or_default(),
             version: opened.as_ref().map(|opened| opened.version.to_string()),
             servers: opened.map_or(0, |opened| opened.servers.len()),
             name,
-        });
-    }
-    list
+        }
+    };
+    futures::stream::iter(service.reading.shelf.names()).map(look_up).buffered(AT_ONCE).collect().await
 }
 
 /// The catalogue for programs.
 pub(super) async fn json(service: &Service) -> Response {
-    Json(listed(service).await).into_response()
+    ([(VARY, "accept")], Json(listed(service).await)).into_response()
 }
 
 /// The catalogue for people.
 pub(super) async fn page(service: &Service) -> Response {
     let entry = |Listed { name, about, servers, .. }| Entry { name, about, servers };
     let entries: Vec<_> = listed(service).await.into_iter().map(entry).collect();
-    Html(page::catalogue(&service.base, &entries)).into_response()
+    ([(VARY, "accept")], Html(page::catalogue(&service.base, &entries))).into_response()
 }
 
 /// What is answered where a path names no file of a dataset: a list of them, if none was named.

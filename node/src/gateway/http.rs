@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
-use axum::http::header::{ALLOW, CONTENT_TYPE, USER_AGENT};
+use axum::http::header::{ACCEPT, ALLOW, CONTENT_TYPE, USER_AGENT};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
+use axum::serve::ListenerExt;
 use dataset::dap::{self, Format};
 use dataset::manifest::VersionRoot;
 use tokio::net::TcpListener;
@@ -26,6 +27,7 @@ use super::reader::FileReader;
 use super::reading::Reading;
 use super::refusal::Refusal;
 use super::session::{Reader, Sessions};
+use super::shelf::Turn;
 use super::{answer, catalog, picture};
 
 /// Data answers that are given at the same time; more wait.
@@ -63,6 +65,12 @@ pub(super) async fn serve(listener: TcpListener, service: Arc<Service>) -> io::R
         };
     let compression = CompressionLayer::new().compress_when(SizeAbove::new(1024).and(is_text));
     let router = Router::new().fallback(handle).layer(compression).with_state(service);
+    // Answers are small and follow each other: none should wait for the acknowledgement of the one before.
+    let listener = listener.tap_io(|stream| {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "a client's answers may be delayed");
+        }
+    });
     axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await
 }
 
@@ -72,13 +80,15 @@ async fn handle(
     request: Request,
 ) -> Response {
     let (request, _) = request.into_parts();
+    let plain = if accepts(&request, "text/html") { Form::Page } else { Form::Dap(Format::Dods) };
     if !matches!(request.method, Method::GET | Method::HEAD) {
         let refusal = Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "datasets can only be read: use GET or HEAD");
-        let mut response = refusal.respond(Form::Page);
+        let mut response = refusal.respond(plain);
         response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
         return response;
     }
     match request.uri.path() {
+        "/" if accepts(&request, "application/json") => return catalog::json(&service).await,
         "/" => return catalog::page(&service).await,
         "/catalog.json" => return catalog::json(&service).await,
         "/version" | "/.ver" => return service_document(Format::Ver),
@@ -87,13 +97,19 @@ async fn handle(
     }
     let Some(address) = Address::parse(request.uri.path()) else {
         let what = "the path is no dataset's: / lists those that are known";
-        return Refusal::new(StatusCode::NOT_FOUND, what).respond(Form::Page);
+        return Refusal::new(StatusCode::NOT_FOUND, what).respond(plain);
     };
-    let form = address.form;
+    let form = if address.form == Form::Page { plain } else { address.form };
     match dispatch(&service, client, address, &request).await {
         Ok(response) => response,
         Err(refusal) => refusal.respond(form),
     }
+}
+
+/// Whether the client names a kind of answer among those that it takes: browsers do, and programs that mean it.
+fn accepts(request: &Parts, kind: &str) -> bool {
+    let mut said = request.headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    said.any(|list| list.split(',').any(|one| one.split(';').next().unwrap_or_default().trim() == kind))
 }
 
 /// A document about this service, and no dataset.
@@ -113,9 +129,10 @@ async fn dispatch(
     address: Address,
     request: &Parts,
 ) -> Result<Response, Refusal> {
-    let newest = service.reading.shelf.open(&address.name).await?;
     let query = request.uri.query().unwrap_or_default().to_owned();
-    let opened = match session_version(service, client, &address, request, newest.version, &query) {
+    let turn = turn(address.form, &query);
+    let newest = service.reading.shelf.open(&address.name, turn).await?;
+    let opened = match session_version(service, client, &address, request, newest.version, turn) {
         version if version == newest.version => newest,
         version => service.reading.shelf.at(&address.name, version).ok_or(ReadError::NoServer(address.name.clone()))?,
     };
@@ -130,20 +147,30 @@ async fn dispatch(
     }
 }
 
+/// Who asks for the whole structure opens the dataset.
+fn turn(form: Form, query: &str) -> Turn {
+    match form {
+        Form::Dap(Format::Das | Format::Dds | Format::Dmr) if query.is_empty() => Turn::First,
+        Form::Page => Turn::First,
+        Form::Dap(_) | Form::Plot => Turn::Next,
+    }
+}
+
 fn session_version(
     service: &Service,
     client: SocketAddr,
     address: &Address,
     request: &Parts,
     newest: VersionRoot,
-    query: &str,
+    turn: Turn,
 ) -> VersionRoot {
-    let Form::Dap(format) = address.form else { return newest };
+    if !matches!(address.form, Form::Dap(_)) {
+        return newest;
+    }
     let agent = request.headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let agent = agent.chars().take(200).collect();
-    let opens = matches!(format, Format::Das | Format::Dds | Format::Dmr) && query.is_empty();
     let reader = Reader { ip: client.ip(), agent, name: address.name.clone() };
-    service.sessions.version(reader, newest, opens, Instant::now())
+    service.sessions.version(reader, newest, turn == Turn::First, Instant::now())
 }
 
 impl Service {

@@ -1,25 +1,15 @@
 //! A version of a dataset, ready to be read: its manifest, and who serves it.
 
-use std::collections::BTreeSet;
-use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use axum::http::StatusCode;
 use dataset::manifest::{Manifest, VersionRoot};
 use dataset::model::Values;
-use grid::id::NodeId;
 use grid::peer::Peer;
-use lru::LruCache;
 
 use super::error::{Attempt, listed};
-use super::manifests::Manifests;
 use crate::data::client::{Target, Version};
-use crate::data::library::Library;
-use crate::datasets::Datasets;
-use crate::datasets::resolve::{ResolveError, Resolved};
-
-/// Versions whose manifests are kept.
-const KEPT: NonZeroUsize = NonZeroUsize::new(64).unwrap();
+use crate::datasets::resolve::ResolveError;
 
 /// A server of a dataset.
 #[derive(Clone, Debug)]
@@ -126,88 +116,9 @@ impl Opened {
     pub(super) fn version(&self) -> Version {
         Version { dataset: bare(&self.name).to_owned(), root: self.version }
     }
-
-    /// All servers by name.
-    pub(super) fn nodes(&self) -> Vec<NodeId> {
-        self.servers.iter().map(|server| server.peer.id()).collect()
-    }
-}
-
-/// The datasets that are open.
-#[derive(Debug)]
-pub(super) struct Shelf {
-    datasets: Datasets,
-    manifests: Manifests,
-    library: Arc<Library>,
-    opened: Mutex<LruCache<(String, VersionRoot), Arc<Opened>>>,
-    names: Mutex<BTreeSet<String>>,
-}
-
-impl Shelf {
-    pub(super) fn new(datasets: Datasets, manifests: Manifests, library: Arc<Library>) -> Self {
-        let opened = Mutex::new(LruCache::new(KEPT));
-        Self { datasets, manifests, library, opened, names: Mutex::default() }
-    }
-
-    /// The names that are known here: what this node serves, and what was opened.
-    pub(super) fn names(&self) -> Vec<String> {
-        let mut names = lock(&self.names).clone();
-        names.extend(self.library.all().iter().map(|served| served.name.clone()));
-        names.into_iter().collect()
-    }
-
-    /// Opens the newest version of a dataset.
-    pub(super) async fn open(&self, name: &str) -> Result<Arc<Opened>, OpenError> {
-        let resolved = self.datasets.resolve(name).await?;
-        let key = (name.to_owned(), resolved.head.version);
-        let servers: Vec<Server> = resolved.servers.iter().map(|entry| self.manifests.server(entry)).collect();
-        if let Some(known) = self.at(name, resolved.head.version) {
-            if known.nodes() == servers.iter().map(|server| server.peer.id()).collect::<Vec<_>>() {
-                return Ok(known);
-            }
-            let opened = Arc::new(Opened { servers, ..(*known).clone() });
-            lock(&self.opened).put(key, Arc::clone(&opened));
-            return Ok(opened);
-        }
-        let manifest = self.manifest(name, &resolved, &servers).await?;
-        let opened = Opened { name: name.to_owned(), version: resolved.head.version, manifest, servers };
-        let opened = Arc::new(opened);
-        lock(&self.opened).put(key, Arc::clone(&opened));
-        lock(&self.names).insert(name.to_owned());
-        Ok(opened)
-    }
-
-    /// All versions that are open.
-    pub(super) fn all(&self) -> Vec<Arc<Opened>> {
-        lock(&self.opened).iter().map(|(_, opened)| opened.clone()).collect()
-    }
-
-    /// A version that was opened before.
-    pub(super) fn at(&self, name: &str, version: VersionRoot) -> Option<Arc<Opened>> {
-        lock(&self.opened).get(&(name.to_owned(), version)).cloned()
-    }
-
-    async fn manifest(&self, name: &str, resolved: &Resolved, servers: &[Server]) -> Result<Arc<Manifest>, OpenError> {
-        let root = resolved.head.version;
-        if let Some(served) = self.library.find(&root) {
-            return Ok(Arc::new(served.manifest.clone()));
-        }
-        if servers.is_empty() {
-            return Err(OpenError::NoServer(name.to_owned()));
-        }
-        let version = Version { dataset: bare(name).to_owned(), root };
-        match self.manifests.fetch(&version, servers).await {
-            Ok((_, manifest)) => Ok(Arc::new(manifest)),
-            Err(attempts) => Err(OpenError::NoManifest { name: name.to_owned(), attempts }),
-        }
-    }
 }
 
 /// The name without the pointer that may stand behind it.
-fn bare(name: &str) -> &str {
+pub(super) fn bare(name: &str) -> &str {
     name.split('@').next().unwrap_or_default()
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -18,9 +18,10 @@ use super::checked::Checks;
 use super::error::ReadError;
 use super::fetch::Fetcher;
 use super::manifests::Manifests;
-use super::opened::{Opened, Shelf};
+use super::opened::Opened;
 use super::reader::{FileReader, Values, Weakest};
 use super::refusal::Refusal;
+use super::shelf::{Shelf, Turn};
 use super::trust::TrustBook;
 use crate::data::client::DataClient;
 use crate::data::library::Library;
@@ -128,13 +129,13 @@ impl Reading {
 
     /// The newest version of a dataset, and its manifest.
     pub(crate) async fn manifest(&self, name: &str) -> Result<(VersionRoot, Arc<Manifest>), Refusal> {
-        let opened = self.shelf.open(name).await?;
+        let opened = self.shelf.open(name, Turn::First).await?;
         Ok((opened.version, opened.manifest.clone()))
     }
 
     /// Begins to read values. That nothing can be had is an error here, and no answer that breaks off.
     pub(crate) async fn values(&self, name: &str, wish: ValuesWish) -> Result<Begun, Refusal> {
-        let newest = self.shelf.open(name).await?;
+        let newest = self.shelf.open(name, Turn::Next).await?;
         let opened = match newest.version == wish.version {
             true => newest,
             false => self.shelf.at(name, wish.version).ok_or_else(|| ReadError::NoServer(name.to_owned()))?,
