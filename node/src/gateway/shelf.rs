@@ -40,6 +40,9 @@ struct Newest {
     renewing: bool,
 }
 
+/// A version that is open, with its servers as they were announced.
+type Announced = (Vec<ServerEntry>, Arc<Opened>);
+
 /// The datasets that are open. Clones are the same.
 #[derive(Clone, Debug)]
 pub(super) struct Shelf(Arc<Inner>);
@@ -50,8 +53,8 @@ struct Inner {
     manifests: Manifests,
     library: Arc<Library>,
     newest: Mutex<LruCache<String, Newest>>,
-    /// By name and version, each with its servers as they were announced.
-    opened: Mutex<LruCache<(String, VersionRoot), (Vec<ServerEntry>, Arc<Opened>)>>,
+    /// By name and version.
+    opened: Mutex<LruCache<(String, VersionRoot), Announced>>,
     names: Mutex<BTreeSet<String>>,
 }
 
