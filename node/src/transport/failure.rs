@@ -50,7 +50,10 @@ fn chain(error: &dyn std::error::Error) -> String {
     let mut source = error.source();
     while let Some(cause) = source {
         let more = cause.to_string();
-        if !text.contains(&more) {
+        // Some only wrap another, and say nothing themselves.
+        if text.is_empty() {
+            text = more;
+        } else if !text.contains(&more) {
             text = format!("{text}: {more}");
         }
         source = cause.source();
