@@ -15,6 +15,7 @@
 //!   container `DODS` keeps that dimension's name and size, from which netCDF's client makes it an array again.
 //! - Small integers in a DAP2 sequence are `Int32`: that takes the same four bytes, and pydap reads no others.
 //! - A table is a sequence in DAP2; in DAP4, whose clients hardly know sequences, its columns are arrays.
+//! - DAP2 has no groups: a variable `forecast/t` is `forecast.t`.
 //! - An attribute with no values is an empty text.
 
 mod ascii;
@@ -43,6 +44,8 @@ pub use frame::{Framer, Framing};
 pub use render::{RenderError, render};
 pub use rows::RowCoder;
 pub use selection::{Selection, select};
+
+use std::collections::BTreeMap;
 
 use crate::model::Description;
 use crate::slab::Slab;
@@ -170,13 +173,19 @@ pub fn plan(format: Format, name: &str, description: &Description, query: &str) 
     match format {
         Format::Ascii => ascii::plan(name, description, &select(description, query)?),
         Format::Dap => dmr::plan_data(name, description, query),
-        Format::Das => Ok(das::plan(description)),
+        Format::Das => Ok(das::plan(description, &BTreeMap::new())),
         Format::Dds => Ok(dds::plan(name, description, &select(description, query)?)),
         Format::Dmr => dmr::plan(name, description, query),
         Format::Dods => dds::plan_data(name, description, &select(description, query)?),
         Format::Help => Ok(service::help(name)),
         Format::Ver => Ok(service::version()),
     }
+}
+
+/// Plans DAP2's attributes, given the bytes of the longest text of each variable of strings, by the variables' places.
+/// netCDF's clients cut all texts at that length, and at 64 bytes if they are not told.
+pub fn plan_attributes(description: &Description, longest: &BTreeMap<usize, u64>) -> Body {
+    das::plan(description, longest)
 }
 
 fn text_body(content_type: &'static str, content_description: &'static str, canonical: String, text: String) -> Body {

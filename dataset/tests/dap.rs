@@ -5,7 +5,7 @@
 
 use dataset::dap::{self, Body, DapError, Format, Part, render, select};
 use dataset::memory::Memory;
-use dataset::model::{Description, Kind};
+use dataset::model::{Attribute, Description, Kind, Values};
 use dataset::slab::{Slab, Span};
 use dataset::source::Source;
 use proptest::prelude::*;
@@ -114,6 +114,69 @@ fn attributes_are_typed_and_escaped() {
 }
 
 #[test]
+fn groups_are_dots_in_dap2() {
+    let source = source(groups());
+    let dds = text(&source, Format::Dds, "");
+    assert!(dds.contains("Float32 forecast%2Ev[forecast%2Et = 2][x = 3];\n"), "{dds}");
+    let das = text(&source, Format::Das, "");
+    assert!(das.contains("    forecast%2Et {\n        String units \"s\";\n"), "{das}");
+    assert!(das.contains("String forecast.model \"m\";\n") && das.contains("String m%2Fs \"no group\";\n"), "{das}");
+    let asked = data(&source, "forecast/v.forecast/v[1][0:2:2]");
+    for query in ["forecast%2Ev.forecast%2Ev[1][0:2:2]", "forecast.v.forecast.v[1][0:2:2]"] {
+        assert_eq!(data(&source, query), asked, "{query}");
+    }
+}
+
+#[test]
+fn names_that_look_encoded_are_found_however_they_are_encoded() {
+    let mut description = everything();
+    description.variables[23].name = "per%20cent".to_owned();
+    let once = select(&description, "per%2520cent[1]").unwrap();
+    for query in ["per%2520cent%5B1%5D", "per%2520cent%255B1%255D", "per%252520cent%255B1%255D"] {
+        assert_eq!(select(&description, query).unwrap(), once, "{query}");
+    }
+}
+
+#[test]
+fn a_name_with_two_backslashes_is_the_one_that_netcdf_writes_so() {
+    let mut description = everything();
+    // Of these only the dot is a character for which it writes them.
+    for (place, name) in [(20, "a-b"), (21, "a.b"), (22, "a:b")] {
+        description.variables[place].name = name.to_owned();
+    }
+    let asked = |query: &str| plan(&description, Format::Dmr, query).map(|body| body.canonical);
+    assert_eq!(asked("dap4.ce=/a%5c%5cb").unwrap(), asked("dap4.ce=/a.b").unwrap());
+}
+
+#[test]
+fn clients_are_told_how_long_texts_are() {
+    let description = everything();
+    let longest = std::collections::BTreeMap::from([(20, 100), (21, 0)]);
+    let body = dap::plan_attributes(&description, &longest);
+    let Some(Part::Bytes(bytes)) = body.parts.first() else { panic!("{body:?}") };
+    let das = std::str::from_utf8(bytes).unwrap();
+    assert!(das.contains("    cities {\n        Int32 DODS.strlen 100;\n    }\n"), "{das}");
+    assert!(das.contains("    city {\n        Int32 DODS.strlen 1;\n    }\n"), "{das}");
+    assert_ne!(body.canonical, plan(&description, Format::Das, "").unwrap().canonical);
+}
+
+#[test]
+fn attributes_that_are_compared_with_values_are_cast_as_they_are() {
+    let mut description = everything();
+    let large = |name: &str| Attribute { name: name.to_owned(), values: Values::I64(vec![i64::MAX]) };
+    let smallest = Attribute { name: "exact".to_owned(), values: Values::I64(vec![i64::MIN]) };
+    description.variables[11].attributes = vec![large("missing_value"), large("comment"), smallest];
+    let das = text(&source(description), Format::Das, "");
+    for line in [
+        "Float64 missing_value 9.223372036854776e18;",
+        "String comment \"9223372036854775807\";",
+        "Float64 exact -9223372036854775808.0;",
+    ] {
+        assert!(das.contains(line), "{line} is missing in {das}");
+    }
+}
+
+#[test]
 fn groups_are_groups_in_dap4() {
     let source = source(groups());
     let dmr = text(&source, Format::Dmr, "");
@@ -166,6 +229,7 @@ fn what_is_wrong_is_said_with_its_place() {
             "column 5 of the constraint: dimension lat of lat is selected from 2 to 1; the start must not lie behind the stop",
         ),
         ("lat[0][0]", "column 8 of the constraint: lat has 1 dimensions, the selection 2"),
+        (",", "column 1 of the constraint: names of variables are missing; write v,w[0:9]"),
         ("lat[1", "column 4 of the constraint: a bracket that is not closed"),
         ("lat[0:1:2:3]", "column 5 of the constraint: too many colons; write [start:stride:stop]"),
         (

@@ -21,7 +21,7 @@ pub(super) fn plan(dataset: &str, description: &Description, selection: &Selecti
         match item {
             Item::Array { variable, slab } => parts.push(array(description, *variable, slab, "")?),
             Item::Grid { variable, members, .. } => {
-                let prefix = format!("{}.", name::escape(&description.variables[*variable].name));
+                let prefix = format!("{}.", name::identifier(&description.variables[*variable].name));
                 for (member, slab) in members {
                     parts.push(array(description, *member, slab, &prefix)?);
                 }
@@ -31,8 +31,8 @@ pub(super) fn plan(dataset: &str, description: &Description, selection: &Selecti
                 let column = |&column: &usize| {
                     format!(
                         "{}.{}",
-                        name::escape(&table.name),
-                        name::escape(shape::column_name(description, table, column))
+                        name::identifier(&table.name),
+                        name::identifier(shape::column_name(description, table, column))
                     )
                 };
                 let heading: Vec<String> = columns.iter().map(column).collect();
@@ -53,7 +53,7 @@ pub(super) fn plan(dataset: &str, description: &Description, selection: &Selecti
 
 fn array(description: &Description, variable: usize, slab: &Slab, prefix: &str) -> Result<Part, DapError> {
     let (described, elements) = (&description.variables[variable], slab.elements());
-    let name = format!("{prefix}{}", name::escape(&described.name));
+    let name = format!("{prefix}{}", name::identifier(&described.name));
     if elements > MAX_VALUES {
         let what = format!("{elements} values of {} are too many as text; ask for parts, or by .dods", described.name);
         return Err(DapError::Unsayable(what));

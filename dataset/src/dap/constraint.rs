@@ -1,5 +1,6 @@
 //! Names in a constraint: which node or member of the description they mean.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use super::DapError;
@@ -48,7 +49,7 @@ pub(super) struct Names<'a> {
     pub(super) description: &'a Description,
     pub(super) nodes: Vec<Node>,
     protocol: Protocol,
-    targets: HashMap<&'a str, Target>,
+    targets: HashMap<Cow<'a, str>, Target>,
 }
 
 /// A query of reasonable length.
@@ -71,22 +72,33 @@ impl<'a> Names<'a> {
     }
 
     fn of(description: &'a Description, protocol: Protocol, nodes: Vec<Node>) -> Self {
-        let mut targets = HashMap::with_capacity(nodes.len());
+        let mut named = Vec::with_capacity(nodes.len());
         for (place, node) in nodes.iter().enumerate() {
             let all = Target { node: place, member: Member::All };
             match node {
                 Node::Array(variable) | Node::Grid { variable, .. } => {
-                    targets.entry(description.variables[*variable].name.as_str()).or_insert(all);
+                    named.push((description.variables[*variable].name.as_str(), all));
                 }
                 Node::Sequence(table) => {
                     let table = &description.tables[*table];
-                    targets.insert(table.name.as_str(), all);
-                    for &column in &table.columns {
+                    named.push((table.name.as_str(), all));
+                    named.extend(table.columns.iter().map(|&column| {
                         let target = Target { node: place, member: Member::Column(column as usize) };
-                        targets.entry(description.variables[column as usize].name.as_str()).or_insert(target);
-                    }
+                        (description.variables[column as usize].name.as_str(), target)
+                    }));
                 }
             }
+        }
+        // Of names that are the same, a table's is first, and what is in a group the last.
+        let is_table =
+            |target: &Target| matches!(nodes[target.node], Node::Sequence(_)) && target.member == Member::All;
+        named.sort_by_key(|(_, target)| !is_table(target));
+        let mut targets: HashMap<Cow<'a, str>, Target> = HashMap::with_capacity(named.len());
+        for &(name, target) in &named {
+            targets.entry(Cow::Borrowed(name)).or_insert(target);
+        }
+        for &(name, target) in named.iter().filter(|(name, _)| protocol == Protocol::Dap2 && name.contains('/')) {
+            targets.entry(Cow::Owned(name::dotted(name))).or_insert(target);
         }
         Self { description, nodes, protocol, targets }
     }
@@ -113,7 +125,10 @@ impl<'a> Names<'a> {
     }
 
     fn member(&self, node: &Node, text: &str) -> Option<Member> {
-        let named = |variable: usize| self.description.variables[variable].name == text;
+        let named = |variable: usize| {
+            let name = &self.description.variables[variable].name;
+            name == text || name::dotted(name) == text
+        };
         match node {
             Node::Array(variable) => named(*variable).then_some(Member::All),
             Node::Grid { variable, .. } if named(*variable) => Some(Member::Array),
@@ -173,6 +188,10 @@ impl<'a> Names<'a> {
                 self.project(&item, separator, &mut projections)?;
             }
         }
+        // Nothing at all means everything; a separator that separates nothing is a mistake.
+        if projections.is_empty() && !piece.is_empty() {
+            return Err(malformed(piece.column(), "names of variables are missing; write v,w[0:9]"));
+        }
         Ok(projections)
     }
 
@@ -207,7 +226,7 @@ impl<'a> Names<'a> {
         decoded.heads().into_iter().find_map(|head| {
             let (name, tail) = (decoded.part(0..head), decoded.part(head..decoded.len()));
             let before = || raw.before(tail.column());
-            let target = self.find(&name.text()).or_else(|| self.exact(before().text().trim_start_matches('/')))?;
+            let target = self.find(&name.text()).or_else(|| self.find(&before().text()))?;
             let (_, bounds) = tail.brackets().ok()?;
             Some((target, bounds))
         })
@@ -236,12 +255,12 @@ impl<'a> Names<'a> {
     }
 }
 
-/// Whether a text is the name, but for one character of punctuation wherever it has two backslashes.
+/// Whether a text is the name, but for one of the characters that netCDF's client escapes wherever it has two backslashes.
 fn has_gaps(name: &str, text: &str) -> bool {
     let mut pieces = text.split("\\\\");
     let first = pieces.next().and_then(|piece| name.strip_prefix(piece));
     let rest = pieces.try_fold(first, |rest, piece| {
-        let rest = rest?.strip_prefix(|character: char| character.is_ascii_punctuation())?;
+        let rest = rest?.strip_prefix(['.', '/', '@', '\\'])?;
         Some(rest.strip_prefix(piece))
     });
     rest.flatten() == Some("")

@@ -118,10 +118,10 @@ fn declare(dataset: &str, description: &Description, selection: &Selection) -> S
                 text.push_str("    Sequence {\n");
                 for &column in columns {
                     let kind = shape::column_type(description.variables[column].kind);
-                    let name = name::escape(shape::column_name(description, table, column));
+                    let name = name::identifier(shape::column_name(description, table, column));
                     text.push_str(&format!("        {kind} {name};\n"));
                 }
-                text.push_str(&format!("    }} {};\n", name::escape(&table.name)));
+                text.push_str(&format!("    }} {};\n", name::identifier(&table.name)));
             }
         }
     }
@@ -132,15 +132,15 @@ fn array(description: &Description, variable: usize, slab: &Slab, indent: &str) 
     let described = &description.variables[variable];
     let dimensions = shape::dimensions(Protocol::Dap2, description, variable).iter().zip(&slab.0);
     let dimensions = dimensions.map(|(&dimension, span)| {
-        format!("[{} = {}]", name::escape(&description.dimensions[dimension as usize].name), span.count)
+        format!("[{} = {}]", name::identifier(&description.dimensions[dimension as usize].name), span.count)
     });
     let dimensions: String = dimensions.collect();
-    format!("{indent}{} {}{dimensions};\n", shape::dap2_type(described.kind), name::escape(&described.name))
+    format!("{indent}{} {}{dimensions};\n", shape::dap2_type(described.kind), name::identifier(&described.name))
 }
 
 /// A grid; with some members only it is a structure.
 fn grid(description: &Description, variable: usize, members: &[(usize, Slab)], is_whole: bool) -> String {
-    let name = name::escape(&description.variables[variable].name);
+    let name = name::identifier(&description.variables[variable].name);
     let (inner, first) = match members.split_first() {
         Some(((variable, slab), maps)) if is_whole => {
             let array = array(description, *variable, slab, "            ");

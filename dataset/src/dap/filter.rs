@@ -170,7 +170,7 @@ impl Clause {
     fn canonical(&self, description: &Description, table: usize) -> String {
         let table = &description.tables[table];
         let column = |variable| {
-            format!("{}.{}", name::escape(&table.name), name::escape(column_name(description, table, variable)))
+            format!("{}.{}", name::identifier(&table.name), name::identifier(column_name(description, table, variable)))
         };
         let operand = |operand: &Operand| match operand {
             Operand::Column(variable) => column(*variable),

@@ -6,6 +6,17 @@ pub(super) fn escape(name: &str) -> String {
     escape_but(name, b"_-")
 }
 
+/// Writes the name of a variable, dimension or table as a DAP2 identifier. DAP2 has no groups: `forecast/t` is
+/// `forecast.t`, since clients take an escaped slash for a path, or leave it escaped.
+pub(super) fn identifier(name: &str) -> String {
+    escape(&dotted(name))
+}
+
+/// A name whose groups are divided by dots.
+pub(super) fn dotted(name: &str) -> String {
+    name.replace('/', ".")
+}
+
 /// Writes the name of an attribute, where readers bear more: netCDF's keeps the escapes of what DAP2 does not name.
 pub(super) fn escape_attribute(name: &str) -> String {
     let escaped = escape_but(name, b"_-+.");

@@ -313,7 +313,7 @@ fn canonical(names: &Names<'_>, items: &[Item]) -> String {
 /// The projections of an item, and whether it is all of its node.
 fn project(names: &Names<'_>, item: &Item) -> (Vec<String>, bool) {
     let description = names.description;
-    let escaped = |variable: usize| name::escape(&description.variables[variable].name);
+    let escaped = |variable: usize| name::identifier(&description.variables[variable].name);
     let sliced = |variable: usize, slab: &Slab| brackets(slab, &names.shape(variable));
     match item {
         Item::Array { variable, slab } => {
@@ -335,11 +335,11 @@ fn project(names: &Names<'_>, item: &Item) -> (Vec<String>, bool) {
         Item::Rows { table, columns, rows, filter: _ } => {
             let whole = &description.tables[*table];
             let brackets = brackets(&Slab(vec![*rows]), &[row_count(description, *table)]);
-            let name = name::escape(&whole.name);
+            let name = name::identifier(&whole.name);
             if columns.iter().map(|&column| column as u64).eq(whole.columns.iter().map(|&column| u64::from(column))) {
                 return (vec![format!("{name}{brackets}")], brackets.is_empty());
             }
-            let column = |&column: &usize| name::escape(shape::column_name(description, whole, column));
+            let column = |&column: &usize| name::identifier(shape::column_name(description, whole, column));
             (columns.iter().map(|place| format!("{name}.{}{brackets}", column(place))).collect(), false)
         }
     }

@@ -159,7 +159,7 @@ pub(super) const fn dap4_type(kind: Kind) -> &'static str {
 /// A node's name, as a DAP2 identifier.
 pub(super) fn node_name(description: &Description, node: &Node) -> String {
     match node {
-        Node::Array(variable) | Node::Grid { variable, .. } => name::escape(&description.variables[*variable].name),
-        Node::Sequence(table) => name::escape(&description.tables[*table].name),
+        Node::Array(variable) | Node::Grid { variable, .. } => name::identifier(&description.variables[*variable].name),
+        Node::Sequence(table) => name::identifier(&description.tables[*table].name),
     }
 }

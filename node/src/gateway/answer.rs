@@ -19,7 +19,12 @@ pub(super) async fn answer(
 ) -> Result<Response, Refusal> {
     let file = &asked.opened.manifest.files[asked.file];
     let name = asked.opened.title(asked.file);
-    let body = dap::plan(format, &name, &file.description, &asked.query)?;
+    let body = match format {
+        Format::Das => dap::plan_attributes(&file.description, &*service.reading.longest_texts(asked).await?),
+        Format::Ascii | Format::Dap | Format::Dds | Format::Dmr | Format::Dods | Format::Help | Format::Ver => {
+            dap::plan(format, &name, &file.description, &asked.query)?
+        }
+    };
     let reads = body.reads(&file.description);
     if reads > service.most_bytes {
         let what = format!(

@@ -26,7 +26,7 @@ const AHEAD_IN_ALL: usize = 16;
 /// for a slow client takes room like one that is fetched.
 const PIECE: usize = 256 << 10;
 /// The most texts of one answer: their offsets are held while it is given.
-const MOST_TEXTS: u64 = 1 << 20;
+pub(super) const MOST_TEXTS: u64 = 1 << 20;
 
 /// Pieces of values, in order.
 pub(crate) type Values = mpsc::Receiver<Result<Bytes, ReadError>>;

@@ -17,6 +17,7 @@ use super::cache::Cache;
 use super::checked::Checks;
 use super::error::ReadError;
 use super::fetch::Fetcher;
+use super::longest::Remembered;
 use super::manifests::Manifests;
 use super::opened::Opened;
 use super::reader::{FileReader, Values, Weakest};
@@ -82,6 +83,7 @@ pub(crate) type Begun = (Option<u64>, Option<Bytes>, Values);
 pub struct Reading {
     pub(super) shelf: Shelf,
     pub(super) fetcher: Fetcher,
+    pub(super) longest: Remembered,
 }
 
 impl Reading {
@@ -108,7 +110,7 @@ impl Reading {
             me,
         };
         let manifests = Manifests { node, client, verifier };
-        Ok(Self { shelf: Shelf::new(datasets, manifests, library), fetcher })
+        Ok(Self { shelf: Shelf::new(datasets, manifests, library), fetcher, longest: Remembered::default() })
     }
 
     /// Asks the servers of what is open, again and again, whom others have caught at signing two answers to one request: one

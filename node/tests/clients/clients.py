@@ -50,7 +50,7 @@ def compare(truth, dap, rng, opened, read, attributes, dims=None, own=None, slab
         for note, wrong in attributes_differences(attributes(name), variable.attributes, dap):
             yield f"{variable.name}:{note}", wrong
     if own is not None:
-        for note, wrong in attributes_differences(own, truth.attributes, dap):
+        for note, wrong in attributes_differences(own, truth.notes(dap), dap):
             yield f":{note}", wrong
 
 

@@ -75,6 +75,8 @@ def show(one, verbose):
     print(f"{one['client']:15} {one['dataset']:20} {one['comparisons']:6}  {state}{extra}", flush=True)
     for what in one["wrong"][: 50 if verbose else 1]:
         print(f"    {what:.300}")
+    for what in one["limits"] if verbose else []:
+        print(f"    (excused) {what:.150}")
 
 
 def main():
@@ -108,6 +110,8 @@ def main():
         print(json.dumps({"rows": found, "wrong": wrong}, indent=1))
     else:
         print(f"{sum(one['comparisons'] for one in found)} comparisons, {wrong} wrong (seed {options.seed})")
+        for who, where, which, why in limits.unused() if options.verbose else []:
+            print(f"an excuse was not needed: {who}: {where}: {which} ({why})")
     sys.exit(1 if wrong else 0)
 
 

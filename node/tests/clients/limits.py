@@ -16,15 +16,22 @@ LIMITS = [
     ("pydap-dap4", "percent", "pro%c", "pydap sends `%ce` of the name as it is, which means another character"),
     ("pydap-dap4", "unicode", "UnicodeEncodeError", "pydap makes string values ASCII"),
     ("netcdf4-dap4", ".*", r"^[^:\[]*:[^:\[]+: at .*float32", "netCDF's DAP4 client reads -1 as -1.0000007 in a Float32 attribute"),
-    ("netcdf4-dap4", "attributes", "^v?:(blank|markup)", "netCDF's DAP4 client trims texts, and encodes their markup once more"),
-    ("netcdf4-dap4", "escapes", r"^\w*:", "netCDF's DAP4 client takes backslashes for escapes, and encodes quotes"),
-    ("netcdf4-dap4", "names", "No such file", "netCDF's DAP4 client asks for `a\\\\b` when the name is `a.b`"),
 ]
+
+
+USED = set()
+
+
+def unused():
+    """What was never met."""
+    return [limit for limit in LIMITS if limit not in USED]
 
 
 def reason(client, dataset, what):
     """Why that difference is the client's doing; None if it is the server's."""
-    for who, where, which, why in LIMITS:
+    for limit in LIMITS:
+        who, where, which, why = limit
         if re.fullmatch(who, client) and re.fullmatch(where, dataset) and re.search(which, what):
+            USED.add(limit)
             return why
     return None

@@ -56,7 +56,7 @@ class Dataset:
 
     def maps(self, variable):
         """The coordinates of a grid; none if it is none."""
-        found = [self.truth.variables.get(dim) for dim in variable.dims]
+        found = [self.truth.named(2).get(dim) for dim in variable.dims]
         fits = lambda v: v is not None and v.dims == (v.name,) and not v.is_text and v.name != variable.name
         return [] if self.flat or variable.is_text or not all(map(fits, found)) else found
 
@@ -68,7 +68,7 @@ class Dataset:
             return [(v, None, "whole") for v in self.truth.of(2)]
         chosen = [self.projection(one) for one in constraint.split(",")]
         # In the dataset's order, as OPeNDAP's library does; netCDF's client takes the values for that.
-        return sorted(chosen, key=lambda one: list(self.truth.variables).index(one[0].name))
+        return sorted(chosen, key=lambda one: list(self.truth.named(2)).index(one[0].name))
 
     def projection(self, one):
         match = re.fullmatch(r"([^\[\]]+)((?:\[[^\[\]]*\])*)", one)
@@ -84,7 +84,7 @@ class Dataset:
                 variable = None
         if variable is None:
             raise Refused(404, f"there is no variable {path!r}")
-        size = variable.wanted(2).shape if form in ("whole", "array") else (len(self.truth.variables[form].values),)
+        size = variable.wanted(2).shape if form in ("whole", "array") else (len(self.truth.named(2)[form].values),)
         return variable, self.slab(brackets, size) if brackets else None, form
 
     def find(self, name):
@@ -121,7 +121,7 @@ class Dataset:
             slab = slab if slab is not None else (slice(None),) * len(shape)
             values, maps = cut(variable.wanted(2), slab), self.maps(variable)
             if form not in ("whole", "array"):
-                inner = self.truth.variables[form]
+                inner = self.truth.named(2)[form]
                 yield ["Structure {"], inner.name, inner.dims, cut(inner.wanted(2), slab), ["} %s;" % quoted(variable.name)]
             elif form == "array" and maps:
                 yield ["Structure {"], variable.name, variable.dims, values, ["} %s;" % quoted(variable.name)]
@@ -154,7 +154,7 @@ class Dataset:
                 lines.append(f"Int32 DODS.strlen {max(longest, fixed, 1)};")
                 lines += [f"String DODS.dimName {text_of(quoted(variable.dims[-1]))};"] if fixed else []
             lines.append("}")
-        lines += ["NC_GLOBAL {"] + [self.note(*pair) for pair in self.truth.attributes.items()] + ["}", "}", ""]
+        lines += ["NC_GLOBAL {"] + [self.note(*pair) for pair in self.truth.notes(2).items()] + ["}", "}", ""]
         return "\n".join(lines).encode()
 
     def note(self, name, value):
@@ -218,6 +218,9 @@ class Dataset:
         listed = [value] if isinstance(value, str) else value if isinstance(value, list) else np.atleast_1d(value)
         tag = "String" if isinstance(listed, list) else DAP4[kind(listed)]
         say = (lambda one: quoteattr(one, {"\n": "&#10;", "\t": "&#9;"})[1:-1].replace('"', "&quot;")) if tag == "String" else number_of
+        # netCDF's client trims and garbles texts in elements.
+        if tag == "String" and len(listed) == 1:
+            return f'<Attribute name={quoteattr(name)} type="String" value="{say(listed[0])}"/>\n'
         values = "".join(f"<Value>{say(one)}</Value>" for one in listed)
         return f'<Attribute name={quoteattr(name)} type="{tag}">{values}</Attribute>\n'
 
@@ -229,6 +232,10 @@ class Dataset:
         for one in unquote(constraint).split(";"):
             path = re.sub(r"(?<!\\)\[.*", "", one)
             name = re.sub(r"\\(.)", r"\1", path).lstrip("/")
+            # netCDF's client writes two backslashes instead of these four.
+            written = "[./@\\\\]".join(map(re.escape, path.lstrip("/").split("\\\\")))
+            alike = [known for known in self.truth.variables if re.fullmatch(written, known)]
+            name = alike[0] if len(alike) == 1 else name
             variable = self.truth.variables.get(name) or self.truth.variables.get(unquote(name))
             if variable is None:
                 raise Refused(404, f"there is no variable {path!r}")

@@ -7,6 +7,7 @@ missing=()
 for pair in ncdump:netcdf-bin ncks:nco getdap:libdap-bin; do
     command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
 done
+python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 if [ "${#missing[@]}" -gt 0 ]; then
     if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
         echo "setup.sh: these packages are missing: ${missing[*]}. Install them (Debian: apt-get install ${missing[*]})" >&2

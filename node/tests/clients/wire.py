@@ -148,7 +148,7 @@ def one_constraint(base, path, truth, slabs):
     except (OSError, ValueError, http.client.HTTPException) as error:
         return f"{type(error).__name__}: {error}"
     for name, slab in slabs.items():
-        found, want = named(answer, name), truth.variables[name].wanted(2)
+        found, want = named(answer, name), truth.named(2)[name].wanted(2)
         wrong = "is missing" if found is None else difference(answer[found], np.array(want[slab], want.dtype))
         if wrong:
             return f"{name}: {wrong}"
