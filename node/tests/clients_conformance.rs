@@ -1,4 +1,9 @@
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stderr, reason = "a test may fail, and says what it did")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stderr,
+    reason = "a test may fail, and says what it did"
+)]
 //! Real DAP clients against the gateway of a grid of nine processes, one of whose dataset servers lies. They are not ours and
 //! live in a Python environment that `tests/clients/setup.sh` makes; `ROOK_TEST_VENV` says where it is. Without it nothing is
 //! tested here.
@@ -7,7 +12,8 @@ use std::path::Path;
 use std::process::Command;
 
 /// One dataset for each thing that clients do differently; `tests/clients/grid.py` without `--only` reads many more.
-const DATASETS: &str = "attributes,classic1,compressed,groups,kinds,layout_a,layout_b,layout_c,names,packed,strings,text";
+const DATASETS: &str =
+    "attributes,classic1,compressed,groups,kinds,layout_a,layout_b,layout_c,names,packed,strings,text";
 
 #[test]
 fn all_clients_read_what_is_in_the_files() {

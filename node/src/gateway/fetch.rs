@@ -132,9 +132,9 @@ impl Fetcher {
             return super::along::groups(self, server, wanted, groups, have).await;
         };
         let place = (number(wanted.file), number(wanted.variable));
-        let fault = |error: DataError| {
-            let is_lie = matches!(error, DataError::Wrong(_));
-            (if is_lie { Fault::Lie } else { Fault::Failure })(error.to_string())
+        let fault = |error: DataError| match matches!(error, DataError::Wrong(_)) {
+            true => Fault::Lie(error.to_string()),
+            false => Fault::Failure(error.to_string()),
         };
         let version = wanted.opened.version();
         let mut chunks = self.client.chunks(target, &version, place, &wanted.stream, groups).await.map_err(fault)?;

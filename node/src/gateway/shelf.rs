@@ -17,9 +17,9 @@ use crate::datasets::resolve::{ResolveError, Resolved, ServerEntry};
 
 /// Versions whose manifests are kept.
 const KEPT: NonZeroUsize = NonZeroUsize::new(64).unwrap();
-/// For how long nobody is asked again what a name stands for.
+/// For how long who goes on reading makes nobody look up again what a name stands for.
 const FRESH: Duration = Duration::from_secs(5);
-/// For how long who goes on reading gets an answer from what is known, while it is looked up again.
+/// For how long it gets an answer from what is known, while that is looked up again.
 const USABLE: Duration = Duration::from_secs(60);
 
 /// Whether somebody begins to read a dataset, or goes on.
@@ -101,7 +101,7 @@ impl Shelf {
         let mut all = lock(&self.0.newest);
         let newest = all.get_mut(name)?;
         let age = newest.found.elapsed();
-        if age >= FRESH && (turn == Turn::First || age >= USABLE) {
+        if turn == Turn::First || age >= USABLE {
             return None;
         }
         if age >= FRESH && !std::mem::replace(&mut newest.renewing, true) {

@@ -314,7 +314,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
             raise Refused(404, f"there is no dataset {name!r}")
         dataset = self.datasets[name]
         if suffix in ("dmr", "dap", "dmr.xml"):
-            pairs = dict(pair.partition("=")[::2] for pair in query.split("&"))
+            pairs = dict(pair.partition("=")[::2] for pair in re.split("&(?=dap4)", query))
             make = dataset.dap if suffix == "dap" else dataset.dmr
             types = {"dap": "application/vnd.opendap.dap4.data"}.get(suffix, "application/vnd.opendap.dap4.dataset-metadata+xml")
             return make(pairs.get("dap4.ce", "")), types, "dap4", dataset.tag
