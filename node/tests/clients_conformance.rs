@@ -12,8 +12,8 @@ use std::path::Path;
 use std::process::Command;
 
 /// One dataset for each thing that clients do differently; `tests/clients/grid.py` without `--only` reads many more.
-const DATASETS: &str =
-    "attributes,classic1,compressed,groups,kinds,layout_a,layout_b,layout_c,names,packed,strings,text";
+const DATASETS: &str = "attributes,classic1,classic5,compressed,empty,escapes,groups,kinds,layout_a,layout_b,layout_c,names,\
+                        packed,percent,strings,text,unicode,unicode_first";
 
 #[test]
 fn all_clients_read_what_is_in_the_files() {

@@ -171,6 +171,13 @@ def main():
             command = [sys.executable, HERE / "conform.py", "--base", base, "--files", listed, *conform]
             status = subprocess.run(command + (["--huge", "huge"] if "huge" in paths else [])).returncode
             tell("all was read")
+            known = json.loads(nodes[-1].command("trust", "--json", "--api", nodes[-1].wait_for("ready")["api"]))["servers"]
+            shunned = [server["id"] for server in known if server["shunned"]]
+            tell(f"the gateway shuns {len(shunned)} of {len(known)} servers")
+            # With proofs the first lie is seen. If there was none, nothing was tested; if others are shunned, that is wrong.
+            liar = [nodes[-2].wait_for("ready")["id"]] if options.liar.startswith("lie") else []
+            if options.proofs == "always" and shunned != liar:
+                sys.exit(f"grid.py: shunned are {shunned}, lying was {liar}")
         finally:
             [node.end() for node in nodes]
             [node.gone() for node in nodes]
