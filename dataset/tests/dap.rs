@@ -138,7 +138,7 @@ fn names_that_look_encoded_are_found_however_they_are_encoded() {
 }
 
 #[test]
-fn a_name_with_two_backslashes_is_the_one_that_netcdf_writes_so() {
+fn names_are_found_as_netcdf_garbles_them() {
     let mut description = everything();
     // Of these only the dot is a character for which it writes them.
     for (place, name) in [(20, "a-b"), (21, "a.b"), (22, "a:b")] {
@@ -146,6 +146,10 @@ fn a_name_with_two_backslashes_is_the_one_that_netcdf_writes_so() {
     }
     let asked = |query: &str| plan(&description, Format::Dmr, query).map(|body| body.canonical);
     assert_eq!(asked("dap4.ce=/a%5c%5cb").unwrap(), asked("dap4.ce=/a.b").unwrap());
+    description.variables[20].name = "a&b".to_owned();
+    let asked = |query: &str| plan(&description, Format::Dmr, query).map(|body| body.canonical);
+    let right = asked("dap4.ce=/a%26b&dap4.checksum=true").unwrap();
+    assert_eq!(asked("dap4.ce=/a&b&dap4.checksum=true").unwrap(), right, "nor does it escape this");
 }
 
 #[test]

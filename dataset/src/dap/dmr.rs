@@ -70,16 +70,22 @@ pub(super) fn plan_data(dataset: &str, description: &Description, query: &str) -
 fn select(description: &Description, root: &Group, query: &str) -> Result<(Selection, bool), DapError> {
     let names = Names::dap4(description, root.order().into_iter());
     let (mut projections, mut has_checksums, mut is_part) = (Vec::new(), None, false);
-    for clause in piece(query)?.split(b'&') {
-        let text = clause.text();
-        if let Some(value) = text.strip_prefix("dap4.checksum=") {
+    let (whole, mut end) = (piece(query)?, 0);
+    for clause in query.split('&') {
+        let first = end;
+        end = first + clause.len();
+        if let Some(value) = clause.strip_prefix("dap4.checksum=") {
             has_checksums = Some(value.eq_ignore_ascii_case("true"));
         } else if let Some(start) =
-            ["dap4.ce=", "dap4.ce%3D", "dap4.ce%3d"].iter().find(|start| text.starts_with(*start))
+            ["dap4.ce=", "dap4.ce%3D", "dap4.ce%3d"].iter().find(|start| clause.starts_with(*start))
         {
-            projections.extend(names.projections(&clause.part(start.len()..text.len()), b';')?);
+            let read = |end: usize| names.projections(&whole.part(first + start.len()..end), b';');
+            // netCDF's client leaves an `&` in a name as it is.
+            let long = query[end..].find("&dap4.").map_or(query.len(), |more| end + more);
+            projections.extend(read(end).or_else(|error| read(long).map_err(|_| error))?);
             is_part = true;
         }
+        end += 1;
         // Other keys are for other servers, or for the client itself.
     }
     Ok((build(&names, &projections, &[])?, has_checksums.unwrap_or(!is_part)))

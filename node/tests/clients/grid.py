@@ -142,7 +142,9 @@ def sample_files(options, folder):
 
 
 def main():
-    own, _, conform = (lambda all: (all[: all.index("--")], 0, all[all.index("--") + 1 :]) if "--" in all else (all, 0, []))(sys.argv[1:])
+    words = sys.argv[1:]
+    end = words.index("--") if "--" in words else len(words)
+    own, conform = words[:end], words[end + 1 :]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rook", type=pathlib.Path, required=True, help="the program")
     parser.add_argument("--files", type=pathlib.Path, help="a folder of files.py; made if it is not said")
@@ -155,6 +157,8 @@ def main():
     options.rook = options.rook.resolve()
     began = time.monotonic()
     tell = lambda what: print(f"grid.py: {what} after {time.monotonic() - began:.0f} s", flush=True)
+    # Whoever ends this ends its nodes.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     nodes = []
     with tempfile.TemporaryDirectory(prefix="rook-grid-") as folder:
         folder = pathlib.Path(folder)

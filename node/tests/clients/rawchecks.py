@@ -5,6 +5,7 @@ import re
 import socket
 import threading
 import time
+import warnings
 import zlib
 from urllib.parse import urlsplit
 
@@ -28,6 +29,7 @@ def checks(base, truths, huge):
     yield from lenient(base, name, variable)
     yield from company(base, name, variable)
     yield from many(base, truths)
+    yield from together(base, truths)
 
 
 def expect(what, is_so, found=""):
@@ -199,6 +201,21 @@ def unchunked(body):
         if size == 0:
             return plain
         plain, body = plain + body[:size], body[size + 2 :]
+
+
+def together(base, truths):
+    """`xarray.open_mfdataset` over several datasets: dask reads them in pieces, at the same time."""
+    import xarray
+
+    names = sorted(name for name in truths if name.startswith("layout_"))
+    for engine in ("netcdf4", "pydap") if len(names) > 1 else ():
+        urls = [f"{base}/{name}" for name in names]
+        how = dict(combine="nested", concat_dim="copy", data_vars="all", coords="minimal", compat="override", join="outer")
+        warnings.simplefilter("ignore")
+        with xarray.open_mfdataset(urls, engine=engine, chunks={"time": 2, "lat": 3}, decode_cf=False, **how) as whole:
+            found = whole["tas"].values
+        want = np.stack([truths[name].variables["tas"].values for name in names])
+        yield f"open_mfdataset of {len(names)} by {engine}", difference(found, want)
 
 
 def many(base, truths, workers=16):
