@@ -1,9 +1,12 @@
-#![allow(clippy::unwrap_used, reason = "a test may fail")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::wildcard_enum_match_arm, reason = "a test may fail")]
 //! Questions to the services of a node go along the grid, over real links.
+
+mod net_support;
 
 use std::sync::Arc;
 
 use grid::output::RequestFailure;
+use net_support::{Setup, mint_in, parameters};
 use node::demo::{self, Demo};
 use node::handle::{NodeHandle, OperationError};
 
@@ -45,13 +48,17 @@ async fn every_node_is_reached_by_every_other() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn who_is_not_there_or_has_no_services_is_told_apart() {
-    let demo = a_grid().await;
-    let (one, other) = (&demo.nodes[0], &demo.nodes[1]);
-    let id = other.handle.status().await.unwrap().id;
-    let asked = one.handle.ask_node(id, other.cell, *b"?").await;
-    assert_eq!(asked, Err(OperationError::Failed(RequestFailure::Busy(other.cell))));
-    let elsewhere = demo.nodes.iter().map(|node| node.cell).find(|cell| *cell != other.cell).unwrap();
-    let asked = one.handle.ask_node(id, elsewhere, *b"?").await;
+    let grid = parameters(1, 2);
+    let one = Setup::new(&grid, mint_in(&grid, &[0])).start().await;
+    let other = Setup::new(&grid, mint_in(&grid, &[1])).joining(&one).start().await;
+    one.linked(1).await;
+    other.linked(1).await;
+    let status = other.handle.status().await.unwrap();
+    let asked = one.handle.ask_node(status.id, status.cell, *b"?").await;
+    assert_eq!(asked, Err(OperationError::Failed(RequestFailure::Busy(status.cell))));
+    let elsewhere = grid.shape.cell(&[0]).unwrap();
+    let asked = one.handle.ask_node(status.id, elsewhere, *b"?").await;
     assert_eq!(asked, Err(OperationError::Failed(RequestFailure::Absent(elsewhere))));
-    demo.end().await;
+    other.handle.leave().await;
+    one.handle.leave().await;
 }
