@@ -4,13 +4,18 @@ use std::time::Duration;
 
 use futures::{AsyncReadExt, StreamExt};
 use libp2p::identity::Keypair;
+use libp2p::swarm::SwarmEvent;
 use libp2p::{Multiaddr, Stream, StreamProtocol, SwarmBuilder, noise, tcp, yamux};
 use libp2p_stream::Control;
 use node::data::wire::{Ask, MAX_STATUS, Request, Status};
 use node::wire::frame::{read_frame, write_frame};
 use node::wire::{WireCard, codec};
+use tokio::time::timeout;
 
 use super::{Node, card_for};
+
+/// How long what takes milliseconds may take on a machine that has much else to do.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A libp2p program that is not ours.
 pub struct Raw {
@@ -35,6 +40,10 @@ impl Raw {
         let control = swarm.behaviour().new_control();
         let address: Multiaddr = node.address();
         swarm.dial(address).unwrap();
+        // A stream that libp2p-stream is asked for at the moment in which a connection opens may never be opened.
+        let connected =
+            async { while !matches!(swarm.select_next_some().await, SwarmEvent::ConnectionEstablished { .. }) {} };
+        timeout(PATIENCE, connected).await.expect("a connection is made");
         tokio::spawn(async move { while swarm.next().await.is_some() {} });
         let server = node.keypair.public().to_peer_id();
         let grid = node.verifier.parameters().grid_id();
@@ -43,12 +52,8 @@ impl Raw {
     }
 
     pub async fn stream(&mut self) -> Stream {
-        loop {
-            match self.control.open_stream(self.server, self.protocol.clone()).await {
-                Ok(stream) => return stream,
-                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
-            }
-        }
+        let opened = timeout(PATIENCE, self.control.open_stream(self.server, self.protocol.clone())).await;
+        opened.expect("a stream is opened in time").unwrap()
     }
 
     /// Sends bytes as a request, and reads the status.
