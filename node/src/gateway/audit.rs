@@ -42,7 +42,7 @@ pub struct ServerReport {
 }
 
 /// Groups that are asked for at a time.
-const AT_ONCE: u64 = 128;
+const AT_ONCE: usize = 128;
 /// How long one server may take in all, unless all of it is looked at.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -66,6 +66,7 @@ impl Reading {
             match &fault {
                 Some(Fault::Lie(_)) => self.fetcher.trust.disproved(server),
                 Some(Fault::Failure(_)) => self.fetcher.trust.failed(server),
+                Some(Fault::Declined(_)) => {}
                 None => self.fetcher.trust.proved(server),
             }
             reports.push(ServerReport {
@@ -75,7 +76,7 @@ impl Reading {
                 groups,
                 milliseconds: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
                 wrong: fault.map(|fault| match fault {
-                    Fault::Lie(what) | Fault::Failure(what) => what,
+                    Fault::Lie(what) | Fault::Failure(what) | Fault::Declined(what) => what,
                 }),
                 lied,
             });
@@ -93,7 +94,7 @@ async fn look(
 ) -> Result<(), Fault> {
     for (file, description) in opened.manifest.files.iter().enumerate() {
         let Some(streams) = &description.streams else {
-            return Err(Fault::Failure("its publisher has signed no values, so that nothing can be proved".into()));
+            return Err(Fault::Declined("its publisher has signed no values, so that nothing can be proved".into()));
         };
         for (variable, &stream) in streams.iter().enumerate() {
             let wanted = Wanted { opened: opened.clone(), file, variable, stream };
@@ -109,7 +110,7 @@ async fn look(
 
 fn drawn(groups: u64, sample: Sample) -> Vec<Range<u64>> {
     match sample {
-        Sample::All => (0..groups).step_by(128).map(|first| first..groups.min(first + AT_ONCE)).collect(),
+        Sample::All => (0..groups).step_by(AT_ONCE).map(|first| first..groups.min(first + AT_ONCE as u64)).collect(),
         Sample::Groups(_) if groups == 0 => Vec::new(),
         Sample::Groups(count) => {
             let mut drawn: Vec<u64> = (0..count).map(|_| rand::rng().random_range(0..groups)).collect();

@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::{Bytes, BytesMut};
-use dataset::slab::{Slab, Span};
+use dataset::slab::Slab;
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
@@ -28,6 +28,7 @@ use crate::data::challenge::Segments;
 use crate::data::client::{self, DataError};
 use crate::data::contradiction::Contradiction;
 use crate::data::signed::SignedAnswer;
+use crate::data::tiles::Tiles;
 use crate::data::wire;
 
 /// Bytes of a piece: what waits for its check is held in memory.
@@ -105,19 +106,17 @@ impl Fetcher {
         to: &mpsc::Sender<Result<Bytes, ReadError>>,
     ) -> Result<(), ReadError> {
         let kind = reader.opened.manifest.files[reader.file].description.variables[variable].kind;
-        let pieces = match kind.width() {
-            Some(width) => pieces(slab.clone(), width),
+        let most = match kind.width() {
+            Some(width) => PIECE / width,
             // Texts of several pieces would not be those of the whole, which begin with all offsets.
-            None if slab.elements() * STRING <= PIECE => vec![slab.clone()],
+            None if slab.elements() * STRING <= PIECE => slab.elements().max(1),
             None => return Err(ReadError::TooManyTexts { elements: slab.elements(), most: PIECE / STRING }),
         };
-        for slab in pieces {
-            let length = slab.elements() * kind.width().unwrap_or_default();
-            if skip >= length && length > 0 {
-                skip -= length;
-                continue;
-            }
-            let piece = Piece { reader: reader.clone(), variable, slab };
+        let tiles = Tiles::new(slab, most);
+        let skipped = kind.width().map_or(0, |width| tiles.of(skip / width).min(tiles.count()));
+        skip -= tiles.first(skipped) * kind.width().unwrap_or_default();
+        for number in skipped..tiles.count() {
+            let piece = Piece { reader: reader.clone(), variable, slab: tiles.tile(number) };
             let (bytes, validation) = self.check(&piece).await?;
             reader.validation.note(validation);
             let rest = bytes.slice(usize::try_from(std::mem::take(&mut skip)).unwrap_or_default().min(bytes.len())..);
@@ -130,7 +129,9 @@ impl Fetcher {
 
     async fn check(&self, piece: &Piece) -> Result<(Bytes, Validation), ReadError> {
         let opened = &piece.reader.opened;
-        let servers: Vec<Server> = opened.servers.iter().filter(|server| server.target.is_some()).cloned().collect();
+        // A node cannot dial itself.
+        let is_asked = |server: &&Server| server.target.is_some() && server.peer.id() != self.me;
+        let servers: Vec<Server> = opened.servers.iter().filter(is_asked).cloned().collect();
         let policy_servers =
             servers.iter().map(|server| trust::Server { id: server.peer.id(), cell: server.peer.cell() });
         let nonce: [u8; 32] = rand::rng().random();
@@ -369,45 +370,5 @@ impl Piece {
         segments.update(bytes, &mut hashes);
         hashes.extend(segments.finish());
         AnswerDigest::from_bytes(*blake3::hash(hashes.as_flattened()).as_bytes())
-    }
-}
-
-/// Cuts a slab, along its slowest axes, into pieces that follow each other.
-fn pieces(slab: Slab, width: u64) -> Vec<Slab> {
-    let bytes = slab.elements().saturating_mul(width);
-    let axis = slab.0.iter().position(|span| span.count > 1);
-    let (Some(axis), true) = (axis, bytes > PIECE) else { return vec![slab] };
-    let span = slab.0[axis];
-    let step = (PIECE / (bytes / span.count).max(1)).max(1);
-    let part = |first: u64| {
-        let count = step.min(span.count - first);
-        let stride = if count == 1 { 1 } else { span.stride };
-        let mut part = slab.clone();
-        part.0[axis] = Span { start: span.start + first * span.stride, count, stride };
-        part
-    };
-    let firsts = (0..span.count.div_ceil(step)).map(|number| number * step);
-    firsts.flat_map(|first| pieces(part(first), width)).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pieces_follow_each_other_and_are_small() {
-        let shape = [7, 300, 1000];
-        let slab = Slab(vec![
-            Span { start: 1, count: 3, stride: 2 },
-            Span { start: 0, count: 300, stride: 1 },
-            Span { start: 5, count: 900, stride: 1 },
-        ]);
-        let parts = pieces(slab.clone(), 8);
-        assert!(parts.len() > 3 && parts.iter().all(|part| part.elements() * 8 <= PIECE));
-        let elements =
-            |slab: &Slab| slab.runs(&shape).flat_map(|(first, count)| first..first + count).collect::<Vec<_>>();
-        assert_eq!(parts.iter().flat_map(elements).collect::<Vec<_>>(), elements(&slab));
-        assert!(parts.iter().all(|part| part.canonical(&shape).as_ref() == Ok(part)));
-        assert_eq!(pieces(Slab(vec![]), 8), [Slab(vec![])]);
     }
 }

@@ -56,10 +56,12 @@ pub(super) type Groups = HashMap<u64, Bytes>;
 
 /// Why a server gave no answer, or not all of it.
 pub(super) enum Fault {
-    /// It sent something else than what the publisher has signed.
+    /// It sent something else than what the publisher has signed, itself: over a connection of its own key.
     Lie(String),
-    /// Anything else: it may be honest.
+    /// It did not answer, or not all of it: it may be honest.
     Failure(String),
+    /// It says why it has no answer, or there can be none: that tells nothing about it.
+    Declined(String),
 }
 
 impl Fetcher {
@@ -89,6 +91,11 @@ impl Fetcher {
                     turn.failed(Instant::now());
                     tracing::info!(%node, %what, dataset = wanted.opened.name, "a server failed; another is asked");
                     self.trust.failed(&server);
+                    tried.push(Attempt { node, what });
+                }
+                Err(Fault::Declined(what)) => {
+                    turn.failed(Instant::now());
+                    tracing::info!(%node, %what, dataset = wanted.opened.name, "a server has no answer; another is asked");
                     tried.push(Attempt { node, what });
                 }
             }
@@ -132,9 +139,22 @@ impl Fetcher {
             return super::along::groups(self, server, wanted, groups, have).await;
         };
         let place = (number(wanted.file), number(wanted.variable));
-        let fault = |error: DataError| match matches!(error, DataError::Wrong(_)) {
-            true => Fault::Lie(error.to_string()),
-            false => Fault::Failure(error.to_string()),
+        let fault = |error: DataError| {
+            let kind = match &error {
+                DataError::Wrong(_) => Fault::Lie,
+                DataError::Refused(_) => Fault::Declined,
+                DataError::Open(_)
+                | DataError::Failed { .. }
+                | DataError::Dropped(_)
+                | DataError::Silent(_)
+                | DataError::Ended { .. }
+                | DataError::Stalled { .. }
+                | DataError::Slow(_)
+                | DataError::Malformed(_)
+                | DataError::WrongManifest
+                | DataError::Signature => Fault::Failure,
+            };
+            kind(error.to_string())
         };
         let version = wanted.opened.version();
         let mut chunks = self.client.chunks(target, &version, place, &wanted.stream, groups).await.map_err(fault)?;
@@ -161,7 +181,7 @@ impl Fetcher {
             Ok(read) => read.map_err(Fault::Failure)?,
             Err(error) => return Err(Fault::Failure(error.to_string())),
         };
-        super::along::decode(&wanted.stream, &groups, encoding.into(), have)
+        super::along::decode(&wanted.stream, &groups, encoding.into(), have).map_err(Fault::Failure)
     }
 
     async fn cached(&self, wanted: &Wanted, batch: &Batch) -> Groups {
