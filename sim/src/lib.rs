@@ -10,6 +10,7 @@
 //! | [`scenario`] | growing a network, asking it, killing a part of it |
 //! | [`churn`] | an hour in which nodes come and go |
 //! | [`checks`] | dataset servers of which some lie |
+//! | [`experiment`] | what an experiment asks, and what it measured |
 //! | [`traffic`], [`trace`] | what was sent; a hash that tells two runs apart |
 //! | [`queue`], [`chance`] | the order of events; randomness from one seed |
 //!
@@ -28,6 +29,7 @@
 pub mod chance;
 pub mod checks;
 pub mod churn;
+pub mod experiment;
 pub mod host;
 pub mod identity;
 pub mod link;
