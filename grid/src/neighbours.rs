@@ -13,12 +13,21 @@ use crate::time::Time;
 
 /// What the next-hop choice needs to know of a neighbourhood. The routing table implements it; so may a compact model.
 pub trait Neighbours {
-    /// The nodes with open links in a cell.
-    fn linked_in(&self, cell: Cell) -> &[NodeId];
+    /// How it names a node.
+    type Node: Copy;
+    /// How many nodes with open links are in a cell.
+    fn count_in(&self, cell: Cell) -> usize;
+    /// One of them, by a number below their count; `None` for a number that is not.
+    fn node_in(&self, cell: Cell, number: usize) -> Option<Self::Node>;
     /// Linked nodes outside the neighbourhood that have offered to pass requests on.
-    fn bridges(&self) -> impl Iterator<Item = (NodeId, Cell)>;
+    fn bridges(&self) -> impl Iterator<Item = (Self::Node, Cell)>;
     /// The expected cost of a hop: latency times the work that is already waiting there.
-    fn cost(&self, node: NodeId) -> Cost;
+    fn cost(&self, node: Self::Node) -> Cost;
+
+    /// The nodes with open links in a cell.
+    fn linked_in(&self, cell: Cell) -> impl Iterator<Item = Self::Node> {
+        (0..self.count_in(cell)).filter_map(move |number| self.node_in(cell, number))
+    }
 }
 
 /// What a hop is expected to cost; less is better.
@@ -258,7 +267,12 @@ impl Table {
 
     /// The linked nodes of our own cell.
     pub(crate) fn mates(&self) -> &[NodeId] {
-        self.linked_in(self.home)
+        self.links_to(self.home)
+    }
+
+    /// The linked nodes of a cell.
+    pub(crate) fn links_to(&self, cell: Cell) -> &[NodeId] {
+        self.linked.get(&cell).map_or(&[], Vec::as_slice)
     }
 
     /// Those of them that nothing speaks against: worth waiting for.
@@ -277,8 +291,14 @@ fn leading(id: NodeId) -> u64 {
 }
 
 impl Neighbours for Table {
-    fn linked_in(&self, cell: Cell) -> &[NodeId] {
-        self.linked.get(&cell).map_or(&[], Vec::as_slice)
+    type Node = NodeId;
+
+    fn count_in(&self, cell: Cell) -> usize {
+        self.links_to(cell).len()
+    }
+
+    fn node_in(&self, cell: Cell, number: usize) -> Option<NodeId> {
+        self.links_to(cell).get(number).copied()
     }
 
     fn bridges(&self) -> impl Iterator<Item = (NodeId, Cell)> {

@@ -25,19 +25,21 @@ pub fn replica_cells(shape: Shape, key: &RoutingKey) -> Vec<Cell> {
 pub fn first_cells(shape: Shape, key: &RoutingKey, count: usize) -> Vec<Cell> {
     let wanted = usize::try_from(shape.cells()).map_or(count, |cells| cells.min(count)).min(SEQUENCE);
     let mut cells = Vec::with_capacity(wanted);
-    if wanted == 0 {
-        return cells;
-    }
-    for index in 0_u32.. {
-        let cell = shape.cell_at(draw(key, index));
-        if !cells.contains(&cell) {
-            cells.push(cell);
-        }
+    for cell in drawn_cells(shape, key) {
         if cells.len() == wanted {
             break;
         }
+        if !cells.contains(&cell) {
+            cells.push(cell);
+        }
     }
     cells
+}
+
+/// The cells as they are drawn, with repetitions and without end: for who looks for the first that has something and
+/// wants no list.
+pub fn drawn_cells(shape: Shape, key: &RoutingKey) -> impl Iterator<Item = Cell> {
+    (0_u32..).map(move |index| shape.cell_at(draw(key, index)))
 }
 
 fn draw(key: &RoutingKey, index: u32) -> u64 {

@@ -8,16 +8,15 @@ use alloc::vec::Vec;
 
 use rand_core::Rng;
 
-use crate::cell::{Cell, Shape};
-use crate::chance::shuffle_front;
-use crate::id::NodeId;
+use crate::cell::{Cell, MAX_DIMS, Shape};
+use crate::chance::{below, shuffle_front};
 use crate::neighbours::Neighbours;
 
 /// Candidates that are compared by cost; the design says two to four.
 const COMPARED: usize = 4;
 
 /// All nodes that one kind of move leads to.
-type Tier<N> = fn(&Leg, Shape, &N) -> Vec<NodeId>;
+type Tier<N> = fn(&Leg, Shape, &N) -> Vec<<N as Neighbours>::Node>;
 
 /// A request's wish, as far as the choice of the next hop goes.
 #[derive(Clone, Copy, Debug)]
@@ -40,9 +39,12 @@ impl Leg {
         &self,
         shape: Shape,
         neighbours: &N,
-        usable: impl Fn(NodeId) -> bool,
+        usable: impl Fn(N::Node) -> bool,
         rng: &mut R,
-    ) -> Option<NodeId> {
+    ) -> Option<N::Node> {
+        if let Some(next) = self.one_of_the_first_few(neighbours, &usable, rng) {
+            return Some(next);
+        }
         let tiers: [Tier<N>; 5] = [
             Self::direct,
             Self::nearer_bridges,
@@ -57,6 +59,38 @@ impl Leg {
         })
     }
 
+    /// The cheapest of a few nodes that correct a coordinate, taken at random before anybody looks whether they can be
+    /// used; `None` unless nothing speaks against any of them.
+    ///
+    /// It spares the common case a look at all candidates, and does not bend the choice: a random few out of all that
+    /// happen to be good are a random few out of the good, and so are those that are taken when these are given up.
+    fn one_of_the_first_few<N: Neighbours, R: Rng>(
+        &self,
+        neighbours: &N,
+        usable: impl Fn(N::Node) -> bool,
+        rng: &mut R,
+    ) -> Option<N::Node> {
+        let corners = Corners::of(self, neighbours);
+        let first = corners.total.checked_sub(COMPARED)?;
+        let mut ranks = [usize::MAX; COMPARED];
+        let mut best = None;
+        // Floyd's sample without replacement (Bentley and Floyd, CACM 30(9), 1987).
+        for (index, last) in (first..corners.total).enumerate() {
+            let drawn = usize::try_from(below(rng, last as u64 + 1)).unwrap_or(last);
+            let rank = if ranks.contains(&drawn) { last } else { drawn };
+            ranks[index] = rank;
+            let node = corners.node(neighbours, rank)?;
+            let cost = neighbours.cost(node);
+            if cost.suspected || !usable(node) {
+                return None;
+            }
+            if best.is_none_or(|(_, least)| cost < least) {
+                best = Some((node, cost));
+            }
+        }
+        best.map(|(node, _)| node)
+    }
+
     /// Whether so many moves after the next one still fit.
     fn affords(&self, moves_after: u8) -> bool {
         self.hops_left > moves_after
@@ -66,52 +100,88 @@ impl Leg {
         self.here.distance(&self.target)
     }
 
-    fn direct<N: Neighbours>(&self, _shape: Shape, neighbours: &N) -> Vec<NodeId> {
-        if self.distance() == 0 || !self.affords(self.distance() - 1) {
-            return Vec::new();
-        }
-        let cells = self.here.differing_axes(&self.target);
-        cells
-            .flat_map(|axis| neighbours.linked_in(self.here.with(axis, self.target.coordinate(axis))))
-            .copied()
-            .collect()
+    fn direct<N: Neighbours>(&self, _shape: Shape, neighbours: &N) -> Vec<N::Node> {
+        let corners = Corners::of(self, neighbours);
+        corners.cells().iter().flat_map(|&(cell, _)| neighbours.linked_in(cell)).collect()
     }
 
-    fn nearer_bridges<N: Neighbours>(&self, _shape: Shape, neighbours: &N) -> Vec<NodeId> {
+    fn nearer_bridges<N: Neighbours>(&self, _shape: Shape, neighbours: &N) -> Vec<N::Node> {
         self.bridges(neighbours, |cell| cell.distance(&self.target) < self.distance())
     }
 
-    fn all_bridges<N: Neighbours>(&self, _shape: Shape, neighbours: &N) -> Vec<NodeId> {
+    fn all_bridges<N: Neighbours>(&self, _shape: Shape, neighbours: &N) -> Vec<N::Node> {
         self.bridges(neighbours, |_| true)
     }
 
-    fn bridges<N: Neighbours>(&self, neighbours: &N, wanted: impl Fn(Cell) -> bool) -> Vec<NodeId> {
-        let reachable = |&(_, cell): &(NodeId, Cell)| wanted(cell) && self.affords(cell.distance(&self.target));
+    fn bridges<N: Neighbours>(&self, neighbours: &N, wanted: impl Fn(Cell) -> bool) -> Vec<N::Node> {
+        let reachable = |&(_, cell): &(N::Node, Cell)| wanted(cell) && self.affords(cell.distance(&self.target));
         neighbours.bridges().filter(reachable).map(|(node, _)| node).collect()
     }
 
-    fn sidesteps_at_the_same_distance<N: Neighbours>(&self, shape: Shape, neighbours: &N) -> Vec<NodeId> {
+    fn sidesteps_at_the_same_distance<N: Neighbours>(&self, shape: Shape, neighbours: &N) -> Vec<N::Node> {
         if self.distance() == 0 || !self.affords(self.distance()) {
             return Vec::new();
         }
         let axes = self.here.differing_axes(&self.target);
         let cells = axes.flat_map(|axis| shape.line(self.here, axis).filter(|&cell| cell != self.here));
         let cells = cells.filter(|cell| cell.distance(&self.target) == self.distance()).chain([self.here]);
-        cells.flat_map(|cell| neighbours.linked_in(cell)).copied().collect()
+        cells.flat_map(|cell| neighbours.linked_in(cell)).collect()
     }
 
-    fn sidesteps_on_right_axes<N: Neighbours>(&self, shape: Shape, neighbours: &N) -> Vec<NodeId> {
+    fn sidesteps_on_right_axes<N: Neighbours>(&self, shape: Shape, neighbours: &N) -> Vec<N::Node> {
         if self.distance() == 0 || !self.affords(self.distance() + 1) {
             return Vec::new();
         }
         let right = |axis: &_| self.here.coordinate(*axis) == self.target.coordinate(*axis);
         let cells = shape.axes().filter(right).flat_map(|axis| shape.line(self.here, axis));
         let cells = cells.filter(|&cell| cell != self.here);
-        cells.flat_map(|cell| neighbours.linked_in(cell)).copied().collect()
+        cells.flat_map(|cell| neighbours.linked_in(cell)).collect()
     }
 }
 
-fn cheapest<N: Neighbours, R: Rng>(neighbours: &N, mut candidates: Vec<NodeId>, rng: &mut R) -> Option<NodeId> {
+/// The cells that correct one coordinate of a leg, with the nodes in each; none if the hops that are left do not
+/// suffice.
+struct Corners {
+    cells: [(Cell, usize); MAX_DIMS as usize],
+    count: usize,
+    /// Nodes in all of them.
+    total: usize,
+}
+
+impl Corners {
+    fn of<N: Neighbours>(leg: &Leg, neighbours: &N) -> Self {
+        let mut corners = Self { cells: [(leg.here, 0); MAX_DIMS as usize], count: 0, total: 0 };
+        let distance = leg.distance();
+        if distance == 0 || !leg.affords(distance - 1) {
+            return corners;
+        }
+        for axis in leg.here.differing_axes(&leg.target) {
+            let cell = leg.here.with(axis, leg.target.coordinate(axis));
+            let nodes = neighbours.count_in(cell);
+            corners.cells[corners.count] = (cell, nodes);
+            corners.count += 1;
+            corners.total += nodes;
+        }
+        corners
+    }
+
+    fn cells(&self) -> &[(Cell, usize)] {
+        &self.cells[..self.count]
+    }
+
+    /// The node with that number, counted through all cells.
+    fn node<N: Neighbours>(&self, neighbours: &N, mut rank: usize) -> Option<N::Node> {
+        for &(cell, nodes) in self.cells() {
+            if rank < nodes {
+                return neighbours.node_in(cell, rank);
+            }
+            rank -= nodes;
+        }
+        None
+    }
+}
+
+fn cheapest<N: Neighbours, R: Rng>(neighbours: &N, mut candidates: Vec<N::Node>, rng: &mut R) -> Option<N::Node> {
     // Suspects are compared only when there is nobody else.
     if candidates.iter().any(|&node| !neighbours.cost(node).suspected) {
         candidates.retain(|&node| !neighbours.cost(node).suspected);

@@ -38,8 +38,14 @@ fn name(index: u64) -> NodeId {
 }
 
 impl Neighbours for World {
-    fn linked_in(&self, cell: Cell) -> &[NodeId] {
-        self.alive.get(&cell).map_or(&[], Vec::as_slice)
+    type Node = NodeId;
+
+    fn count_in(&self, cell: Cell) -> usize {
+        self.alive.get(&cell).map_or(0, Vec::len)
+    }
+
+    fn node_in(&self, cell: Cell, number: usize) -> Option<NodeId> {
+        self.alive.get(&cell)?.get(number).copied()
     }
 
     fn bridges(&self) -> impl Iterator<Item = (NodeId, Cell)> {
@@ -128,8 +134,12 @@ fn another_node_of_the_own_cell_is_asked_before_giving_up() {
 fn the_fastest_of_the_candidates_is_taken_and_suspects_last() {
     struct Line(Vec<NodeId>);
     impl Neighbours for Line {
-        fn linked_in(&self, cell: Cell) -> &[NodeId] {
-            if cell.coordinates() == [1] { &self.0 } else { &[] }
+        type Node = NodeId;
+        fn count_in(&self, cell: Cell) -> usize {
+            if cell.coordinates() == [1] { self.0.len() } else { 0 }
+        }
+        fn node_in(&self, cell: Cell, number: usize) -> Option<NodeId> {
+            self.0.get(number).copied().filter(|_| cell.coordinates() == [1])
         }
         fn bridges(&self) -> impl Iterator<Item = (NodeId, Cell)> {
             core::iter::empty()
@@ -147,4 +157,38 @@ fn the_fastest_of_the_candidates_is_taken_and_suspects_last() {
     assert_eq!(leg.next_hop(shape, &line, |_| true, &mut rng), Some(name(1)));
     assert_eq!(leg.next_hop(shape, &line, |node| node == name(0), &mut rng), Some(name(0)));
     assert_eq!(leg.next_hop(shape, &line, |_| false, &mut rng), None);
+}
+
+/// However many of the candidates cannot be used, each of the others is as likely as the next: chi-square with 6 degrees
+/// of freedom, whose 0.1 % point is 22.5 (NIST/SEMATECH handbook, table 1.3.6.7.4).
+#[test]
+fn the_choice_among_equals_is_even() {
+    struct Corner(usize);
+    impl Neighbours for Corner {
+        type Node = usize;
+        fn count_in(&self, cell: Cell) -> usize {
+            if cell.coordinates() == [1] { self.0 } else { 0 }
+        }
+        fn node_in(&self, _: Cell, number: usize) -> Option<usize> {
+            Some(number)
+        }
+        fn bridges(&self) -> impl Iterator<Item = (usize, Cell)> {
+            core::iter::empty()
+        }
+        fn cost(&self, node: usize) -> Cost {
+            Cost { suspected: node % 3 == 0, delay: Duration::ZERO }
+        }
+    }
+    let shape = Shape::new(1, 2).unwrap();
+    let leg = Leg { here: shape.cell(&[0]).unwrap(), target: shape.cell(&[1]).unwrap(), hops_left: 1 };
+    let mut rng = ChaCha8Rng::seed_from_u64(7);
+    let mut counts = BTreeMap::new();
+    for _ in 0..7000 {
+        // Of 13 nodes 5 are suspected (0, 3, 6, 9, 12), and 5 is not usable.
+        let next = leg.next_hop(shape, &Corner(13), |node| node != 5, &mut rng).unwrap();
+        *counts.entry(next).or_insert(0_u32) += 1;
+    }
+    assert_eq!(counts.keys().copied().collect::<Vec<_>>(), [1, 2, 4, 7, 8, 10, 11]);
+    let chi: f64 = counts.values().map(|&n| (f64::from(n) - 1000.0).powi(2) / 1000.0).sum();
+    assert!(chi < 22.5, "chi-square {chi}: {counts:?}");
 }
