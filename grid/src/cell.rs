@@ -10,6 +10,9 @@ pub const MAX_DIMS: u8 = 8;
 pub struct Axis(u8);
 
 impl Axis {
+    /// The one that every grid has.
+    pub const FIRST: Self = Self(0);
+
     /// The axis' number, `0..d`.
     pub const fn index(self) -> usize {
         self.0 as usize
@@ -199,6 +202,11 @@ impl Cell {
     /// The coordinates as numbers, one an axis.
     pub fn coordinates(&self) -> &[u16] {
         &self.coordinates[..usize::from(self.dims)]
+    }
+
+    /// The coordinates, followed by zeros where the grid has fewer axes than a grid may have.
+    pub const fn padded_coordinates(&self) -> &[u16; MAX_DIMS as usize] {
+        &self.coordinates
     }
 
     /// Where the cell lies on one axis.

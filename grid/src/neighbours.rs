@@ -11,6 +11,9 @@ use crate::message::LineSummary;
 use crate::peer::Peer;
 use crate::time::Time;
 
+/// Candidates for a next hop that are compared by cost; the design says two to four.
+pub const COMPARED: usize = 4;
+
 /// What the next-hop choice needs to know of a neighbourhood. The routing table implements it; so may a compact model.
 pub trait Neighbours {
     /// How it names a node.
@@ -23,6 +26,11 @@ pub trait Neighbours {
     fn bridges(&self) -> impl Iterator<Item = (Self::Node, Cell)>;
     /// The expected cost of a hop: latency times the work that is already waiting there.
     fn cost(&self, node: Self::Node) -> Cost;
+
+    /// How many candidates are compared by cost. One will do where all cost the same.
+    fn compared(&self) -> usize {
+        COMPARED
+    }
 
     /// The nodes with open links in a cell.
     fn linked_in(&self, cell: Cell) -> impl Iterator<Item = Self::Node> {

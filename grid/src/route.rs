@@ -8,12 +8,9 @@ use alloc::vec::Vec;
 
 use rand_core::Rng;
 
-use crate::cell::{Cell, MAX_DIMS, Shape};
+use crate::cell::{Axis, Cell, MAX_DIMS, Shape};
 use crate::chance::{below, shuffle_front};
-use crate::neighbours::Neighbours;
-
-/// Candidates that are compared by cost; the design says two to four.
-const COMPARED: usize = 4;
+use crate::neighbours::{COMPARED, Neighbours};
 
 /// All nodes that one kind of move leads to.
 type Tier<N> = fn(&Leg, Shape, &N) -> Vec<<N as Neighbours>::Node>;
@@ -71,7 +68,7 @@ impl Leg {
         rng: &mut R,
     ) -> Option<N::Node> {
         let corners = Corners::of(self, neighbours);
-        let first = corners.total.checked_sub(COMPARED)?;
+        let first = corners.total.saturating_sub(neighbours.compared().min(COMPARED));
         let mut ranks = [usize::MAX; COMPARED];
         let mut best = None;
         // Floyd's sample without replacement (Bentley and Floyd, CACM 30(9), 1987).
@@ -79,7 +76,7 @@ impl Leg {
             let drawn = usize::try_from(below(rng, last as u64 + 1)).unwrap_or(last);
             let rank = if ranks.contains(&drawn) { last } else { drawn };
             ranks[index] = rank;
-            let node = corners.node(neighbours, rank)?;
+            let node = corners.node(self, neighbours, rank)?;
             let cost = neighbours.cost(node);
             if cost.suspected || !usable(node) {
                 return None;
@@ -100,9 +97,14 @@ impl Leg {
         self.here.distance(&self.target)
     }
 
+    /// The cell that corrects the coordinate of an axis.
+    fn corner(&self, axis: Axis) -> Cell {
+        self.here.with(axis, self.target.coordinate(axis))
+    }
+
     fn direct<N: Neighbours>(&self, _shape: Shape, neighbours: &N) -> Vec<N::Node> {
         let corners = Corners::of(self, neighbours);
-        corners.cells().iter().flat_map(|&(cell, _)| neighbours.linked_in(cell)).collect()
+        corners.axes().iter().flat_map(|&axis| neighbours.linked_in(self.corner(axis))).collect()
     }
 
     fn nearer_bridges<N: Neighbours>(&self, _shape: Shape, neighbours: &N) -> Vec<N::Node> {
@@ -139,45 +141,47 @@ impl Leg {
     }
 }
 
-/// The cells that correct one coordinate of a leg, with the nodes in each; none if the hops that are left do not
-/// suffice.
+/// The axes along which a move corrects a coordinate, and the nodes to which such moves lead; none if the hops that are
+/// left do not suffice.
 struct Corners {
-    cells: [(Cell, usize); MAX_DIMS as usize],
-    count: usize,
+    axes: [Axis; MAX_DIMS as usize],
+    /// Nodes in the corners up to each one, it included; those beyond `len` repeat the last.
+    up_to: [usize; MAX_DIMS as usize],
+    len: usize,
     /// Nodes in all of them.
     total: usize,
 }
 
 impl Corners {
     fn of<N: Neighbours>(leg: &Leg, neighbours: &N) -> Self {
-        let mut corners = Self { cells: [(leg.here, 0); MAX_DIMS as usize], count: 0, total: 0 };
-        let distance = leg.distance();
-        if distance == 0 || !leg.affords(distance - 1) {
-            return corners;
-        }
+        let mut corners = Self { axes: [Axis::FIRST; _], up_to: [0; _], len: 0, total: 0 };
         for axis in leg.here.differing_axes(&leg.target) {
-            let cell = leg.here.with(axis, leg.target.coordinate(axis));
-            let nodes = neighbours.count_in(cell);
-            corners.cells[corners.count] = (cell, nodes);
-            corners.count += 1;
-            corners.total += nodes;
+            corners.axes[corners.len] = axis;
+            corners.len += 1;
         }
+        // As many moves are needed as there are axes that differ.
+        if usize::from(leg.hops_left) < corners.len {
+            corners.len = 0;
+        }
+        for index in 0..corners.len {
+            corners.total += neighbours.count_in(leg.corner(corners.axes[index]));
+            corners.up_to[index] = corners.total;
+        }
+        corners.up_to[corners.len..].fill(corners.total);
         corners
     }
 
-    fn cells(&self) -> &[(Cell, usize)] {
-        &self.cells[..self.count]
+    fn axes(&self) -> &[Axis] {
+        &self.axes[..self.len]
     }
 
     /// The node with that number, counted through all cells.
-    fn node<N: Neighbours>(&self, neighbours: &N, mut rank: usize) -> Option<N::Node> {
-        for &(cell, nodes) in self.cells() {
-            if rank < nodes {
-                return neighbours.node_in(cell, rank);
-            }
-            rank -= nodes;
-        }
-        None
+    fn node<N: Neighbours>(&self, leg: &Leg, neighbours: &N, rank: usize) -> Option<N::Node> {
+        // Counted over all, since where it stops cannot be foreseen.
+        let index = self.up_to.iter().map(|&up_to| usize::from(rank >= up_to)).sum::<usize>();
+        let before = index.checked_sub(1).map_or(0, |before| self.up_to[before]);
+        let &axis = self.axes.get(index)?;
+        neighbours.node_in(leg.corner(axis), rank - before)
     }
 }
 
@@ -186,6 +190,7 @@ fn cheapest<N: Neighbours, R: Rng>(neighbours: &N, mut candidates: Vec<N::Node>,
     if candidates.iter().any(|&node| !neighbours.cost(node).suspected) {
         candidates.retain(|&node| !neighbours.cost(node).suspected);
     }
-    shuffle_front(rng, &mut candidates, COMPARED);
-    candidates.into_iter().take(COMPARED).min_by_key(|&node| neighbours.cost(node))
+    let compared = neighbours.compared();
+    shuffle_front(rng, &mut candidates, compared);
+    candidates.into_iter().take(compared).min_by_key(|&node| neighbours.cost(node))
 }

@@ -13,6 +13,18 @@ impl Chance {
         Self(ChaCha8Rng::seed_from_u64(seed))
     }
 
+    /// One of many generators of a seed: those of different streams have nothing in common.
+    pub fn of(seed: u64, stream: u64) -> Self {
+        let mut generator = ChaCha8Rng::seed_from_u64(seed);
+        generator.set_stream(stream);
+        Self(generator)
+    }
+
+    /// The generator itself, for who wants one.
+    pub fn generator(&mut self) -> &mut ChaCha8Rng {
+        &mut self.0
+    }
+
     /// A generator of its own for one node.
     pub fn fork(&mut self) -> ChaCha8Rng {
         ChaCha8Rng::seed_from_u64(self.0.next_u64())
@@ -34,10 +46,15 @@ impl Chance {
         probability > 0.0 && self.unit() < probability
     }
 
+    /// A random number below `bound` (Lemire 2019, without the rejection: the bias is below `bound / 2^64`); 0 for 0.
+    pub fn below(&mut self, bound: u64) -> u64 {
+        let product = u128::from(self.number()) * u128::from(bound);
+        (product >> 64) as u64
+    }
+
     /// A random index below `count`, which must not be 0.
     pub fn index(&mut self, count: usize) -> usize {
-        let product = u128::from(self.number()) * count as u128;
-        usize::try_from(product >> 64).unwrap_or(0)
+        usize::try_from(self.below(count as u64)).unwrap_or(0)
     }
 
     /// A random element; `None` of an empty slice.

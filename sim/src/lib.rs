@@ -11,6 +11,7 @@
 //! | [`churn`] | an hour in which nodes come and go |
 //! | [`checks`] | dataset servers of which some lie |
 //! | [`experiment`] | what an experiment asks, and what it measured |
+//! | [`field`] | the second floor: millions of nodes as flat arrays |
 //! | [`traffic`], [`trace`] | what was sent; a hash that tells two runs apart |
 //! | [`queue`], [`chance`] | the order of events; randomness from one seed |
 //!
@@ -30,6 +31,7 @@ pub mod chance;
 pub mod checks;
 pub mod churn;
 pub mod experiment;
+pub mod field;
 pub mod host;
 pub mod identity;
 pub mod link;

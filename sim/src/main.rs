@@ -4,6 +4,7 @@
 mod checks_command;
 mod churn_command;
 mod join;
+mod scale_command;
 
 use std::process::ExitCode;
 
@@ -25,6 +26,8 @@ enum Command {
     Churn(churn_command::Options),
     /// Ask dataset servers of which some lie, and check them: the protocol of 2010 beside ours.
     Checks(checks_command::Options),
+    /// Build a network of millions and route lookups in it, on all cores.
+    Scale(scale_command::Options),
 }
 
 fn main() -> ExitCode {
@@ -32,6 +35,7 @@ fn main() -> ExitCode {
         Command::Join(options) => options.run(),
         Command::Churn(options) => options.run(),
         Command::Checks(options) => options.run(),
+        Command::Scale(options) => options.run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
