@@ -108,6 +108,9 @@ pub enum FieldError {
         /// `d`
         dims: u8,
     },
+    /// Two networks of different grids.
+    #[error("the two networks have grids of different shapes")]
+    OtherShape,
     /// A cell has more nodes than its count can tell, although fewer were expected.
     #[error("a cell has more than 255 nodes, which this model cannot count: take fewer nodes or more cells")]
     Overflow,
@@ -178,6 +181,23 @@ impl Field {
             *count = count.checked_add(1).ok_or(FieldError::Overflow)?;
         }
         Ok(Self::from_counts(shape, counts))
+    }
+
+    /// A network in which nobody is.
+    pub fn empty(shape: Shape) -> Self {
+        Self::from_counts(shape, vec![0; usize_of(shape.cells())])
+    }
+
+    /// The nodes of two networks together; in each cell those of `self` have the lower ranks.
+    ///
+    /// # Errors
+    /// [`FieldError::Overflow`] if a cell then has more than 255, [`FieldError::OtherShape`] if the shapes differ.
+    pub fn and(&self, other: &Self) -> Result<Self, FieldError> {
+        if self.shape != other.shape {
+            return Err(FieldError::OtherShape);
+        }
+        let sums = self.counts.iter().zip(&other.counts).map(|(a, b)| a.checked_add(*b).ok_or(FieldError::Overflow));
+        Ok(Self::from_counts(self.shape, sums.collect::<Result<_, _>>()?))
     }
 
     fn from_counts(shape: Shape, counts: Vec<u8>) -> Self {

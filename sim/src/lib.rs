@@ -11,6 +11,7 @@
 //! | [`churn`] | an hour in which nodes come and go |
 //! | [`checks`] | dataset servers of which some lie |
 //! | [`experiment`] | what an experiment asks, and what it measured |
+//! | [`censorship`] | cancer nodes, which let chosen keys vanish |
 //! | [`field`] | the second floor: millions of nodes as flat arrays |
 //! | [`traffic`], [`trace`] | what was sent; a hash that tells two runs apart |
 //! | [`queue`], [`chance`] | the order of events; randomness from one seed |
@@ -27,6 +28,7 @@
 //! assert_eq!(scenario.roster_errors().missing, 0);
 //! ```
 
+pub mod censorship;
 pub mod chance;
 pub mod checks;
 pub mod churn;

@@ -1,0 +1,292 @@
+//! The experiment "censorship": cancer nodes, which route like everybody else but drop requests for chosen keys.
+//!
+//! The name is the Freenet wiki's: a cancer node behaves well, "advertises itself well", and lets chosen keys vanish.
+//! Here a share of all identities is hostile. A request for the key that passes one of them, or reaches one in a cell
+//! that keeps the record, is not answered; the origin tries again by another route, so and so often a cell, and in each
+//! of the key's `R` cells. With `routes_apart = "first_hop"` the routes differ as those that the state machine tries do:
+//! no two leave by the same first hop. With `"everywhere"` they share no node at all, which an origin could only ask
+//! for if it knew the whole way.
+//!
+//! What is expected without advertising, with `k` coordinates to correct and node-disjoint routes, is a success of
+//! `1 - prod_cells (1 - (1-f)^k)^r`: `k - 1` relays and the node that answers have to be honest; `r` is the number of
+//! routes, or of the cell's nodes if these are fewer, since no two routes that share nothing end at the same node.
+
+mod price;
+
+use core::time::Duration;
+use std::collections::BTreeSet;
+
+use grid::cell::{Cell, Shape};
+use grid::neighbours::{COMPARED, Cost, Neighbours};
+use grid::placement::first_cells;
+use serde::{Deserialize, Serialize};
+
+use crate::chance::Chance;
+use crate::experiment::{Measures, Model};
+use crate::field::scale::random_key;
+use crate::field::walk::Walk;
+use crate::field::{self, Field, Node, memory};
+
+pub use price::Price;
+
+/// In what the routes of one lookup differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Apart {
+    /// In the first hop, as the state machine's do.
+    FirstHop,
+    /// In all nodes.
+    Everywhere,
+}
+
+/// The parameters.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Censorship {
+    /// Nodes, the hostile ones included.
+    pub nodes: u64,
+    /// The grid's axes.
+    pub dims: u8,
+    /// Coordinates on each axis.
+    pub side: u16,
+    /// The share of nodes that is hostile.
+    pub hostile: f64,
+    /// Routes that are tried to each cell.
+    pub routes: u8,
+    /// Cells that keep the record.
+    pub replicas: u8,
+    /// Whether hostile nodes answer so fast that they are chosen whenever they are among those compared.
+    pub advertise: bool,
+    /// In what the routes of one lookup differ.
+    pub routes_apart: Apart,
+    /// Lookups, each of a key of its own by a random honest node.
+    pub lookups: u32,
+}
+
+impl Default for Censorship {
+    /// The public grid's shape and number of cells, with the attempts of the state machine's defaults.
+    fn default() -> Self {
+        Self {
+            nodes: 16_384,
+            dims: 4,
+            side: 8,
+            hostile: 0.2,
+            routes: 4,
+            replicas: 3,
+            advertise: false,
+            routes_apart: Apart::FirstHop,
+            lookups: 2_000,
+        }
+    }
+}
+
+/// A field in which some nodes are hostile: in each cell those of the highest ranks.
+#[derive(Clone, Debug)]
+pub(crate) struct Infested {
+    all: Field,
+    /// How many of each cell's nodes are honest.
+    honest: Field,
+    advertise: bool,
+}
+
+impl Infested {
+    pub(crate) fn new(honest: Field, hostile: &Field, advertise: bool) -> Result<Self, field::FieldError> {
+        Ok(Self { all: honest.and(hostile)?, honest, advertise })
+    }
+
+    fn is_hostile(&self, node: Node) -> bool {
+        node.rank() >= self.honest.count(node.cell())
+    }
+}
+
+impl Neighbours for Infested {
+    type Node = Node;
+
+    fn count_in(&self, cell: Cell) -> usize {
+        self.all.count_in(cell)
+    }
+
+    fn node_in(&self, cell: Cell, number: usize) -> Option<Node> {
+        self.all.node_in(cell, number)
+    }
+
+    fn bridges(&self) -> impl Iterator<Item = (Node, Cell)> {
+        core::iter::empty()
+    }
+
+    /// A hostile node that advertises itself is faster than any honest one.
+    fn cost(&self, node: Node) -> Cost {
+        let fast = self.advertise && self.is_hostile(node);
+        Cost { suspected: false, delay: Duration::from_millis(if fast { 0 } else { 1 }) }
+    }
+
+    fn compared(&self) -> usize {
+        if self.advertise { COMPARED } else { 1 }
+    }
+}
+
+/// One lookup, and how it went.
+#[derive(Debug, Default)]
+pub(crate) struct Lookup {
+    walk: Walk,
+    /// Nodes that this lookup's further routes do without.
+    avoided: BTreeSet<u64>,
+    routes: u32,
+}
+
+impl Lookup {
+    /// Whether an honest node of one of the cells gets the request by one of the routes.
+    pub(crate) fn succeeds(
+        &mut self,
+        world: &Infested,
+        (from, cells): (Node, &[Cell]),
+        (routes, apart): (u8, Apart),
+        chance: &mut Chance,
+    ) -> bool {
+        self.routes = 0;
+        cells.iter().any(|&cell| {
+            self.avoided.clear();
+            (0..routes).any(|_| self.arrives(world, (from, cell), apart, chance))
+        })
+    }
+
+    fn arrives(&mut self, world: &Infested, pair: (Node, Cell), apart: Apart, chance: &mut Chance) -> bool {
+        // The last hop, to the cell itself, has no way around its nodes, so the state machine avoids nobody there.
+        let near = apart == Apart::FirstHop && pair.0.cell().is_neighbour(&pair.1);
+        let usable = |node: Node| near || !self.avoided.contains(&node.name());
+        let arrived = self.walk.go(world.all.shape(), world, pair, usable, chance.generator());
+        self.routes += 1;
+        let way = &self.walk.path()[self.walk.path().len().min(1)..];
+        let avoided = match apart {
+            Apart::FirstHop => &way[..way.len().min(1)],
+            Apart::Everywhere => way,
+        };
+        self.avoided.extend(avoided.iter().map(|node| node.name()));
+        arrived.is_some() && !way.iter().any(|&node| world.is_hostile(node))
+    }
+}
+
+/// The cells of a key in which somebody lives, `replicas` of them at most, the nearest first as a get asks them.
+pub(crate) fn homes(world: &Infested, from: Node, replicas: u8, chance: &mut Chance) -> Vec<Cell> {
+    let key = random_key(chance);
+    let drawn = first_cells(world.all.shape(), &key, 4 * usize::from(replicas));
+    let occupied = drawn.into_iter().filter(|&cell| world.all.count(cell) > 0);
+    let mut cells: Vec<Cell> = occupied.take(replicas.into()).collect();
+    cells.sort_by_key(|cell| cell.distance(&from.cell()));
+    cells
+}
+
+impl Infested {
+    /// A random honest node.
+    fn random_honest(&self, chance: &mut Chance) -> Option<Node> {
+        self.honest.random_node(chance)
+    }
+}
+
+impl Censorship {
+    fn shape(&self) -> Result<Shape, String> {
+        Shape::new(self.dims, self.side).map_err(|error| error.to_string())
+    }
+
+    /// How many nodes are hostile.
+    #[expect(clippy::cast_precision_loss, reason = "counts of a simulation are below 2^53")]
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of a count")]
+    fn hostile_nodes(&self) -> u64 {
+        (self.nodes as f64 * self.hostile).round() as u64
+    }
+
+    fn world(&self, seed: u64) -> Result<Infested, String> {
+        let (shape, hostile) = (self.shape()?, self.hostile_nodes());
+        let build = |nodes: u64, seed| match nodes {
+            0 => Ok(Field::empty(shape)),
+            _ => Field::random(shape, nodes, seed),
+        };
+        let honest = build(self.nodes - hostile, seed).map_err(|error| error.to_string())?;
+        let hostile = build(hostile, !seed).map_err(|error| error.to_string())?;
+        Infested::new(honest, &hostile, self.advertise).map_err(|error| error.to_string())
+    }
+
+    /// The success that the formula gives for ways of these lengths.
+    fn predicted(&self, world: &Infested, from: Node, cells: &[Cell]) -> f64 {
+        let fails = |cell: &Cell| {
+            let honest = (1.0 - self.hostile).powi(from.cell().distance(cell).into());
+            (1.0 - honest).powi(self.routes.min(world.all.count(*cell)).into())
+        };
+        1.0 - cells.iter().map(fails).product::<f64>()
+    }
+}
+
+impl Model for Censorship {
+    const NAME: &'static str = "censorship";
+
+    fn check(&self) -> Result<(), String> {
+        if !(0.0..1.0).contains(&self.hostile) {
+            return Err(format!(
+                "hostile = {}: a share of the nodes is in 0..1, and somebody has to ask",
+                self.hostile
+            ));
+        }
+        if self.routes == 0 || self.lookups == 0 {
+            return Err("routes and lookups are 1 or more".into());
+        }
+        if !(1..=16).contains(&self.replicas) {
+            return Err(format!("replicas = {}: a grid keeps a record in 1 to 16 cells", self.replicas));
+        }
+        if self.hostile_nodes() >= self.nodes {
+            return Err(format!("of {} nodes a share of {} leaves no honest one", self.nodes, self.hostile));
+        }
+        field::check(self.shape()?, self.nodes, memory::free()).map_err(|error| error.to_string())
+    }
+
+    fn trial(&self, seed: u64) -> Result<Measures, String> {
+        let world = self.world(seed)?;
+        let (mut chance, mut lookup) = (Chance::of(seed, 1), Lookup::default());
+        let (mut succeeded, mut routes, mut predicted) = (0.0, 0.0, 0.0);
+        for _ in 0..self.lookups {
+            let from = world.random_honest(&mut chance).ok_or("there is no honest node")?;
+            let cells = homes(&world, from, self.replicas, &mut chance);
+            let settings = (self.routes, self.routes_apart);
+            succeeded += f64::from(u8::from(lookup.succeeds(&world, (from, &cells), settings, &mut chance)));
+            routes += f64::from(lookup.routes);
+            predicted += self.predicted(&world, from, &cells);
+        }
+        let lookups = f64::from(self.lookups);
+        Ok(Measures::from([
+            ("success", succeeded / lookups),
+            ("routes_tried", routes / lookups),
+            ("predicted", predicted / lookups),
+        ]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn disjoint_routes_meet_the_formula() {
+        for (hostile, routes, replicas) in [(0.1, 4, 1), (0.2, 4, 1), (0.3, 1, 1), (0.2, 2, 3)] {
+            let lookups = 3000;
+            let apart = Apart::Everywhere;
+            let model = Censorship { hostile, routes, replicas, lookups, routes_apart: apart, ..Censorship::default() };
+            let measures = model.trial(3).unwrap();
+            let (found, expected) = (measures["success"], measures["predicted"]);
+            // A cell has few nodes of which so and so many are hostile, so routes are not quite independent.
+            assert!(
+                (found - expected).abs() < 0.03,
+                "f = {hostile}, r = {routes}, R = {replicas}: {found}, {expected}"
+            );
+        }
+    }
+
+    #[test]
+    fn nobody_hostile_censors_nothing_and_impossible_wishes_are_refused() {
+        let peaceful = Censorship { hostile: 0.0, lookups: 200, ..Censorship::default() };
+        let measures = peaceful.trial(1).unwrap();
+        assert_eq!((measures["success"], measures["routes_tried"]), (1.0, 1.0));
+        assert!(Censorship { hostile: 1.5, ..peaceful.clone() }.check().unwrap_err().contains("1.5"));
+        assert!(Censorship { replicas: 0, ..peaceful.clone() }.check().unwrap_err().contains("replicas = 0"));
+        assert!(Censorship { side: 0, ..peaceful.clone() }.check().unwrap_err().contains("side"));
+        assert!(Censorship { routes: 0, ..peaceful }.check().unwrap_err().contains("routes"));
+    }
+}
