@@ -10,7 +10,8 @@
 //! | [`scenario`] | growing a network, asking it, killing a part of it |
 //! | [`churn`] | an hour in which nodes come and go |
 //! | [`checks`] | dataset servers of which some lie |
-//! | [`experiment`] | what an experiment asks, and what it measured |
+//! | [`experiment`] | experiment files: sweeps over models, statistics, claims, plots, reports |
+//! | [`geometry`] | networks drawn at random: distances, neighbours, vacant cells |
 //! | [`traffic`], [`trace`] | what was sent; a hash that tells two runs apart |
 //! | [`queue`], [`chance`] | the order of events; randomness from one seed |
 //!
@@ -30,6 +31,7 @@ pub mod chance;
 pub mod checks;
 pub mod churn;
 pub mod experiment;
+pub mod geometry;
 pub mod host;
 pub mod identity;
 pub mod link;

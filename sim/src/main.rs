@@ -3,7 +3,9 @@
 
 mod checks_command;
 mod churn_command;
+mod experiments_command;
 mod join;
+mod run_command;
 
 use std::process::ExitCode;
 
@@ -25,6 +27,12 @@ enum Command {
     Churn(churn_command::Options),
     /// Ask dataset servers of which some lie, and check them: the protocol of 2010 beside ours.
     Checks(checks_command::Options),
+    /// The experiments that ship.
+    List(experiments_command::List),
+    /// Print the file of an experiment that ships, to copy and change it.
+    Show(experiments_command::Show),
+    /// Run experiments: tables, diagrams, a report, and whether their claims hold.
+    Run(run_command::Options),
 }
 
 fn main() -> ExitCode {
@@ -32,6 +40,9 @@ fn main() -> ExitCode {
         Command::Join(options) => options.run(),
         Command::Churn(options) => options.run(),
         Command::Checks(options) => options.run(),
+        Command::List(options) => options.run(),
+        Command::Show(options) => options.run(),
+        Command::Run(options) => options.run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
