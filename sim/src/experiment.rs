@@ -11,7 +11,7 @@
 //! | [`file`], [`setup`] | an experiment file, and all points of its sweep, checked before any work |
 //! | [`run`], [`statistics`] | all trials on all cores; means and confidence intervals |
 //! | [`claims`] | whether what the file claims is so |
-//! | [`results`], [`folder`] | tables, JSON; files that are whole |
+//! | [`results`], [`plot`], [`report`], [`folder`] | tables, JSON, diagrams, a page to read; files that are whole |
 //! | [`near`] | what may have been meant |
 
 pub mod claims;
@@ -19,6 +19,8 @@ pub mod file;
 pub mod folder;
 pub mod kinds;
 pub mod near;
+pub mod plot;
+pub mod report;
 pub mod results;
 pub mod run;
 pub mod setup;

@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 use sim::experiment::claims::{Verdict, judge};
 use sim::experiment::file::Experiment;
 use sim::experiment::folder::Folder;
+use sim::experiment::plot::{self, Picture};
+use sim::experiment::report::{Chapter, page};
 use sim::experiment::run::{Results, run};
 use sim::experiment::setup::{Setup, Wishes};
 use sim::experiment::{results, shipped};
@@ -50,6 +52,7 @@ fn threads(text: &str) -> Result<usize, String> {
 struct Ran {
     results: Results,
     verdicts: Vec<Verdict>,
+    pictures: Vec<Picture>,
     folder: PathBuf,
     seconds: f64,
 }
@@ -58,6 +61,7 @@ impl Options {
     pub(crate) fn run(&self) -> Result<(), String> {
         // Everything that can be wrong is found out before the first trial.
         let setups = self.setups()?;
+        let report = Folder::open(&self.out)?;
         let folders: Vec<Folder> =
             setups.iter().map(|setup| Folder::open(&self.folder(setup))).collect::<Result<_, _>>()?;
         let mut failed = Vec::new();
@@ -70,9 +74,14 @@ impl Options {
             failed.extend(one.failures());
             ran.push(one);
         }
+        let chapters: Vec<Chapter> = ran.iter().map(Ran::chapter).collect();
+        let written = report.write("report.html", page(&chapters))?;
         if self.json {
             let all: Vec<Value> = ran.iter().map(Ran::described).collect();
             println!("{}", serde_json::to_string_pretty(&all).map_err(|error| error.to_string())?);
+        }
+        if !self.json {
+            println!("{}", written.display());
         }
         if failed.is_empty() { Ok(()) } else { Err(format!("not all is as claimed:\n{}", failed.join("\n"))) }
     }
@@ -115,8 +124,23 @@ impl Options {
         let json =
             serde_json::to_string_pretty(&results::json(&results, &verdicts)).map_err(|error| error.to_string())?;
         folder.write(&format!("{name}.json"), json + "\n")?;
-        Ok(Ran { results, verdicts, folder: path, seconds: begun.elapsed().as_secs_f64() })
+        let pictures = draw(&results, folder)?;
+        Ok(Ran { results, verdicts, pictures, folder: path, seconds: begun.elapsed().as_secs_f64() })
     }
+}
+
+/// Draws the diagrams, each as SVG and PNG.
+fn draw(results: &Results, folder: &Folder) -> Result<Vec<Picture>, String> {
+    let experiment = &results.setup.experiment;
+    let mut pictures = Vec::new();
+    for (number, plot) in (1..).zip(&experiment.plots) {
+        if let Some(picture) = plot::draw(results, plot)? {
+            folder.write(&format!("{}-{number}.svg", experiment.name), picture.svg())?;
+            folder.write(&format!("{}-{number}.png", experiment.name), picture.png()?)?;
+            pictures.push(picture);
+        }
+    }
+    Ok(pictures)
 }
 
 /// A file, or an experiment that ships.
@@ -148,6 +172,10 @@ fn bar(setup: &Setup) -> Result<ProgressBar, String> {
 }
 
 impl Ran {
+    fn chapter(&self) -> Chapter<'_> {
+        Chapter { results: &self.results, verdicts: &self.verdicts, pictures: &self.pictures }
+    }
+
     fn print(&self) {
         let (setup, name) = (&self.results.setup, &self.results.setup.experiment.name);
         println!("{name}: {}", setup.experiment.title);

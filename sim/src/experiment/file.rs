@@ -324,10 +324,10 @@ impl Experiment {
         in_order.sort_by_key(|(key, _)| key.span().start);
         for (key, value) in in_order {
             let (key, line) = (key.get_ref().clone(), self.line(key.span().start));
-            let steps = match plain(value.get_ref()).map_err(|error| format!("line {line}: `{key}`: {error}"))? {
-                Value::Array(steps) if !steps.is_empty() => steps,
-                other => return Err(format!("line {line}: a sweep is a list of values, `{key} = [{other}]`")),
-            };
+            let value = plain(value.get_ref()).map_err(|error| format!("line {line}: `{key}`: {error}"))?;
+            let steps = value.as_array().filter(|steps| !steps.is_empty()).cloned();
+            let steps =
+                steps.ok_or_else(|| format!("line {line}: a sweep is a list of values, `{key} = [{value}]`"))?;
             if parameters.keys().any(|fixed| *fixed.get_ref() == key) {
                 return Err(format!("line {line}: `{key}` is swept, and also among the parameters that are the same"));
             }

@@ -261,9 +261,9 @@ fn points(ranges: &Ranges, kind: Kind, defaults: &Parameters) -> Result<Vec<Poin
 
 fn extended(before: &[(String, Value)], key: &str, step: &Value, several: bool) -> Vec<(String, Value)> {
     let mut after = before.to_vec();
-    match step {
-        Value::Object(fields) if several => after.extend(fields.clone()),
-        _ => after.push((key.to_owned(), step.clone())),
+    match step.as_object().filter(|_| several) {
+        Some(fields) => after.extend(fields.clone()),
+        None => after.push((key.to_owned(), step.clone())),
     }
     after
 }
