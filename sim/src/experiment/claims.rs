@@ -4,10 +4,9 @@ use core::fmt;
 
 use serde::Serialize;
 
-use super::file::{Bounds, Claim};
+use super::file::{Asked, Bounds};
 use super::near::instead;
 use super::run::Results;
-use super::setup::Point;
 
 /// What became of a claim.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -43,26 +42,27 @@ pub struct Finding {
 /// A claim about something that was measured nowhere.
 pub fn judge(results: &Results) -> Result<Vec<Verdict>, String> {
     let small = results.setup.wishes.small;
-    let claims = results.setup.experiment.claims.iter().filter_map(|claim| Some((claim, claim.bounds(small)?)));
-    claims.map(|(claim, (bounds, place))| verdict(results, claim, &bounds, |point| point.is_at(place))).collect()
+    let claims = results.setup.experiment.claims.iter().filter_map(|claim| Some((claim, claim.version(small)?)));
+    claims.map(|(claim, asked)| verdict(results, &claim.measure, &asked)).collect()
 }
 
-fn verdict(results: &Results, claim: &Claim, bounds: &Bounds, at: impl Fn(&Point) -> bool) -> Result<Verdict, String> {
+fn verdict(results: &Results, measure: &str, asked: &Asked<'_>) -> Result<Verdict, String> {
     let measures = results.measures();
-    if !measures.contains(&claim.measure.as_str()) {
-        let (name, instead) = (&results.setup.experiment.name, instead(&claim.measure, measures));
-        return Err(format!("{name}: the claim {:?}: nothing measured {:?}; {instead}", claim.says, claim.measure));
+    if !measures.contains(&measure) {
+        let (name, instead) = (&results.setup.experiment.name, instead(measure, measures));
+        return Err(format!("{name}: the claim {:?}: nothing measured {measure:?}; {instead}", asked.says));
     }
-    let points = results.setup.points.iter().zip(&results.rows).filter(|(point, _)| at(point));
+    let points = results.setup.points.iter().zip(&results.rows).filter(|(point, _)| point.is_at(asked.place));
     let findings: Vec<Finding> = points
         .map(|(point, row)| {
-            let summary = row.measures.get(claim.measure.as_str());
+            let summary = row.measures.get(measure);
             let (mean, ci95) = (summary.map(|summary| summary.mean), summary.and_then(|summary| summary.ci95));
-            Finding { at: point.label(), mean, ci95, holds: mean.is_some_and(|mean| bounds.hold(mean)) }
+            Finding { at: point.label(), mean, ci95, holds: mean.is_some_and(|mean| asked.bounds.hold(mean)) }
         })
         .collect();
     let holds = findings.iter().all(|finding| finding.holds);
-    Ok(Verdict { says: claim.says.clone(), measure: claim.measure.clone(), asked: bounds.to_string(), holds, findings })
+    let (says, measure, asked) = (asked.says.to_owned(), measure.to_owned(), asked.bounds.to_string());
+    Ok(Verdict { says, measure, asked, holds, findings })
 }
 
 impl Bounds {
@@ -155,11 +155,11 @@ mod tests {
 
     #[test]
     fn bounds_are_kept_on_both_sides() {
-        let near = Bounds { near: Some(5.4), within: Some(0.01), ..Bounds::default() };
+        let near = Bounds::new(None, None, Some(5.4), Some(0.01));
         assert!(near.hold(5.45) && near.hold(5.35) && !near.hold(5.46) && !near.hold(5.34) && !near.hold(f64::NAN));
-        let zero = Bounds { near: Some(0.0), within: Some(0.5), ..Bounds::default() };
+        let zero = Bounds::new(None, None, Some(0.0), Some(0.5));
         assert!(zero.hold(-0.5) && !zero.hold(0.6));
-        let range = Bounds { at_least: Some(1.0), at_most: Some(2.0), ..Bounds::default() };
+        let range = Bounds::new(Some(1.0), Some(2.0), None, None);
         assert!(range.hold(1.0) && range.hold(2.0) && !range.hold(0.9) && !range.hold(2.1));
         assert_eq!(range.to_string(), "at least 1, at most 2");
     }

@@ -175,16 +175,17 @@ pub struct Bounds {
     pub near: Option<f64>,
     /// A share of [`Bounds::near`]; of a `near` of 0, the distance itself.
     pub within: Option<f64>,
-    /// The points, if they are not those of the whole version.
+    /// Of the small version: the points, if they are not those of the whole one.
     #[serde(default, rename = "where")]
     place: Option<Place>,
+    /// Of the small version: the words, if they are not those of the whole one.
+    says: Option<String>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(
     untagged,
-    expecting = "`small` of a claim is true, false, or a table of bounds (at_least, at_most, near, within, \
-                               where)"
+    expecting = "`small` of a claim is true, false, or a table of bounds (at_least, at_most, near, within, where, says)"
 )]
 enum ClaimOfSmall {
     Held(bool),
@@ -198,22 +199,40 @@ impl Default for ClaimOfSmall {
 }
 
 impl Claim {
-    /// What has to hold in this version, and where; `None` if nothing.
-    pub fn bounds(&self, small: bool) -> Option<(Bounds, &Place)> {
+    /// What has to hold in this version; `None` if nothing.
+    pub fn version(&self, small: bool) -> Option<Asked<'_>> {
         let Self { at_least, at_most, near, within, .. } = *self;
-        let whole = Bounds { at_least, at_most, near, within, place: None };
+        let whole =
+            Asked { says: &self.says, place: &self.place, bounds: Bounds::new(at_least, at_most, near, within) };
         match &self.small {
             ClaimOfSmall::Held(false) if small => None,
-            ClaimOfSmall::Other(bounds) if small => {
-                let place = bounds.place.as_ref().unwrap_or(&self.place);
-                Some((if bounds.are_none() { whole } else { bounds.clone() }, place))
-            }
-            ClaimOfSmall::Held(_) | ClaimOfSmall::Other(_) => Some((whole, &self.place)),
+            ClaimOfSmall::Other(other) if small => Some(Asked {
+                says: other.says.as_deref().unwrap_or(whole.says),
+                place: other.place.as_ref().unwrap_or(whole.place),
+                bounds: if other.are_none() { whole.bounds } else { other.clone() },
+            }),
+            ClaimOfSmall::Held(_) | ClaimOfSmall::Other(_) => Some(whole),
         }
     }
 }
 
+/// A claim in one version of an experiment.
+#[derive(Clone, Debug)]
+pub struct Asked<'a> {
+    /// See [`Claim::says`].
+    pub says: &'a str,
+    /// See [`Claim::place`].
+    pub place: &'a Place,
+    /// Between what the mean has to be.
+    pub bounds: Bounds,
+}
+
 impl Bounds {
+    /// These, of any place.
+    pub fn new(at_least: Option<f64>, at_most: Option<f64>, near: Option<f64>, within: Option<f64>) -> Self {
+        Self { at_least, at_most, near, within, ..Self::default() }
+    }
+
     fn are_none(&self) -> bool {
         self.at_least.is_none() && self.at_most.is_none() && self.near.is_none()
     }
@@ -272,7 +291,7 @@ impl Experiment {
         let experiment = Self { name: name.into(), argument: argument.into(), text: text.into(), ..parsed };
         for claim in &experiment.claims {
             for small in [false, true] {
-                let checked = claim.bounds(small).map_or(Ok(()), |(bounds, _)| bounds.check());
+                let checked = claim.version(small).map_or(Ok(()), |asked| asked.bounds.check());
                 checked.map_err(|error| format!("the claim {:?}: {error}", claim.says))?;
             }
         }

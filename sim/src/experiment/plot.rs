@@ -2,7 +2,7 @@
 //!
 //! Lines carry the 95 % confidence intervals of the means that they connect. Colours are those of M. Okabe and K. Ito,
 //! *Color Universal Design* (2008), which people with any colour vision can tell apart; markers differ too. What an
-//! experiment expects (a measure whose name ends in `_expected`) is a dashed line of its measure's colour.
+//! experiment expects (a measure whose name ends in `_expected`) is a dashed line over the others.
 
 mod curves;
 mod paint;
@@ -50,7 +50,7 @@ impl Picture {
         self.svg.replace(&format!("\"{}\"", paint::INK), "\"currentColor\"")
     }
 
-    /// An image of the same size in pixels as the SVG's own measure.
+    /// An image, two pixels for each of the SVG's.
     ///
     /// # Errors
     /// The picture cannot be rendered; none is known that cannot.

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::file::{Experiment, Place, Ranges, Seeds, Swept};
+use super::file::{Asked, Experiment, Place, Ranges, Seeds, Swept};
 use super::kinds::{Kind, Parameters, Trial};
 use super::near::instead;
 
@@ -97,7 +97,7 @@ impl Setup {
 
     fn check_claims(&self, defaults: &Parameters) -> Result<(), String> {
         for claim in &self.experiment.claims {
-            let Some((_, place)) = claim.bounds(self.wishes.small) else { continue };
+            let Some(Asked { place, .. }) = claim.version(self.wishes.small) else { continue };
             known_place(place, defaults).map_err(|error| format!("the claim {:?}: {error}", claim.says))?;
             if !self.points.iter().any(|point| point.is_at(place)) {
                 let version = if self.wishes.small {
@@ -121,11 +121,11 @@ impl Setup {
             if plot.y.0.is_empty() {
                 return Err(failed("y names no measure".into()));
             }
-            // The small version may have fixed what the whole one sweeps.
+            // The small version may have fixed what the whole one sweeps; it draws what it can.
             if !self.wishes.small && defaults.contains_key(&plot.x) && !self.swept.contains(&plot.x) {
                 return Err(failed(format!("x = {:?} is the same at all points: it is not in [sweep]", plot.x)));
             }
-            if !self.points.iter().any(|point| point.is_at(&plot.place)) {
+            if !self.wishes.small && !self.points.iter().any(|point| point.is_at(&plot.place)) {
                 return Err(failed(format!("where = {} is no point", shown(&plot.place))));
             }
         }

@@ -12,7 +12,7 @@ use super::super::setup::{Point, plain};
 /// The lines of a diagram.
 #[derive(Debug)]
 pub(super) struct Curves {
-    /// In the order of the measures, then of the points.
+    /// In the order of the measures, then of the points; what was expected last, over the others.
     pub(super) all: Vec<Curve>,
     /// What stands at 0, 1, 2 .. of x, if x is not a number.
     pub(super) categories: Option<Vec<String>>,
@@ -25,7 +25,7 @@ pub(super) struct Curves {
 pub(super) struct Curve {
     /// For the legend.
     pub(super) label: String,
-    /// Which colour; what is expected shares it with what was measured.
+    /// Which colour and marker of those that were measured.
     pub(super) colour: usize,
     /// Whether it is what was expected.
     pub(super) expected: bool,
@@ -51,18 +51,19 @@ impl Curves {
         let x = Horizontal::of(&plot.x, &points);
         let series = series(results, plot, &points);
         let mut curves = Self { all: Vec::new(), categories: x.categories(), hidden: 0 };
-        let mut colours: Vec<(String, String)> = Vec::new();
-        for measure in &plot.y.0 {
+        let (expected, measured): (Vec<&String>, Vec<&String>) = plot.y.0.iter().partition(|name| is_expected(name));
+        for measure in measured {
             for (label, points) in group(&points, &series) {
-                let expected = measure.ends_with("_expected");
-                let key = (measure.trim_end_matches("_expected").to_owned(), label.clone());
-                let colour = colours.iter().position(|known| *known == key).unwrap_or(colours.len());
-                if colour == colours.len() {
-                    colours.push(key);
-                }
-                let dots = curves.dots(plot, measure, &x, &points);
-                let label = named(plot, measure, &label);
-                curves.all.push(Curve { label, colour, expected, dots });
+                let (colour, dots) = (curves.all.len(), curves.dots(plot, measure, &x, &points));
+                curves.all.push(Curve { label: named(plot, measure, &label), colour, expected: false, dots });
+            }
+        }
+        for measure in expected {
+            for (place, (_, points)) in group(&points, &series).iter().enumerate() {
+                // They all look the same, so one line of the legend is for all.
+                let label = if place == 0 { in_words(measure) } else { String::new() };
+                let dots = curves.dots(plot, measure, &x, points);
+                curves.all.push(Curve { label, colour: 0, expected: true, dots });
             }
         }
         curves.all.retain(|curve| !curve.dots.is_empty());
@@ -198,6 +199,11 @@ fn named(plot: &Plot, measure: &str, label: &str) -> String {
         (true, false) => format!("{}, {label}", in_words(measure)),
         (false, _) => label.to_owned(),
     }
+}
+
+/// Whether a measure is what the model expects of another.
+pub(super) fn is_expected(name: &str) -> bool {
+    name.ends_with("_expected")
 }
 
 /// A measure's name for people, its unit in brackets.

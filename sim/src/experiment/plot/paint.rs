@@ -6,7 +6,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::super::file::Plot;
-use super::curves::{Curve, Curves, Dot, in_words};
+use super::curves::{Curve, Curves, in_words, is_expected};
 use super::scale::Scale;
 
 /// The colour of text and axes; no line has it.
@@ -24,11 +24,11 @@ const COLOURS: [RGBColor; 6] = [
 ];
 
 const WIDTH: u32 = 1280;
-const CHART: u32 = 720;
+const CHART: u32 = 760;
 const MARGIN: u32 = 24;
-const TEXT: u32 = 32;
-const TITLE: u32 = 36;
-const LINE_HEIGHT: u32 = 48;
+const TEXT: u32 = 38;
+const TITLE: u32 = 42;
+const LINE_HEIGHT: u32 = 56;
 
 /// More dots on a line than this have a band around them instead of bars.
 const MANY_DOTS: usize = 40;
@@ -99,8 +99,7 @@ fn paint_chart<'a>(area: &Area<'a>, plot: &Plot, curves: &Curves) -> Drawn<'a> {
 }
 
 fn y_words(plot: &Plot) -> String {
-    let words: Vec<String> =
-        plot.y.0.iter().filter(|name| !name.ends_with("_expected")).map(|name| in_words(name)).collect();
+    let words: Vec<String> = plot.y.0.iter().filter(|name| !is_expected(name)).map(|name| in_words(name)).collect();
     words.join(", ")
 }
 
@@ -108,8 +107,7 @@ fn paint_curve<'a>(chart: &mut Chart<'a>, curve: &Curve, y: &Scale) -> Drawn<'a>
     let colour = colour(curve);
     let dots = || curve.dots.iter().map(|dot| (dot.x, dot.y));
     if curve.expected {
-        let style = colour.stroke_width(4);
-        chart.draw_series(DashedLineSeries::new(dots(), 12, 10, style))?;
+        chart.draw_series(DashedLineSeries::new(dots(), 10, 12, colour.stroke_width(3)))?;
         return Ok(());
     }
     chart.draw_series(LineSeries::new(dots(), colour.stroke_width(4)))?;
@@ -119,16 +117,21 @@ fn paint_curve<'a>(chart: &mut Chart<'a>, curve: &Curve, y: &Scale) -> Drawn<'a>
         chart.draw_series([Polygon::new(above.chain(below).collect::<Vec<_>>(), colour.mix(0.2))])?;
         return Ok(());
     }
-    let is_sure = |dot: &&Dot| dot.high > dot.low;
-    chart.draw_series(curve.dots.iter().filter(is_sure).map(|dot| {
-        let (low, high) = (y.clamped(dot.low), y.clamped(dot.high));
-        ErrorBar::new_vertical(dot.x, low, dot.y, high, colour.stroke_width(3), 16)
-    }))?;
+    let style = colour.stroke_width(3);
+    let uncertain = || curve.dots.iter().filter(|dot| dot.high > dot.low);
+    let bars = uncertain().map(|dot| vec![(dot.x, y.clamped(dot.low)), (dot.x, y.clamped(dot.high))]);
+    chart.draw_series(bars.map(|bar| PathElement::new(bar, style)))?;
+    // A bar that goes on beyond the axis has no end there.
+    let ends = uncertain().flat_map(|dot| [(dot.x, dot.low), (dot.x, dot.high)]).filter(|&(_, end)| y.shows(end));
+    chart.draw_series(ends.map(|end| EmptyElement::at(end) + PathElement::new(vec![(-10, 0), (10, 0)], style)))?;
     chart.draw_series(dots().map(|(x, y)| EmptyElement::at((x, y)) + marker(curve, (0, 0))))?;
     Ok(())
 }
 
 fn colour(curve: &Curve) -> RGBColor {
+    if curve.expected {
+        return INK_RGB;
+    }
     COLOURS[curve.colour % COLOURS.len()]
 }
 

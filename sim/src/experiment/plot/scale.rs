@@ -51,6 +51,11 @@ impl Scale {
         number.clamp(self.low, self.high)
     }
 
+    /// Whether it has a place on the axis.
+    pub(super) fn shows(&self, number: f64) -> bool {
+        (self.low..=self.high).contains(&number)
+    }
+
     /// Which part of the way from the low end to the high one.
     fn share(&self, number: f64) -> f64 {
         if self.is_log {
