@@ -5,6 +5,7 @@
 //! [`session`]. What is measured: whether records are found and survive, and what that costs.
 
 mod crowd;
+pub mod model;
 mod operations;
 pub mod plan;
 pub mod report;

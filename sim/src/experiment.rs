@@ -4,6 +4,28 @@
 //! experiment file uses for them. It does no input and output and knows no files, plots and threads: [`Model::trial`]
 //! is a function of the parameters and a seed, so that trials can be spread over threads in any order and give the same
 //! figures.
+//!
+//! | Part | What it is for |
+//! | --- | --- |
+//! | [`kinds`], [`shipped`] | the models, and the experiments that ship: a line for each |
+//! | [`file`], [`setup`] | an experiment file, and all points of its sweep, checked before any work |
+//! | [`run`], [`statistics`] | all trials on all cores; means and confidence intervals |
+//! | [`claims`] | whether what the file claims is so |
+//! | [`results`], [`plot`], [`report`], [`folder`] | tables, JSON, diagrams, a page to read; files that are whole |
+//! | [`near`] | what may have been meant |
+
+pub mod claims;
+pub mod file;
+pub mod folder;
+pub mod kinds;
+pub mod near;
+pub mod plot;
+pub mod report;
+pub mod results;
+pub mod run;
+pub mod setup;
+pub mod shipped;
+pub mod statistics;
 
 use std::collections::BTreeMap;
 

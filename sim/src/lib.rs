@@ -10,9 +10,10 @@
 //! | [`scenario`] | growing a network, asking it, killing a part of it |
 //! | [`churn`] | an hour in which nodes come and go |
 //! | [`checks`] | dataset servers of which some lie |
-//! | [`experiment`] | what an experiment asks, and what it measured |
 //! | [`censorship`] | cancer nodes, which let chosen keys vanish |
 //! | [`field`] | the second floor: millions of nodes as flat arrays |
+//! | [`experiment`] | experiment files: sweeps over models, statistics, claims, plots, reports |
+//! | [`geometry`] | networks drawn at random: distances, neighbours, vacant cells |
 //! | [`traffic`], [`trace`] | what was sent; a hash that tells two runs apart |
 //! | [`queue`], [`chance`] | the order of events; randomness from one seed |
 //!
@@ -34,6 +35,7 @@ pub mod checks;
 pub mod churn;
 pub mod experiment;
 pub mod field;
+pub mod geometry;
 pub mod host;
 pub mod identity;
 pub mod link;

@@ -3,7 +3,9 @@
 
 mod checks_command;
 mod churn_command;
+mod experiments_command;
 mod join;
+mod run_command;
 mod scale_command;
 
 use std::process::ExitCode;
@@ -28,6 +30,12 @@ enum Command {
     Checks(checks_command::Options),
     /// Build a network of millions and route lookups in it, on all cores.
     Scale(scale_command::Options),
+    /// The experiments that ship.
+    List(experiments_command::List),
+    /// Print the file of an experiment that ships, to copy and change it.
+    Show(experiments_command::Show),
+    /// Run experiments: tables, diagrams, a report, and whether their claims hold.
+    Run(run_command::Options),
 }
 
 fn main() -> ExitCode {
@@ -36,6 +44,9 @@ fn main() -> ExitCode {
         Command::Churn(options) => options.run(),
         Command::Checks(options) => options.run(),
         Command::Scale(options) => options.run(),
+        Command::List(options) => options.run(),
+        Command::Show(options) => options.run(),
+        Command::Run(options) => options.run(),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
