@@ -7,7 +7,7 @@
 //! no two leave by the same first hop. With `"everywhere"` they share no node at all, which an origin could only ask
 //! for if it knew the whole way.
 //!
-//! What is expected without advertising, with `k` coordinates to correct and node-disjoint routes, is a success of
+//! What is expected where nothing is compared, with `k` coordinates to correct and node-disjoint routes, is a success of
 //! `1 - prod_cells (1 - (1-f)^k)^r`: `k - 1` relays and the node that answers have to be honest; `r` is the number of
 //! routes, or of the cell's nodes if these are fewer, since no two routes that share nothing end at the same node.
 
@@ -28,6 +28,17 @@ use crate::field::walk::Walk;
 use crate::field::{self, Field, Node, memory};
 
 pub use price::Price;
+
+/// What the state machine does.
+#[expect(clippy::cast_possible_truncation, reason = "four")]
+const DEFAULT_COMPARED: u8 = COMPARED as u8;
+
+fn check_compared(compared: u8) -> Result<(), String> {
+    match compared {
+        1..=DEFAULT_COMPARED => Ok(()),
+        _ => Err(format!("compared = {compared}: candidates that are compared are 1 to {DEFAULT_COMPARED}")),
+    }
+}
 
 /// In what the routes of one lookup differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -55,8 +66,9 @@ pub struct Censorship {
     pub routes: u8,
     /// Cells that keep the record.
     pub replicas: u8,
-    /// Whether hostile nodes answer so fast that they are chosen whenever they are among those compared.
-    pub advertise: bool,
+    /// How many candidates for a hop are compared by latency, `1..=4`. Hostile nodes advertise themselves well: they are
+    /// faster than any honest one, so one of them is chosen whenever it is among those compared.
+    pub compared: u8,
     /// In what the routes of one lookup differ.
     pub routes_apart: Apart,
     /// Lookups, each of a key of its own by a random honest node.
@@ -73,7 +85,7 @@ impl Default for Censorship {
             hostile: 0.2,
             routes: 4,
             replicas: 3,
-            advertise: false,
+            compared: DEFAULT_COMPARED,
             routes_apart: Apart::FirstHop,
             lookups: 2_000,
         }
@@ -86,12 +98,12 @@ pub(crate) struct Infested {
     all: Field,
     /// How many of each cell's nodes are honest.
     honest: Field,
-    advertise: bool,
+    compared: u8,
 }
 
 impl Infested {
-    pub(crate) fn new(honest: Field, hostile: &Field, advertise: bool) -> Result<Self, field::FieldError> {
-        Ok(Self { all: honest.and(hostile)?, honest, advertise })
+    pub(crate) fn new(honest: Field, hostile: &Field, compared: u8) -> Result<Self, field::FieldError> {
+        Ok(Self { all: honest.and(hostile)?, honest, compared })
     }
 
     fn is_hostile(&self, node: Node) -> bool {
@@ -114,14 +126,13 @@ impl Neighbours for Infested {
         core::iter::empty()
     }
 
-    /// A hostile node that advertises itself is faster than any honest one.
+    /// A hostile node is faster than any honest one.
     fn cost(&self, node: Node) -> Cost {
-        let fast = self.advertise && self.is_hostile(node);
-        Cost { suspected: false, delay: Duration::from_millis(if fast { 0 } else { 1 }) }
+        Cost { suspected: false, delay: Duration::from_millis(if self.is_hostile(node) { 0 } else { 1 }) }
     }
 
     fn compared(&self) -> usize {
-        if self.advertise { COMPARED } else { 1 }
+        self.compared.into()
     }
 }
 
@@ -146,15 +157,17 @@ impl Lookup {
         self.routes = 0;
         cells.iter().any(|&cell| {
             self.avoided.clear();
-            (0..routes).any(|_| self.arrives(world, (from, cell), apart, chance))
+            // Where no way is left that is apart from the others, there will be none later.
+            (0..routes).map_while(|_| self.arrives(world, (from, cell), apart, chance)).any(|honest| honest)
         })
     }
 
-    fn arrives(&mut self, world: &Infested, pair: (Node, Cell), apart: Apart, chance: &mut Chance) -> bool {
+    /// Tries one route: whether everybody on it is honest; `None` if there is none.
+    fn arrives(&mut self, world: &Infested, pair: (Node, Cell), apart: Apart, chance: &mut Chance) -> Option<bool> {
         // The last hop, to the cell itself, has no way around its nodes, so the state machine avoids nobody there.
         let near = apart == Apart::FirstHop && pair.0.cell().is_neighbour(&pair.1);
         let usable = |node: Node| near || !self.avoided.contains(&node.name());
-        let arrived = self.walk.go(world.all.shape(), world, pair, usable, chance.generator());
+        self.walk.go(world.all.shape(), world, pair, usable, chance.generator())?;
         self.routes += 1;
         let way = &self.walk.path()[self.walk.path().len().min(1)..];
         let avoided = match apart {
@@ -162,7 +175,7 @@ impl Lookup {
             Apart::Everywhere => way,
         };
         self.avoided.extend(avoided.iter().map(|node| node.name()));
-        arrived.is_some() && !way.iter().any(|&node| world.is_hostile(node))
+        Some(!way.iter().any(|&node| world.is_hostile(node)))
     }
 }
 
@@ -203,7 +216,7 @@ impl Censorship {
         };
         let honest = build(self.nodes - hostile, seed).map_err(|error| error.to_string())?;
         let hostile = build(hostile, !seed).map_err(|error| error.to_string())?;
-        Infested::new(honest, &hostile, self.advertise).map_err(|error| error.to_string())
+        Infested::new(honest, &hostile, self.compared).map_err(|error| error.to_string())
     }
 
     /// The success that the formula gives for ways of these lengths.
@@ -229,6 +242,7 @@ impl Model for Censorship {
         if self.routes == 0 || self.lookups == 0 {
             return Err("routes and lookups are 1 or more".into());
         }
+        check_compared(self.compared)?;
         if !(1..=16).contains(&self.replicas) {
             return Err(format!("replicas = {}: a grid keeps a record in 1 to 16 cells", self.replicas));
         }
@@ -268,7 +282,15 @@ mod tests {
         for (hostile, routes, replicas) in [(0.1, 4, 1), (0.2, 4, 1), (0.3, 1, 1), (0.2, 2, 3)] {
             let lookups = 3000;
             let apart = Apart::Everywhere;
-            let model = Censorship { hostile, routes, replicas, lookups, routes_apart: apart, ..Censorship::default() };
+            let model = Censorship {
+                hostile,
+                routes,
+                replicas,
+                compared: 1,
+                lookups,
+                routes_apart: apart,
+                ..Censorship::default()
+            };
             let measures = model.trial(3).unwrap();
             let (found, expected) = (measures["success"], measures["predicted"]);
             // A cell has few nodes of which so and so many are hostile, so routes are not quite independent.

@@ -9,7 +9,7 @@
 use grid::cell::{Cell, Shape};
 use serde::{Deserialize, Serialize};
 
-use crate::censorship::{Apart, Infested, Lookup, homes};
+use crate::censorship::{Apart, DEFAULT_COMPARED, Infested, Lookup, check_compared, homes};
 use crate::chance::Chance;
 use crate::experiment::{Measures, Model};
 use crate::field::{self, Field, memory};
@@ -33,8 +33,9 @@ pub struct Price {
     pub routes: u8,
     /// Cells that keep the record.
     pub replicas: u8,
-    /// Whether hostile nodes answer so fast that they are chosen whenever they are among those compared.
-    pub advertise: bool,
+    /// How many candidates for a hop are compared by latency, `1..=4`. Hostile nodes advertise themselves well: they are
+    /// faster than any honest one, so one of them is chosen whenever it is among those compared.
+    pub compared: u8,
     /// Whether only those join that lie in the key's cells or on their lines.
     pub aimed: bool,
     /// In what the routes of one lookup differ.
@@ -54,10 +55,10 @@ impl Default for Price {
             side: 8,
             routes: 4,
             replicas: 3,
-            advertise: false,
+            compared: DEFAULT_COMPARED,
             aimed: false,
             routes_apart: Apart::FirstHop,
-            most: 32.0,
+            most: 24.0,
             lookups: 1_000,
         }
     }
@@ -88,7 +89,7 @@ impl Attack<'_> {
 
     /// The share of lookups that fail.
     fn censored(&mut self) -> Result<f64, String> {
-        let world = Infested::new(self.honest.clone(), &self.hostile, self.price.advertise);
+        let world = Infested::new(self.honest.clone(), &self.hostile, self.price.compared);
         let world = world.map_err(|error| error.to_string())?;
         let (mut lookup, mut failed) = (Lookup::default(), 0_u32);
         for _ in 0..self.price.lookups {
@@ -117,7 +118,7 @@ impl Price {
     fn curve(&self, seed: u64) -> Result<Vec<(f64, f64)>, String> {
         let honest = Field::random(self.shape()?, self.nodes, seed).map_err(|error| error.to_string())?;
         let mut chance = Chance::of(seed, 1);
-        let peaceful = Infested::new(honest.clone(), &Field::empty(self.shape()?), false);
+        let peaceful = Infested::new(honest.clone(), &Field::empty(self.shape()?), 1);
         let peaceful = peaceful.map_err(|error| error.to_string())?;
         let somebody = honest.random_node(&mut chance).ok_or("there is no honest node")?;
         let cells = homes(&peaceful, somebody, self.replicas, &mut chance);
@@ -152,6 +153,7 @@ impl Model for Price {
         if self.routes == 0 || self.lookups == 0 {
             return Err("routes and lookups are 1 or more".into());
         }
+        check_compared(self.compared)?;
         if !(1..=16).contains(&self.replicas) {
             return Err(format!("replicas = {}: a grid keeps a record in 1 to 16 cells", self.replicas));
         }
@@ -184,7 +186,8 @@ mod tests {
     #[test]
     fn more_cells_and_routes_cost_more() {
         let price = |replicas, routes| {
-            let price = Price { replicas, routes, lookups: 300, nodes: 4096, ..Price::default() };
+            let small = Price { nodes: 2048, dims: 3, lookups: 200, ..Price::default() };
+            let price = Price { replicas, routes, compared: 1, ..small };
             price.trial(5).unwrap()["identities_90"]
         };
         let (weak, strong) = (price(1, 1), price(3, 4));
@@ -203,6 +206,6 @@ mod tests {
     #[test]
     fn too_many_identities_are_refused_before_anything_is_done() {
         let refused = Price { nodes: 400_000, ..Price::default() }.check().unwrap_err();
-        assert!(refused.contains("most = 32") && refused.contains("take at most"), "{refused}");
+        assert!(refused.contains("most = 24") && refused.contains("take at most"), "{refused}");
     }
 }

@@ -12,6 +12,9 @@ use crate::field::Node;
 
 /// Hops beyond `d` that are allowed for sidesteps when the first search has failed.
 const SIDESTEPS: u8 = 2;
+/// Messages after which a search is given up: what the five seconds that an origin waits for an answer allow where a
+/// message takes 80 ms.
+const PATIENCE: u32 = 64;
 
 /// A walk under way; kept between walks, so that its lists are made once.
 #[derive(Debug, Default)]
@@ -46,7 +49,8 @@ impl Walk {
         self.messages = 0;
         [shape.dims(), shape.dims() + SIDESTEPS].into_iter().find_map(|allowed| {
             self.begin(from);
-            self.search(shape, world, (target, allowed), &usable, rng)
+            let patience = self.messages + PATIENCE;
+            self.search(shape, world, (target, allowed, patience), &usable, rng)
         })
     }
 
@@ -66,7 +70,7 @@ impl Walk {
         &mut self,
         shape: Shape,
         world: &N,
-        (target, allowed): (Cell, u8),
+        (target, allowed, patience): (Cell, u8, u32),
         usable: impl Fn(Node) -> bool,
         rng: &mut R,
     ) -> Option<Arrival> {
@@ -76,6 +80,9 @@ impl Walk {
             let hops = u8::try_from(self.path.len() - 1).unwrap_or(u8::MAX);
             if here == target {
                 return Some(Arrival { hops, messages: self.messages });
+            }
+            if self.messages >= patience {
+                return None;
             }
             let leg = Leg { here, target, hops_left: allowed.saturating_sub(hops) };
             let open = |node: Node| usable(node) && !self.visited.contains(&node.name());
