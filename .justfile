@@ -26,6 +26,10 @@ bench:
 sim *ARGS:
     cargo run --release -p sim -- join --nodes 2000 --dims 3 --side 8 --seed 1 --kill 0.3 {{ARGS}}
 
+# the experiments that ship: `just experiments all --small` takes seconds, `all` hours
+experiments *ARGS="all --small":
+    cargo run --release -p sim -- run {{ARGS}}
+
 # 32 real processes
 cluster:
     cargo test -p node --test cluster_32 -- --nocapture

@@ -64,23 +64,23 @@ impl Options {
         let report = Folder::open(&self.out)?;
         let folders: Vec<Folder> =
             setups.iter().map(|setup| Folder::open(&self.folder(setup))).collect::<Result<_, _>>()?;
-        let mut failed = Vec::new();
-        let mut ran = Vec::new();
+        let (mut ran, mut failed) = (Vec::new(), Vec::new());
         for (setup, folder) in setups.into_iter().zip(&folders) {
-            let one = self.run_one(setup, folder)?;
-            if !self.json {
-                one.print();
+            match self.run_one(setup, folder) {
+                Ok(one) => {
+                    failed.extend(one.failures());
+                    ran.push(one);
+                }
+                // The others are not to blame.
+                Err(error) => failed.push(format!("  {error}")),
             }
-            failed.extend(one.failures());
-            ran.push(one);
         }
         let chapters: Vec<Chapter> = ran.iter().map(Ran::chapter).collect();
         let written = report.write("report.html", page(&chapters))?;
         if self.json {
             let all: Vec<Value> = ran.iter().map(Ran::described).collect();
             println!("{}", serde_json::to_string_pretty(&all).map_err(|error| error.to_string())?);
-        }
-        if !self.json {
+        } else {
             println!("{}", written.display());
         }
         if failed.is_empty() { Ok(()) } else { Err(format!("not all is as claimed:\n{}", failed.join("\n"))) }
@@ -125,7 +125,11 @@ impl Options {
             serde_json::to_string_pretty(&results::json(&results, &verdicts)).map_err(|error| error.to_string())?;
         folder.write(&format!("{name}.json"), json + "\n")?;
         let pictures = draw(&results, folder)?;
-        Ok(Ran { results, verdicts, pictures, folder: path, seconds: begun.elapsed().as_secs_f64() })
+        let ran = Ran { results, verdicts, pictures, folder: path, seconds: begun.elapsed().as_secs_f64() };
+        if !self.json {
+            ran.print();
+        }
+        Ok(ran)
     }
 }
 

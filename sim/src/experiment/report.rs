@@ -73,7 +73,7 @@ fn chapter(chapter: &Chapter<'_>) -> String {
     format!(
         "<section id=\"{name}\">\n<h2>{title}</h2>\n<div class=\"question\">{question}</div>\n{version}\
          <h3>Conclusion</h3>\n{conclusion}\n{claims}<div class=\"plots\">\n{pictures}</div>\n<h3>Figures</h3>\n<p>{how}</p>\n{figures}{parameters}\
-         <h3>Again</h3>\n<pre>{command}</pre>\n<p>gives the same figures, to the last digit, on any number of cores.</p>\n\
+         <h3>To run it again</h3>\n<pre>{command}</pre>\n<p>gives the same figures, to the last digit, on any number of cores.</p>\n\
          </section>\n",
         name = escaped(&experiment.name),
         title = escaped(&experiment.title),

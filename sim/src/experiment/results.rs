@@ -5,8 +5,9 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use super::claims::Verdict;
-use super::run::Results;
-use super::setup::plain;
+use super::run::{Results, Row};
+use super::setup::{Point, plain};
+use super::statistics::Summary;
 
 /// Of the JSON; it grows when a reader of the one before would not understand it.
 const FORMAT: u32 = 1;
@@ -57,7 +58,7 @@ pub fn raw_table(results: &Results) -> String {
     lines.concat()
 }
 
-fn swept_fields(results: &Results, point: &super::setup::Point) -> Vec<String> {
+fn swept_fields(results: &Results, point: &Point) -> Vec<String> {
     let value = |name: &String| point.parameter(name).map_or_else(String::new, plain);
     results.setup.swept.iter().map(value).collect()
 }
@@ -73,23 +74,8 @@ fn line(fields: Vec<String>) -> String {
 /// Everything: what was asked, with which parameters and seeds, every figure of every trial, and the claims.
 pub fn json(results: &Results, verdicts: &[Verdict]) -> Value {
     let (setup, experiment) = (&results.setup, &results.setup.experiment);
-    let points: Vec<Value> = setup
-        .points
-        .iter()
-        .zip(&results.rows)
-        .map(|(point, row)| {
-            let swept: Map<String, Value> = point.swept.iter().cloned().collect();
-            let measures: Map<String, Value> = row
-                .measures
-                .iter()
-                .map(|(&name, summary)| {
-                    let values: Vec<Option<f64>> = row.trials.iter().map(|trial| trial.get(name).copied()).collect();
-                    (name.to_owned(), json!(Measured { summary: *summary, values }))
-                })
-                .collect();
-            json!({ "swept": swept, "parameters": point.parameters, "measures": measures })
-        })
-        .collect();
+    let points: Vec<Value> =
+        setup.points.iter().zip(&results.rows).map(|(point, row)| point_json(point, row)).collect();
     json!({
         "format": FORMAT,
         "program": concat!("rook-sim ", env!("CARGO_PKG_VERSION")),
@@ -108,11 +94,21 @@ pub fn json(results: &Results, verdicts: &[Verdict]) -> Value {
     })
 }
 
+fn point_json(point: &Point, row: &Row) -> Value {
+    let swept: Map<String, Value> = point.swept.iter().cloned().collect();
+    let measured = |name: &str, summary: &Summary| {
+        let values = row.trials.iter().map(|trial| trial.get(name).copied()).collect();
+        json!(Measured { summary: *summary, values })
+    };
+    let measures = row.measures.iter().map(|(&name, summary)| (name.to_owned(), measured(name, summary)));
+    json!({ "swept": swept, "parameters": point.parameters, "measures": measures.collect::<Map<_, _>>() })
+}
+
 /// A measure at a point.
 #[derive(Serialize)]
 struct Measured {
     #[serde(flatten)]
-    summary: super::statistics::Summary,
+    summary: Summary,
     /// In the order of the seeds.
     values: Vec<Option<f64>>,
 }

@@ -1,4 +1,5 @@
-//! An SVG as pixels, with a font that the program brings along, so that no machine needs one.
+//! An SVG as pixels, with a font that the program brings along, so that no machine needs one: DejaVu Sans Condensed,
+//! whose licence (that of Bitstream Vera, beside it in the crate `dejavu`) allows to embed it.
 
 use resvg::tiny_skia::{Pixmap, Transform};
 use resvg::usvg::{Options, Tree};

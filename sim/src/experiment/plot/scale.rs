@@ -147,7 +147,7 @@ fn ticks(low: f64, high: f64) -> Vec<f64> {
 /// Powers of ten, or with few of them 1, 2 and 5 times; every second or so if there are many.
 fn log_ticks(low: f64, high: f64) -> Vec<f64> {
     let (first, last) = (low.log10().floor(), high.log10().ceil());
-    let decades = last - first;
+    let decades = (high / low).log10();
     let factors: &[f64] = if decades <= 3.0 { &[1.0, 2.0, 5.0] } else { &[1.0] };
     let every = (decades / 8.0).ceil().max(1.0);
     let powers = (0..700).map(|i| first + f64::from(i) * every).take_while(|power| *power <= last);
