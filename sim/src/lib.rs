@@ -10,8 +10,10 @@
 //! | [`scenario`] | growing a network, asking it, killing a part of it |
 //! | [`churn`] | an hour in which nodes come and go |
 //! | [`checks`] | dataset servers of which some lie |
+//! | [`adversary`] | attacks, and what they cost |
 //! | [`experiment`] | what an experiment asks, and what it measured |
 //! | [`traffic`], [`trace`] | what was sent; a hash that tells two runs apart |
+//! | [`queueing`] | the orders in which a node can serve its work |
 //! | [`queue`], [`chance`] | the order of events; randomness from one seed |
 //!
 //! # Example
@@ -26,6 +28,7 @@
 //! assert_eq!(scenario.roster_errors().missing, 0);
 //! ```
 
+pub mod adversary;
 pub mod chance;
 pub mod checks;
 pub mod churn;
@@ -36,6 +39,7 @@ pub mod link;
 pub mod network;
 pub mod oracle;
 pub mod queue;
+pub mod queueing;
 pub mod records;
 pub mod scenario;
 pub mod trace;
