@@ -46,6 +46,13 @@ pub enum Discipline {
     FairThenEffort,
 }
 
+impl Discipline {
+    /// Whether more effort is served earlier.
+    pub fn heeds_effort(self) -> bool {
+        matches!(self, Self::Effort | Self::FairThenEffort)
+    }
+}
+
 /// A bounded queue under one discipline.
 #[derive(Debug)]
 pub struct WorkQueue {

@@ -58,6 +58,8 @@ pub struct DhtFlood {
     pub capacity_per_s: f64,
     /// A request served later than this is lost: the grid's hop timeout.
     pub patience_s: f64,
+    /// Whether the node throws away what has waited for longer than `patience_s` instead of serving it.
+    pub sheds_stale: bool,
     /// How honest demand is spread.
     pub demand: Demand,
     /// Cores that the attacker has for stamps.
@@ -84,6 +86,7 @@ impl Default for DhtFlood {
             queue: 256,
             capacity_per_s: 1000.0,
             patience_s: 0.5,
+            sheds_stale: false,
             demand: Demand::Equal,
             attacker_cores: 0.0,
             most_effort_s: 0.053,
@@ -200,11 +203,6 @@ mod tests {
             let measures = run(&DhtFlood { hostile, ..roomy.clone() });
             let (goodput, fluid) = (measures["goodput"], measures["fluid_fair_goodput"]);
             assert!((goodput - fluid).abs() < 0.03, "{hostile}: {goodput}, fluid {fluid}");
-            // With four places a lane it is the textbook's bounded queue, M/M/1/5, for each honest neighbour.
-            let tight = run(&DhtFlood { hostile, ..at(Discipline::Fair) })["goodput"];
-            let rho: f64 = 64.0 * 0.9 / f64::from(64 - hostile);
-            let bounded = (1.0 - rho.powi(5)) / (1.0 - rho.powi(6));
-            assert!((tight - bounded).abs() < 0.08, "{hostile}: {tight}, bounded {bounded}");
         }
         let through = run(&DhtFlood { through: 1.0, hostile: 0, ..at(Discipline::Fair) });
         assert!(through["goodput"] < 0.15, "turns do not help against what comes through the honest");
@@ -217,8 +215,19 @@ mod tests {
         assert!(with(0.0)["goodput"] > 0.97, "{:?}", with(0.0));
         assert!(with(3.0)["goodput"] > 0.9, "{:?}", with(3.0));
         assert!(with(100.0)["goodput"] < 0.1, "{:?}", with(100.0));
-        let mixed = DhtFlood { through: 1.0, hostile: 0, ..at(Discipline::FairThenEffort) };
-        assert!(run(&mixed)["goodput"] > 0.9, "effort tells apart what comes by the same neighbour");
+        // What comes by the same neighbour is told apart by effort, though each neighbour has only its turn: with rho = 0.9
+        // and four places M/M/1/5 loses 13 %.
+        let mixed = run(&DhtFlood { through: 1.0, hostile: 0, ..at(Discipline::FairThenEffort) })["goodput"];
+        assert!((mixed - 0.87).abs() < 0.05, "{mixed}");
+    }
+
+    #[test]
+    fn a_long_queue_serves_everybody_too_late_unless_it_sheds_what_is_stale() {
+        let long = DhtFlood { hostile: 16, queue: 2048, ..at(Discipline::Fair) };
+        let stale = run(&long);
+        assert!(stale["goodput"] < 0.3 && stale["served_too_late"] > 0.5, "{stale:?}");
+        let shed = run(&DhtFlood { sheds_stale: true, ..long });
+        assert!((shed["goodput"] - shed["fluid_fair_goodput"]).abs() < 0.03, "{shed:?}");
     }
 
     #[test]

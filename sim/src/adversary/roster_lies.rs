@@ -78,8 +78,8 @@ pub struct RosterLies {
     pub omitted: f64,
     /// `n`
     pub witnesses: u32,
-    /// `t`
-    pub signatures: u32,
+    /// Share of them that more than must sign: `t = floor(quorum n) + 1`.
+    pub quorum: f64,
     /// Among whom they are drawn.
     pub witnesses_from: Witnesses,
     /// Chance that an honest witness signs an honest list: it is there, and has heard of the same changes.
@@ -102,7 +102,7 @@ impl Default for RosterLies {
             lie: Lie::ColludersOnly,
             omitted: 0.5,
             witnesses: 16,
-            signatures: 9,
+            quorum: 0.5,
             witnesses_from: Witnesses::Line,
             available: 0.95,
             drawings: 1,
@@ -122,7 +122,7 @@ impl Model for RosterLies {
         within("omitted", self.omitted, 0.0, 1.0)?;
         within("available", self.available, 0.0, 1.0)?;
         within("witnesses", self.witnesses.into(), 1.0, 1000.0)?;
-        within("signatures", self.signatures.into(), 1.0, self.witnesses.into())?;
+        within("quorum", self.quorum, 0.0, 0.999)?;
         within("drawings", self.drawings.into(), 1.0, 10_000.0)?;
         within("compared", self.compared.into(), 0.0, 1000.0)?;
         within("lists", self.lists.into(), 1.0, 10_000_000.0)
@@ -149,6 +149,14 @@ impl Model for RosterLies {
             ("members_needed_formula", needed_by_formula(self.hostile, self.alpha)),
             ("members_needed_exact", needed(self.hostile, self.alpha)),
         ]))
+    }
+}
+
+impl RosterLies {
+    /// `t`
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "below the number of witnesses")]
+    fn signatures(&self) -> u32 {
+        (self.quorum * f64::from(self.witnesses)).floor() as u32 + 1
     }
 }
 
@@ -235,8 +243,8 @@ mod tests {
 
     #[test]
     fn impossible_parameters_are_named() {
-        let wrong = RosterLies { signatures: 17, ..RosterLies::default() };
-        assert_eq!(wrong.check().unwrap_err(), "signatures must be 1 to 16, not 17");
+        let wrong = RosterLies { quorum: 1.0, ..RosterLies::default() };
+        assert_eq!(wrong.check().unwrap_err(), "quorum must be 0 to 0.999, not 1");
         assert!(RosterLies { hostile: 1.5, ..RosterLies::default() }.check().is_err());
         assert!(RosterLies { hostile: f64::NAN, ..RosterLies::default() }.check().is_err());
     }

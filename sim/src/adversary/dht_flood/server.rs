@@ -36,8 +36,8 @@ pub(super) struct Server<'a> {
     free_at: f64,
     next_turn: f64,
     counted_from: f64,
+    /// Jobs so far. A hostile job's number is odd, so that it needs no mark that a queue could see.
     number: u64,
-    /// Numbers of the hostile requests are odd, so that a job needs no mark that a queue could see.
     outcome: Outcome,
 }
 
@@ -82,9 +82,14 @@ impl<'a> Server<'a> {
         self.outcome
     }
 
+    /// What the honest pay: the suggestion, up to what they can bear; nothing where it buys nothing.
+    fn honest_effort(&self) -> u64 {
+        let most = steps(self.flood.most_effort_s / self.flood.effort_step_s);
+        if self.flood.discipline.heeds_effort() { self.control.suggested().min(most) } else { 0 }
+    }
+
     fn honest_request(&mut self, now: f64) {
-        let most = self.flood.most_effort_s / self.flood.effort_step_s;
-        let effort = self.control.suggested().min(steps(most));
+        let effort = self.honest_effort();
         let place = self.chance.unit();
         let neighbour = self.demand.partition_point(|&upto| upto <= place).min(self.demand.len() - 1);
         if now >= self.counted_from {
@@ -101,8 +106,7 @@ impl<'a> Server<'a> {
         } else {
             honest + self.chance.index(self.flood.hostile.max(1) as usize)
         };
-        let most = steps(self.flood.most_effort_s / self.flood.effort_step_s);
-        let bid = self.control.suggested().min(most) + 1;
+        let bid = self.honest_effort() + 1;
         let rate = self.flood.load * self.flood.capacity_per_s * self.flood.flood;
         let paid = self.flood.attacker_cores / self.seconds_of(bid) / rate;
         let effort = if self.chance.happens(paid) { bid } else { 0 };
@@ -130,6 +134,10 @@ impl<'a> Server<'a> {
             && let Some(job) = self.queue.pop()
         {
             let start = self.free_at.max(job.arrived);
+            if self.flood.sheds_stale && start - job.arrived > self.flood.patience_s {
+                self.control.lost(job.effort);
+                continue;
+            }
             self.free_at = start + job.work;
             self.control.served();
             self.count(&job, start - job.arrived);

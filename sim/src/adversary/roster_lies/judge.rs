@@ -118,7 +118,7 @@ impl<'a> Judge<'a> {
         let colluders = draws::hypergeometric(chance, line.members(), line.colluders, drawn);
         let honest = draws::binomial(chance, (drawn - colluders).into(), self.lies.available);
         let silent = self.lies.lie == Lie::Refuse;
-        honest + if silent { 0 } else { colluders } >= self.lies.signatures
+        honest + if silent { 0 } else { colluders } >= self.lies.signatures()
     }
 
     /// Colluders sign anything, the honest nothing that leaves out somebody they know.
@@ -128,7 +128,7 @@ impl<'a> Judge<'a> {
             Witnesses::Line => line.members(),
         };
         let mut draw = || draws::hypergeometric(chance, among, line.colluders, self.lies.witnesses);
-        (0..self.lies.drawings).any(|_| draw() >= self.lies.signatures)
+        (0..self.lies.drawings).any(|_| draw() >= self.lies.signatures())
     }
 
     /// Whether one of those with whom the asker compares its root is honest, and so holds another one.
