@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn without_a_flood_it_is_the_textbook_queue() {
         // M/M/1: the wait exceeds t with chance rho e^-(mu - lambda) t; at rho = 0.9 the median is 5.9 ms, p99 45 ms.
-        let calm = DhtFlood { flood: 0.0, queue: 100_000, requests: 400_000, ..at(Discipline::Fifo) };
+        let calm = DhtFlood { flood: 0.0, queue: 100_000, requests: 200_000, ..at(Discipline::Fifo) };
         let measures = run(&calm);
         for (name, expected) in [("wait_p50_ms", 5.88), ("wait_p99_ms", 45.0)] {
             assert!((measures[name] / expected - 1.0).abs() < 0.1, "{name} {}", measures[name]);
@@ -198,7 +198,7 @@ mod tests {
     #[test]
     fn turns_are_max_min_fair() {
         // Room enough that a lane runs empty by its demand and not by its bound.
-        let roomy = DhtFlood { queue: 8192, patience_s: 100.0, requests: 60_000, ..at(Discipline::Fair) };
+        let roomy = DhtFlood { queue: 4096, patience_s: 10.0, requests: 60_000, ..at(Discipline::Fair) };
         for hostile in [4, 16, 32] {
             let measures = run(&DhtFlood { hostile, ..roomy.clone() });
             let (goodput, fluid) = (measures["goodput"], measures["fluid_fair_goodput"]);
@@ -226,8 +226,11 @@ mod tests {
         let long = DhtFlood { hostile: 16, queue: 2048, ..at(Discipline::Fair) };
         let stale = run(&long);
         assert!(stale["goodput"] < 0.3 && stale["served_too_late"] > 0.5, "{stale:?}");
-        let shed = run(&DhtFlood { sheds_stale: true, ..long });
-        assert!((shed["goodput"] - shed["fluid_fair_goodput"]).abs() < 0.03, "{shed:?}");
+        // Who floods too much lets its own turns go stale; the best flood is hardly above its share.
+        let shed = DhtFlood { sheds_stale: true, ..long };
+        assert!(run(&shed)["goodput"] > 0.98);
+        let paced = run(&DhtFlood { flood: 0.3, ..shed });
+        assert!((paced["goodput"] - paced["fluid_fair_goodput"]).abs() < 0.05, "{paced:?}");
     }
 
     #[test]

@@ -35,7 +35,9 @@ pub(super) struct Server<'a> {
     /// When the server is free.
     free_at: f64,
     next_turn: f64,
+    /// What arrives in this time is counted.
     counted_from: f64,
+    counted_to: f64,
     /// Jobs so far. A hostile job's number is odd, so that it needs no mark that a queue could see.
     number: u64,
     outcome: Outcome,
@@ -53,6 +55,7 @@ impl<'a> Server<'a> {
             free_at: 0.0,
             next_turn: flood.control_s,
             counted_from: f64::INFINITY,
+            counted_to: f64::INFINITY,
             number: 0,
             outcome: Outcome::default(),
             flood,
@@ -64,12 +67,15 @@ impl<'a> Server<'a> {
         let gap = 1.0 / (honest_rate * (1.0 + self.flood.flood));
         let honest_share = 1.0 / (1.0 + self.flood.flood);
         let (mut now, mut sent) = (0.0, 0);
-        while sent < self.flood.requests {
+        // The flood goes on until the last of those counted has been served in time or not at all.
+        while now <= self.counted_to + self.flood.patience_s {
             now += draws::exponential(&mut self.chance, gap);
             self.serve_until(now);
             if self.chance.happens(honest_share) {
                 if sent == self.flood.requests / 4 {
                     self.counted_from = now;
+                } else if sent == self.flood.requests {
+                    self.counted_to = now;
                 }
                 sent += 1;
                 self.honest_request(now);
@@ -77,9 +83,12 @@ impl<'a> Server<'a> {
                 self.hostile_request(now);
             }
         }
-        self.outcome.seconds = now - self.counted_from;
-        self.serve_until(f64::INFINITY);
+        self.outcome.seconds = self.counted_to - self.counted_from;
         self.outcome
+    }
+
+    fn is_counted(&self, arrived: f64) -> bool {
+        (self.counted_from..self.counted_to).contains(&arrived)
     }
 
     /// What the honest pay: the suggestion, up to what they can bear; nothing where it buys nothing.
@@ -92,7 +101,7 @@ impl<'a> Server<'a> {
         let effort = self.honest_effort();
         let place = self.chance.unit();
         let neighbour = self.demand.partition_point(|&upto| upto <= place).min(self.demand.len() - 1);
-        if now >= self.counted_from {
+        if self.is_counted(now) {
             self.outcome.asked += 1.0;
             self.outcome.honest_effort_s += self.seconds_of(effort);
         }
@@ -110,7 +119,7 @@ impl<'a> Server<'a> {
         let rate = self.flood.load * self.flood.capacity_per_s * self.flood.flood;
         let paid = self.flood.attacker_cores / self.seconds_of(bid) / rate;
         let effort = if self.chance.happens(paid) { bid } else { 0 };
-        if now >= self.counted_from {
+        if self.is_counted(now) {
             self.outcome.attacker_effort_s += self.seconds_of(effort);
         }
         self.arrive(now, neighbour, effort, 1);
@@ -149,7 +158,7 @@ impl<'a> Server<'a> {
     }
 
     fn count(&mut self, job: &Job, wait: f64) {
-        if job.arrived < self.counted_from {
+        if !self.is_counted(job.arrived) {
             return;
         }
         self.outcome.work += job.work;
