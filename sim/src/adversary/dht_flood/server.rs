@@ -87,8 +87,8 @@ impl<'a> Server<'a> {
         self.outcome
     }
 
-    fn is_counted(&self, arrived: f64) -> bool {
-        (self.counted_from..self.counted_to).contains(&arrived)
+    fn is_counted(&self, time: f64) -> bool {
+        (self.counted_from..self.counted_to).contains(&time)
     }
 
     /// What the honest pay: the suggestion, up to what they can bear; nothing where it buys nothing.
@@ -149,7 +149,7 @@ impl<'a> Server<'a> {
             }
             self.free_at = start + job.work;
             self.control.served();
-            self.count(&job, start - job.arrived);
+            self.count(&job, start);
         }
         while self.next_turn <= now && now.is_finite() {
             self.control.turn();
@@ -157,15 +157,17 @@ impl<'a> Server<'a> {
         }
     }
 
-    fn count(&mut self, job: &Job, wait: f64) {
-        if !self.is_counted(job.arrived) {
+    /// Work counts when it is done, requests when they came.
+    fn count(&mut self, job: &Job, start: f64) {
+        let is_hostile = job.number % 2 == 1;
+        if self.is_counted(start) {
+            self.outcome.work += job.work;
+            self.outcome.hostile_work += if is_hostile { job.work } else { 0.0 };
+        }
+        if is_hostile || !self.is_counted(job.arrived) {
             return;
         }
-        self.outcome.work += job.work;
-        if job.number % 2 == 1 {
-            self.outcome.hostile_work += job.work;
-            return;
-        }
+        let wait = start - job.arrived;
         self.outcome.waits.push(wait);
         if wait <= self.flood.patience_s {
             self.outcome.in_time += 1.0;
