@@ -22,7 +22,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::adversary::{draws, price, shape, within};
+use crate::adversary::{price, shape, within};
 use crate::chance::Chance;
 use crate::experiment::{Measures, Model};
 use crate::queueing::Discipline;
@@ -184,6 +184,7 @@ fn chosen(hostile: f64, boasts: bool) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::adversary::draws;
 
     fn mean_of(boa: &BoaConstrictor, name: &str) -> f64 {
         boa.check().unwrap();
