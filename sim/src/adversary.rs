@@ -34,3 +34,24 @@ fn within(parameter: &str, found: f64, least: f64, greatest: f64) -> Result<(), 
         Err(format!("{parameter} must be {least} to {greatest}, not {found}"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experiment::Model;
+
+    fn repeats<M: Model>(model: &M) {
+        model.check().unwrap();
+        assert_eq!(model.trial(1).unwrap(), model.trial(1).unwrap(), "{}", M::NAME);
+        assert_ne!(model.trial(1).unwrap(), model.trial(2).unwrap(), "{}", M::NAME);
+    }
+
+    #[test]
+    fn a_seed_decides_everything() {
+        repeats(&roster_lies::RosterLies { lists: 200, ..Default::default() });
+        repeats(&spy_and_flood::SpyAndFlood { dims: 2, requests: 200, ..Default::default() });
+        repeats(&dht_flood::DhtFlood { requests: 1000, ..Default::default() });
+        repeats(&boa_constrictor::BoaConstrictor::default());
+        repeats(&gpu_adversary::GpuAdversary::default());
+    }
+}

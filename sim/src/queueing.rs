@@ -131,6 +131,7 @@ impl WorkQueue {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn job(number: u64, neighbour: u32, effort: u64) -> Job {
         Job { neighbour, effort, work: 1.0, arrived: 0.0, number }
@@ -169,5 +170,32 @@ mod tests {
             served[job.neighbour as usize] += job.work;
         }
         assert!((served[1] - served[2]).abs() <= 8.0, "{served:?}");
+    }
+
+    proptest! {
+        /// Whatever comes in goes out once, served or dropped, and the queue never holds more than it may.
+        #[test]
+        fn no_job_is_lost_or_doubled(
+            which in 0..5_usize,
+            capacity in 1..20_usize,
+            steps in prop::collection::vec((0..6_u32, 0..4_u64, 0.1..5.0_f64, any::<bool>()), 1..200),
+        ) {
+            let all = [Discipline::Fifo, Discipline::Lifo, Discipline::Fair, Discipline::Effort, Discipline::FairThenEffort];
+            let mut queue = WorkQueue::new(all[which], capacity, 1.0);
+            let mut out = Vec::new();
+            for (number, &(neighbour, effort, work, serves)) in (0..).zip(&steps) {
+                out.extend(queue.push(Job { work, ..job(number, neighbour, effort) }));
+                prop_assert!(queue.len() <= capacity);
+                if serves {
+                    let waiting = queue.len();
+                    out.extend(queue.pop());
+                    prop_assert_eq!(queue.len(), waiting - 1);
+                }
+            }
+            out.extend(std::iter::from_fn(|| queue.pop()));
+            let mut numbers: Vec<_> = out.iter().map(|job| job.number).collect();
+            numbers.sort_unstable();
+            prop_assert_eq!(numbers, (0..steps.len() as u64).collect::<Vec<_>>());
+        }
     }
 }
