@@ -1,6 +1,7 @@
 //! The suggested effort, after Tor's proposal 327 (<https://spec.torproject.org/hspow-spec/common-protocol.html>): nothing
 //! while the node keeps up, more when requests that paid what was suggested are lost, the same while only others are, and
-//! less when nothing is.
+//! less when nothing is. An attacker can drive it up, which is why Tor's proposal 362 wants another loop
+//! (<https://spec.torproject.org/proposals/362-update-pow-control-loop.html>).
 
 /// The effort that a node asks for, in steps, and what it has seen since the last change.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
