@@ -15,6 +15,12 @@
 //! Without harassment a cell holds `mints * min(days, lifetime) / g^d` hostile identities on average: the same mints
 //! besiege every cell, so that `R` cells cost no more than one, and half of any cell costs as many mints as the network
 //! has nodes.
+//!
+//! Measured at the end: `hostile_share` and `honest_left` in the cells on average; `censored_by_stealth` and
+//! `censored_by_strike`, the share of lookups that fail in all cells when the hostile drop what convicts nobody, or
+//! everything. `days_to_half` and `days_to_all` are the first day on which every cell was half, or wholly, hostile; a
+//! trial that never saw it counts with its whole time, and `reached_half` and `reached_all` say how many did.
+//! `core_days` is what it has cost. A hostile node that drops is chosen as often as before, so strikes are upper bounds.
 
 mod siege;
 

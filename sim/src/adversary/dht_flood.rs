@@ -13,6 +13,9 @@
 //! [`control`]. The attacker has `attacker_cores` and overbids the honest by one step for as many requests as that pays
 //! for; the rest of its flood carries no effort. It displaces the honest when it pays for the whole capacity `mu`, so
 //! from `mu e` cores on.
+//!
+//! Waits are those of the honest requests that were served; `hostile_share_of_work` is what the server spent on the
+//! hostile, of all that it worked; `honest_effort_s` the mean stamp of an honest request.
 
 pub mod control;
 mod server;

@@ -8,7 +8,12 @@
 //!   lies needs `t` colluders among the drawn; who stays silent can veto when fewer than `t` others are drawn.
 //!
 //! A list of colluders only is caught when `m >= ((z_a + z_b sqrt f) / (1 - f))^2` (normal approximation). Made-up members
-//! are not tried: each is a paid identity, so [`RosterLies`] says how many of them a liar lacks.
+//! are not tried: each is a paid identity, so `identities_lacking` says how many
+//! more a list of colluders would need to reach the band.
+//!
+//! Also measured: `detected`, the share of lies that are turned down (0 for [`Lie::Refuse`], which convicts nobody);
+//! `false_alarm`, that of honest lists; `hidden_share_undetected`, the share of the members that a liar who knows the test
+//! hides on average; `missed_exact`, the exact chance that a list of colluders alone lies within the band.
 
 mod judge;
 

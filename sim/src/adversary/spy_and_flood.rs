@@ -8,6 +8,10 @@
 //! *Spying*: a whole grid is populated, and requests are routed with [`grid::route::Leg`], the choice that nodes make. A
 //! spy that boasts answers faster than anybody: it is taken whenever it is among the four that a hop compares.
 //!
+//! Seen of the requests that a member begins (`originated_seen`) and passes on (`forwarded_seen`): those whose next hop is
+//! a spy. Of the requests for the cell: those that a spy passes into it (`arriving_by_spy`) or gets in it
+//! (`arriving_at_spy`). `addresses_of_neighbours` is the share of a member's neighbours whom a spy has for neighbours, too.
+//!
 //! *Flooding*: the same neighbours as a queue, see [`crate::adversary::dht_flood`].
 
 mod world;
