@@ -14,7 +14,9 @@
 //! | [`field`] | the second floor: millions of nodes as flat arrays |
 //! | [`experiment`] | experiment files: sweeps over models, statistics, claims, plots, reports |
 //! | [`geometry`] | networks drawn at random: distances, neighbours, vacant cells |
+//! | [`adversary`] | attacks, and what they cost |
 //! | [`traffic`], [`trace`] | what was sent; a hash that tells two runs apart |
+//! | [`queueing`] | the orders in which a node can serve its work |
 //! | [`queue`], [`chance`] | the order of events; randomness from one seed |
 //!
 //! # Example
@@ -30,6 +32,7 @@
 //! ```
 
 pub mod censorship;
+pub mod adversary;
 pub mod chance;
 pub mod checks;
 pub mod churn;
@@ -42,6 +45,7 @@ pub mod link;
 pub mod network;
 pub mod oracle;
 pub mod queue;
+pub mod queueing;
 pub mod records;
 pub mod scenario;
 pub mod trace;
