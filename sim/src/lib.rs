@@ -26,15 +26,19 @@
 //! assert_eq!(scenario.roster_errors().missing, 0);
 //! ```
 
+pub mod cells;
 pub mod chance;
 pub mod checks;
+pub mod chord;
 pub mod churn;
 pub mod experiment;
 pub mod host;
 pub mod identity;
+pub mod kademlia;
 pub mod link;
 pub mod network;
 pub mod oracle;
+pub mod peers;
 pub mod queue;
 pub mod records;
 pub mod scenario;
