@@ -26,6 +26,8 @@ pub struct Cells {
     strides: Vec<usize>,
     honest: Vec<u32>,
     hostile: Vec<u32>,
+    /// Honest nodes of the cell that has most.
+    most_honest: u32,
     seed: u64,
 }
 
@@ -73,7 +75,8 @@ impl Cells {
             counts
         };
         let (honest, hostile) = (place(honest), place(hostile));
-        Self { side, strides, honest, hostile, seed }
+        let most_honest = honest.iter().copied().max().unwrap_or(0);
+        Self { side, strides, honest, hostile, most_honest, seed }
     }
 
     /// How many cells there are.
@@ -95,12 +98,11 @@ impl Cells {
 
     /// A random honest node, if there is one.
     pub fn honest_node(&self, draws: &mut Draws) -> Option<Resident> {
-        self.honest.iter().any(|&count| count > 0).then(|| {
-            // A cell is taken with a chance that grows with its nodes, so that each node is as likely.
-            let most = self.honest.iter().copied().max().unwrap_or(1);
+        // A cell is taken with a chance that grows with its nodes, so that each node is as likely.
+        (self.most_honest > 0).then(|| {
             loop {
                 let cell = self.random_cell(draws);
-                let place = draws.below(most);
+                let place = draws.below(self.most_honest);
                 if place < self.honest[cell] {
                     break (cell, place);
                 }

@@ -40,6 +40,10 @@ pub enum Attack {
     Lie,
     /// They do not answer.
     Silence,
+    /// The path that asks one ends there: what the analysis of S/Kademlia assumes (section 3.2 of its paper).
+    Capture,
+    /// Nothing.
+    None,
 }
 
 /// How to look up.
@@ -120,7 +124,7 @@ struct Lookup<'a> {
 impl<'a> Lookup<'a> {
     fn new(network: &'a Kademlia, search: &'a Search, from: u32, target: u64) -> Self {
         let mut awaited = network.ids.closest(target, network.k);
-        awaited.retain(|&node| !network.is_hostile(node));
+        awaited.retain(|&node| search.attack == Attack::None || !network.is_hostile(node));
         Self {
             network,
             search,
@@ -210,7 +214,12 @@ impl<'a> Lookup<'a> {
         self.found.answered += 1;
         let path = &mut self.paths[flight.path];
         path.answered(flight.seen.named);
-        if self.network.is_hostile(node) {
+        let hostile = self.network.is_hostile(node);
+        if hostile && self.search.attack == Attack::Capture {
+            path.abandon();
+            return;
+        }
+        if hostile && self.search.attack == Attack::Lie {
             let lie = self.lie.get_or_insert_with(|| self.network.lie(self.target));
             lie.iter().for_each(|&named| path.insert(named, depth + 1));
             return;

@@ -80,4 +80,10 @@ impl Shortlist {
             self.seen.remove(place);
         }
     }
+
+    /// Nobody of it is to be asked any more.
+    pub(super) fn abandon(&mut self) {
+        self.seen.clear();
+        self.width = 0;
+    }
 }

@@ -122,6 +122,8 @@ struct Tally {
     /// The share of those around the victim that is hostile.
     hostile_around: Figures,
     messages: Figures,
+    /// Of the lookups that succeeded, in milliseconds.
+    latency: Figures,
     /// Identities until the first one is in a place that matters.
     until: [(&'static str, Figures); 3],
 }
@@ -164,6 +166,8 @@ impl Model for Eclipse {
             ("hidden", 1.0 - tally.successes / tally.lookups),
             ("hostile_around", tally.hostile_around.mean()),
             ("messages", tally.messages.mean()),
+            ("latency_ms", tally.latency.percentile(50)),
+            ("latency_p95_ms", tally.latency.percentile(95)),
             ("cpu_days", f64::from(self.identities) * self.identity_days),
         ]);
         let until = tally.until.iter().filter(|(name, _)| !name.is_empty());
@@ -198,7 +202,7 @@ impl Eclipse {
             };
             let (weather, timeout) = (Weather::default(), Duration::from_secs(1));
             let found = grid.look_up(&weather, timeout, &mut draws, from, &aims, self.attempts);
-            tally.note(found.hops.is_some(), found.messages);
+            tally.note(found.hops.is_some(), found.latency, found.messages);
         }
         Ok(())
     }
@@ -242,7 +246,7 @@ impl Eclipse {
                 Victim::Entries => (node, draws.number()),
             };
             let found = network.look_up(&search, from, target);
-            tally.note(found.hops_to(goal).is_some(), whole(found.asked + found.answered));
+            tally.note(found.hops_to(goal).is_some(), found.latency, whole(found.asked + found.answered));
         }
         Ok(())
     }
@@ -279,9 +283,12 @@ impl Eclipse {
 }
 
 impl Tally {
-    fn note(&mut self, success: bool, messages: u32) {
+    fn note(&mut self, success: bool, latency: Duration, messages: u32) {
         self.lookups += 1.0;
-        self.successes += f64::from(u8::from(success));
+        if success {
+            self.successes += 1.0;
+            self.latency.push(1000.0 * latency.as_secs_f64());
+        }
         self.messages.push(f64::from(messages));
     }
 }

@@ -36,7 +36,7 @@ impl Figures {
     /// 0 of none.
     #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
     pub(super) fn mean(&self) -> f64 {
-        self.0.iter().sum::<f64>() / self.0.len().max(1) as f64
+        self.0.iter().fold(0.0, |sum, figure| sum + figure) / self.0.len().max(1) as f64
     }
 
     /// What that many hundredths of them do not exceed; 0 of none.
