@@ -13,7 +13,7 @@
 pub mod draws;
 pub mod ids;
 pub mod search;
-mod shortlist;
+pub(crate) mod shortlist;
 pub mod table;
 
 use crate::link::Position;

@@ -4,16 +4,16 @@ use super::table::Named;
 
 /// One of them.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Seen {
-    pub(super) named: Named,
+pub(crate) struct Seen {
+    pub(crate) named: Named,
     /// Hops from the node that looks up: 1 for its own contacts.
-    pub(super) depth: u32,
-    pub(super) state: State,
+    pub(crate) depth: u32,
+    pub(crate) state: State,
 }
 
 /// What was done about a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
+pub(crate) enum State {
     New,
     Asked,
     Answered,
@@ -21,7 +21,7 @@ pub(super) enum State {
 
 /// The closest ones, closest first. Those who did not answer are not in it.
 #[derive(Clone, Debug)]
-pub(super) struct Shortlist {
+pub(crate) struct Shortlist {
     seen: Vec<Seen>,
     /// How many have to have answered.
     width: usize,
@@ -30,7 +30,7 @@ pub(super) struct Shortlist {
 }
 
 impl Shortlist {
-    pub(super) fn new(width: usize) -> Self {
+    pub(crate) fn new(width: usize) -> Self {
         Self { seen: Vec::with_capacity(3 * width), width, silent: Vec::new() }
     }
 
@@ -39,7 +39,7 @@ impl Shortlist {
         2 * self.width
     }
 
-    pub(super) fn insert(&mut self, named: Named, depth: u32) {
+    pub(crate) fn insert(&mut self, named: Named, depth: u32) {
         let place = self.seen.partition_point(|seen| seen.named.distance < named.distance);
         let known = self.seen.get(place).is_some_and(|seen| seen.named.distance == named.distance);
         if known || place >= self.capacity() || self.silent.contains(&named.node) {
@@ -51,7 +51,7 @@ impl Shortlist {
 
     /// The closest of those who have to answer and have not been asked. Whoever `elsewhere` says has been asked by
     /// another path, which counts as asked here too.
-    pub(super) fn next(&mut self, elsewhere: impl Fn(u32) -> bool) -> Option<Seen> {
+    pub(crate) fn next(&mut self, elsewhere: impl Fn(u32) -> bool) -> Option<Seen> {
         for seen in self.seen.iter_mut().take(self.width).filter(|seen| seen.state == State::New) {
             if elsewhere(seen.named.node) {
                 seen.state = State::Answered;
@@ -68,13 +68,13 @@ impl Shortlist {
         self.seen.get(place).is_some_and(|seen| seen.named == named).then_some(place)
     }
 
-    pub(super) fn answered(&mut self, named: Named) {
+    pub(crate) fn answered(&mut self, named: Named) {
         if let Some(place) = self.place(named) {
             self.seen[place].state = State::Answered;
         }
     }
 
-    pub(super) fn did_not_answer(&mut self, named: Named) {
+    pub(crate) fn did_not_answer(&mut self, named: Named) {
         self.silent.push(named.node);
         if let Some(place) = self.place(named) {
             self.seen.remove(place);
@@ -82,7 +82,7 @@ impl Shortlist {
     }
 
     /// Nobody of it is to be asked any more.
-    pub(super) fn abandon(&mut self) {
+    pub(crate) fn abandon(&mut self) {
         self.seen.clear();
         self.width = 0;
     }

@@ -25,10 +25,16 @@ impl Kademlia {
     /// The share of a node's contacts that is hostile.
     #[expect(clippy::cast_precision_loss, reason = "a node has some hundred contacts")]
     pub fn hostile_contacts(&self, node: u32) -> f64 {
-        let mut contacts = Vec::new();
-        (0..=self.ids.depth(node)).for_each(|level| self.members(node, level, &mut contacts));
+        let contacts = self.known(node);
         let hostile = contacts.iter().filter(|&&contact| self.is_hostile(contact)).count();
         hostile as f64 / contacts.len().max(1) as f64
+    }
+
+    /// All contacts of a node, farthest bucket first.
+    pub fn known(&self, node: u32) -> Vec<u32> {
+        let mut contacts = Vec::new();
+        (0..=self.ids.depth(node)).for_each(|level| self.members(node, level, &mut contacts));
+        contacts
     }
 
     /// The contacts in one bucket.
