@@ -40,6 +40,21 @@ pub enum Aim {
     Node(Resident),
 }
 
+impl Aim {
+    fn cell(self) -> usize {
+        match self {
+            Self::Cell(cell) | Self::Node((cell, _)) => cell,
+        }
+    }
+
+    fn is_at(self, at: Resident) -> bool {
+        match self {
+            Self::Cell(cell) => at.0 == cell,
+            Self::Node(node) => at == node,
+        }
+    }
+}
+
 /// What came of a request on one route.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Passage {
@@ -149,41 +164,49 @@ impl Cells {
         aim: Aim,
         used: &mut Vec<Resident>,
     ) -> Passage {
-        let goal = match aim {
-            Aim::Cell(cell) | Aim::Node((cell, _)) => cell,
-        };
         let mut passage = Passage { hops: 0, latency: Duration::ZERO, arrived: false };
-        let (mut at, mut sidesteps) = (from, 0);
-        loop {
-            let there = match aim {
-                Aim::Cell(cell) => at.0 == cell,
-                Aim::Node(node) => at == node,
-            };
-            if there {
-                return Passage { arrived: true, ..passage };
-            }
-            let next = match aim {
-                Aim::Node(node) if self.distance(at.0, goal) <= 1 => Some(node),
-                Aim::Node(_) | Aim::Cell(_) => self.candidate(weather, draws, at, self.towards(at.0, goal), used),
-            };
-            let next = next.or_else(|| {
-                sidesteps += 1;
-                let axes = 0..self.strides.len();
-                let aside = || axes.flat_map(|axis| self.line(at.0, axis)).filter(|&cell| cell != at.0).collect();
-                (sidesteps <= SIDESTEPS).then(|| self.candidate(weather, draws, at, aside(), used)).flatten()
-            });
+        let (mut at, mut sidesteps) = (from, SIDESTEPS);
+        while !aim.is_at(at) {
+            let next = self.step(weather, draws, at, aim, used, &mut sidesteps);
             let Some(next) = next else { return passage };
             passage.hops += 1;
             passage.latency += weather.base(self.position(at), self.position(next));
-            if next.1 >= self.honest[next.0] {
+            let hostile = next.1 >= self.honest[next.0];
+            // Whom all routes go to in the end may be on each of them.
+            if hostile || Aim::Node(next) != aim {
                 used.push(next);
-                return passage;
             }
-            if Aim::Node(next) != aim {
-                used.push(next);
+            if hostile {
+                return passage;
             }
             at = next;
         }
+        Passage { arrived: true, ..passage }
+    }
+
+    /// The next hop: somebody who corrects a coordinate, else somebody aside.
+    fn step(
+        &self,
+        weather: &Weather,
+        draws: &mut Draws,
+        at: Resident,
+        aim: Aim,
+        used: &[Resident],
+        sidesteps: &mut u32,
+    ) -> Option<Resident> {
+        if let Aim::Node(node) = aim
+            && self.distance(at.0, node.0) <= 1
+        {
+            return Some(node);
+        }
+        let forward = self.candidate(weather, draws, at, self.towards(at.0, aim.cell()), used);
+        if forward.is_some() || *sidesteps == 0 {
+            return forward;
+        }
+        *sidesteps -= 1;
+        let axes = 0..self.strides.len();
+        let aside = axes.flat_map(|axis| self.line(at.0, axis)).filter(|&cell| cell != at.0).collect();
+        self.candidate(weather, draws, at, aside, used)
     }
 
     /// The cells that correct a coordinate.
@@ -247,7 +270,7 @@ impl Cells {
         let mut found = Found::default();
         let mut used = vec![from];
         let mut aims = aims.to_vec();
-        aims.sort_by_key(|&(Aim::Cell(cell) | Aim::Node((cell, _)))| self.distance(from.0, cell));
+        aims.sort_by_key(|aim| self.distance(from.0, aim.cell()));
         for aim in aims.into_iter().cycle().take(attempts) {
             let passage = self.route(weather, draws, from, aim, &mut used);
             if passage.arrived {

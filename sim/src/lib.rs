@@ -10,6 +10,8 @@
 //! | [`scenario`] | growing a network, asking it, killing a part of it |
 //! | [`churn`] | an hour in which nodes come and go |
 //! | [`checks`] | dataset servers of which some lie |
+//! | [`kademlia`], [`chord`], [`cells`] | other networks, and the grid as counts, for millions of nodes |
+//! | [`peers`] | experiments that set the grid beside them |
 //! | [`experiment`] | what an experiment asks, and what it measured |
 //! | [`traffic`], [`trace`] | what was sent; a hash that tells two runs apart |
 //! | [`queue`], [`chance`] | the order of events; randomness from one seed |

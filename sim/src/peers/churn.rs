@@ -10,6 +10,7 @@
 //! on the way; nothing expires within the time simulated.
 
 mod lookup;
+mod messages;
 mod table;
 mod tally;
 mod world;

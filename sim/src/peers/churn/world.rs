@@ -7,7 +7,8 @@ use grid::time::Time;
 
 use super::ChurnPeers;
 use super::lookup::{Errand, Lookup};
-use super::table::{Contact, Heard, Table, named};
+use super::messages::{Kind, Request};
+use super::table::{Contact, Table, named};
 use super::tally::{Purpose, Tally};
 use crate::chance::Chance;
 use crate::churn::session::Sessions;
@@ -18,45 +19,17 @@ use crate::link::{Position, Weather};
 use crate::peers::network::Figures;
 use crate::queue::Queue;
 
-/// Bytes of a request: two identifiers of 20 bytes, a number of 20 that the answer repeats, and what kind it is.
-const REQUEST: f64 = 61.0;
-/// Bytes of an answer without what it answers.
-const ANSWER: f64 = 41.0;
-/// Bytes of a node in an answer: 20 of identifier, 18 of address.
-const NAME: f64 = 38.0;
-
-struct Node {
-    contact: Contact,
-    position: Position,
-    alive: bool,
-    joined: bool,
-    table: Table,
+pub(super) struct Node {
+    pub(super) contact: Contact,
+    pub(super) position: Position,
+    pub(super) alive: bool,
+    pub(super) joined: bool,
+    pub(super) table: Table,
     /// Records, and when they were last given to this node.
-    records: BTreeMap<u64, Time>,
+    pub(super) records: BTreeMap<u64, Time>,
 }
 
-#[derive(Clone, Copy, Debug)]
-enum Kind {
-    FindNode,
-    FindValue,
-    Store,
-    Ping,
-}
-
-/// A request on its way.
-#[derive(Clone, Copy, Debug)]
-struct Request {
-    from: u32,
-    to: u32,
-    key: u64,
-    kind: Kind,
-    purpose: Purpose,
-    /// 0 for none.
-    lookup: u64,
-    deadline: Time,
-}
-
-enum Act {
+pub(super) enum Act {
     Arrive(Request),
     Answer(Request, Vec<Named>, bool),
     Silence(Request),
@@ -68,19 +41,19 @@ enum Act {
 }
 
 pub(super) struct World<'a> {
-    plan: &'a ChurnPeers,
-    chance: Chance,
-    weather: Weather,
+    pub(super) plan: &'a ChurnPeers,
+    pub(super) chance: Chance,
+    pub(super) weather: Weather,
     sessions: Sessions,
-    now: Time,
-    agenda: Queue<Act>,
-    nodes: Vec<Node>,
+    pub(super) now: Time,
+    pub(super) agenda: Queue<Act>,
+    pub(super) nodes: Vec<Node>,
     living: Vec<u32>,
-    lookups: BTreeMap<u64, Lookup>,
+    pub(super) lookups: BTreeMap<u64, Lookup>,
     lookups_begun: u64,
     /// Keys of the records that were put.
     known: Vec<u64>,
-    tally: Tally,
+    pub(super) tally: Tally,
 }
 
 impl<'a> World<'a> {
@@ -163,11 +136,11 @@ impl<'a> World<'a> {
         measures
     }
 
-    fn node(&self, node: u32) -> &Node {
+    pub(super) fn node(&self, node: u32) -> &Node {
         &self.nodes[node as usize]
     }
 
-    fn node_mut(&mut self, node: u32) -> &mut Node {
+    pub(super) fn node_mut(&mut self, node: u32) -> &mut Node {
         &mut self.nodes[node as usize]
     }
 
@@ -248,7 +221,7 @@ impl<'a> World<'a> {
     }
 
     /// A node has a record, now again.
-    fn keep(&mut self, node: u32, key: u64) {
+    pub(super) fn keep(&mut self, node: u32, key: u64) {
         let now = self.now;
         if self.node_mut(node).records.insert(key, now).is_none() {
             let wait = minutes(self.plan.republish_minutes).mul_f64(0.9 + 0.2 * self.chance.unit());
@@ -280,7 +253,7 @@ impl<'a> World<'a> {
     }
 
     /// Sends what may be sent, and ends what has nothing under way.
-    fn go_on(&mut self, number: u64) {
+    pub(super) fn go_on(&mut self, number: u64) {
         let Some(lookup) = self.lookups.get_mut(&number) else { return };
         let mut next = Vec::new();
         while !lookup.storing && lookup.under_way < self.plan.alpha {
@@ -348,103 +321,6 @@ impl<'a> World<'a> {
         if closest.is_empty() {
             self.arrived(number);
         }
-    }
-
-    fn send(&mut self, from: u32, to: u32, key: u64, kind: Kind, purpose: Purpose, lookup: u64) {
-        let way = self.weather.latency(self.node(from).position, self.nodes[to as usize].position, &mut self.chance);
-        self.tally.requests += 1.0;
-        let deadline = self.now + self.plan.timeout();
-        self.agenda.push(self.now + way, Act::Arrive(Request { from, to, key, kind, purpose, lookup, deadline }));
-    }
-
-    /// A request comes to where it was sent, where perhaps nobody is.
-    fn arrive(&mut self, request: Request) {
-        let Request { from, to, key, kind, purpose, .. } = request;
-        if !self.node(to).alive {
-            self.agenda.push(request.deadline.max(self.now), Act::Silence(request));
-            return;
-        }
-        let value = if matches!(kind, Kind::Store) { f64::from(self.plan.record_bytes) } else { 0.0 };
-        self.tally.sent(purpose, REQUEST + value);
-        self.hear_of(to, self.node(from).contact);
-        let has = self.node(to).records.contains_key(&key);
-        let (mut names, mut bytes) = (Vec::new(), ANSWER);
-        match kind {
-            Kind::Store => self.keep(to, key),
-            Kind::Ping => {}
-            Kind::FindValue if has => bytes += f64::from(self.plan.record_bytes),
-            Kind::FindNode | Kind::FindValue => {
-                names = self.node(to).table.closest(key, self.plan.k);
-                bytes += NAME * f64::from(u32::try_from(names.len()).unwrap_or(u32::MAX));
-            }
-        }
-        self.tally.sent(purpose, bytes);
-        let way = self.weather.latency(self.node(to).position, self.node(from).position, &mut self.chance);
-        if self.now + way > request.deadline {
-            self.agenda.push(request.deadline.max(self.now), Act::Silence(request));
-        } else {
-            self.agenda.push(self.now + way, Act::Answer(request, names, has));
-        }
-    }
-
-    /// Notes a contact. If it is new it is handed records, and if there is no place for it the longest unheard is asked.
-    fn hear_of(&mut self, node: u32, contact: Contact) {
-        match self.node_mut(node).table.heard(contact) {
-            Heard::New => self.hand_over(node, contact),
-            Heard::Full(longest) => self.send(node, longest.node, 0, Kind::Ping, Purpose::Upkeep, 0),
-            Heard::Known | Heard::Waits => {}
-        }
-    }
-
-    fn hand_over(&mut self, node: u32, contact: Contact) {
-        let Node { table, records, .. } = self.node(node);
-        let owed: Vec<u64> = records.keys().copied().filter(|&key| table.owes(key, contact)).collect();
-        for key in owed {
-            self.send(node, contact.node, key, Kind::Store, Purpose::Repair, 0);
-        }
-    }
-
-    fn answered(&mut self, request: Request, names: &[Named], has: bool) {
-        let Request { from, to, key, kind, lookup: number, .. } = request;
-        if !self.node(from).alive {
-            self.lookups.remove(&number);
-            return;
-        }
-        let contact = self.node(to).contact;
-        self.hear_of(from, contact);
-        let Some(lookup) = self.lookups.get_mut(&number) else { return };
-        lookup.under_way -= 1;
-        match kind {
-            Kind::Store => lookup.stored += 1,
-            Kind::Ping => {}
-            Kind::FindValue if has => {
-                let latency = self.now.since(lookup.begun);
-                self.lookups.remove(&number);
-                self.tally.got(true, true, latency);
-                return;
-            }
-            Kind::FindNode | Kind::FindValue => lookup.hear(named(contact, key), names),
-        }
-        self.go_on(number);
-    }
-
-    fn silence(&mut self, request: Request) {
-        let Request { from, to, key, kind, lookup: number, .. } = request;
-        if !self.node(from).alive {
-            self.lookups.remove(&number);
-            return;
-        }
-        self.tally.timeouts += 1.0;
-        let contact = self.node(to).contact;
-        if let Some(next) = self.node_mut(from).table.failed(contact) {
-            self.hand_over(from, next);
-        }
-        let Some(lookup) = self.lookups.get_mut(&number) else { return };
-        lookup.under_way -= 1;
-        if !matches!(kind, Kind::Store) {
-            lookup.list.did_not_answer(named(contact, key));
-        }
-        self.go_on(number);
     }
 }
 
