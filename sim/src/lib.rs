@@ -15,6 +15,8 @@
 //! | [`experiment`] | experiment files: sweeps over models, statistics, claims, plots, reports |
 //! | [`geometry`] | networks drawn at random: distances, neighbours, vacant cells |
 //! | [`adversary`] | attacks, and what they cost |
+//! | [`kademlia`], [`chord`], [`cells`] | other networks, and the grid as counts, for millions of nodes |
+//! | [`peers`] | experiments that set the grid beside them |
 //! | [`traffic`], [`trace`] | what was sent; a hash that tells two runs apart |
 //! | [`queueing`] | the orders in which a node can serve its work |
 //! | [`queue`], [`chance`] | the order of events; randomness from one seed |
@@ -33,17 +35,21 @@
 
 pub mod censorship;
 pub mod adversary;
+pub mod cells;
 pub mod chance;
 pub mod checks;
+pub mod chord;
 pub mod churn;
 pub mod experiment;
 pub mod field;
 pub mod geometry;
 pub mod host;
 pub mod identity;
+pub mod kademlia;
 pub mod link;
 pub mod network;
 pub mod oracle;
+pub mod peers;
 pub mod queue;
 pub mod queueing;
 pub mod records;

@@ -53,6 +53,12 @@ impl Position {
         Self { x: chance.unit(), y: chance.unit() }
     }
 
+    /// The place that a hash says, of its two halves: for hosts that are derived and never stored.
+    pub fn of_hash(hash: u64) -> Self {
+        let half = |bits: u64| f64::from(u32::try_from(bits & 0xFFFF_FFFF).unwrap_or(0)) / 2_f64.powi(32);
+        Self { x: half(hash >> 32), y: half(hash) }
+    }
+
     /// Distance on the torus, as a share of the greatest one.
     fn distance(self, other: Self) -> f64 {
         let along = |a: f64, b: f64| (a - b).abs().min(1.0 - (a - b).abs());
@@ -99,5 +105,11 @@ mod tests {
         assert_eq!(weather.base(at(0.1, 0.1), at(0.1, 0.1)), weather.least);
         assert_eq!(weather.base(at(0.0, 0.0), at(0.5, 0.5)), weather.least + weather.span);
         assert!(weather.base(at(0.0, 0.0), at(0.9, 0.0)) < weather.base(at(0.0, 0.0), at(0.5, 0.0)));
+    }
+
+    #[test]
+    fn a_hash_says_a_place_by_its_halves() {
+        assert_eq!(Position::of_hash(0), Position { x: 0.0, y: 0.0 });
+        assert_eq!(Position::of_hash(0x8000_0000_4000_0000), Position { x: 0.5, y: 0.25 });
     }
 }
