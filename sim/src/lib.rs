@@ -11,6 +11,7 @@
 //! | [`churn`] | an hour in which nodes come and go |
 //! | [`checks`] | dataset servers of which some lie |
 //! | [`experiment`] | what an experiment asks, and what it measured |
+//! | [`machine`] | what the machine that runs it has, and what was taken of it |
 //! | [`traffic`], [`trace`] | what was sent; a hash that tells two runs apart |
 //! | [`queue`], [`chance`] | the order of events; randomness from one seed |
 //!
@@ -33,6 +34,7 @@ pub mod experiment;
 pub mod host;
 pub mod identity;
 pub mod link;
+pub mod machine;
 pub mod network;
 pub mod oracle;
 pub mod queue;

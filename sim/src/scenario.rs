@@ -1,5 +1,7 @@
 //! What experiments have in common: growing a network, asking it things, taking parts of it away.
 
+mod growth;
+
 use core::time::Duration;
 use std::collections::BTreeMap;
 
@@ -16,6 +18,8 @@ use crate::link::Weather;
 use crate::network::{Network, Told};
 use crate::oracle::{self, RosterErrors};
 use crate::records;
+
+pub use growth::{Growth, Grown};
 
 /// A network, and what happens to it.
 #[derive(Debug)]
