@@ -28,7 +28,7 @@ pub(crate) struct Options {
     /// Milliseconds between two joins.
     #[arg(long, default_value_t = 50)]
     every_ms: u64,
-    /// The first so many nodes introduce the others, in turn.
+    /// A newcomer joins through one of the first so many nodes, at random.
     #[arg(long, default_value_t = 64)]
     introducers: usize,
     /// Seconds between the last join and the first request.
@@ -53,8 +53,8 @@ struct Report {
     every_ms: u64,
     nodes_per_cell: f64,
     joined: usize,
-    join_p50_ms: Option<u64>,
-    join_p95_ms: Option<u64>,
+    join_p50_ms: Option<f64>,
+    join_p95_ms: Option<f64>,
     join_tries_failed: usize,
     roster_missing: usize,
     roster_extra: usize,
@@ -125,8 +125,8 @@ impl Options {
             every_ms: self.every_ms,
             nodes_per_cell: self.nodes as f64 / shape.cells() as f64,
             joined: self.nodes - unjoined,
-            join_p50_ms: percentile(&grown.join_times, 50),
-            join_p95_ms: percentile(&grown.join_times, 95),
+            join_p50_ms: grown.percentile(50),
+            join_p95_ms: grown.percentile(95),
             join_tries_failed: grown.failed_tries,
             roster_missing: missing,
             roster_extra: extra,
@@ -152,27 +152,16 @@ impl Options {
     }
 }
 
-/// The value below which so many percent of a sorted list lie.
-fn percentile(sorted: &[u64], percent: usize) -> Option<u64> {
-    sorted.get((sorted.len() * percent / 100).min(sorted.len().checked_sub(1)?)).copied()
-}
-
 fn print(report: &Report) {
     println!(
-        "{} nodes in a grid of {}^{} cells ({:.2} a cell), seed {}, one every {} ms through {} introducers in turn",
-        report.nodes,
-        report.side,
-        report.dims,
-        report.nodes_per_cell,
-        report.seed,
-        report.every_ms,
-        report.introducers
+        "{} nodes in a grid of {}^{} cells ({:.2} a cell), seed {}, one every {} ms through one of {} introducers",
+        report.nodes, report.side, report.dims, report.nodes_per_cell, report.seed, report.every_ms, report.introducers
     );
     println!(
         "{} joined, half of them within {} ms, 95 % within {} ms; {} links a node; {} neighbours missing, {} too many",
         report.joined,
-        report.join_p50_ms.unwrap_or(0),
-        report.join_p95_ms.unwrap_or(0),
+        report.join_p50_ms.unwrap_or(0.0),
+        report.join_p95_ms.unwrap_or(0.0),
         report.links_per_node.round(),
         report.roster_missing,
         report.roster_extra

@@ -10,6 +10,7 @@
 //! | [`scenario`] | growing a network, asking it, killing a part of it |
 //! | [`churn`] | an hour in which nodes come and go |
 //! | [`checks`] | dataset servers of which some lie |
+//! | [`small_grids`] | few nodes in a grid that is made for many |
 //! | [`experiment`] | what an experiment asks, and what it measured |
 //! | [`machine`] | what the machine that runs it has, and what was taken of it |
 //! | [`traffic`], [`trace`] | what was sent; a hash that tells two runs apart |
@@ -40,5 +41,6 @@ pub mod oracle;
 pub mod queue;
 pub mod records;
 pub mod scenario;
+pub mod small_grids;
 pub mod trace;
 pub mod traffic;

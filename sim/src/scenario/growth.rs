@@ -16,8 +16,8 @@ pub struct Growth {
     pub nodes: usize,
     /// Time between two newcomers.
     pub every: Duration,
-    /// The first so many nodes introduce those that come later, in turn; at least 1. A single one has more guests than
-    /// it may have as soon as a newcomer takes longer than that many intervals to get in.
+    /// A newcomer joins through one of the first so many nodes, at random among those that have joined. A single one has
+    /// more guests than it may have as soon as newcomers come faster than they get in.
     pub introducers: usize,
     /// Time that passes after the last newcomer.
     pub settle: Duration,
@@ -34,6 +34,13 @@ pub struct Grown {
 }
 
 impl Grown {
+    /// The join time that so many percent of those that have joined did not exceed, in milliseconds.
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds of a simulation are far below 2^53")]
+    pub fn percentile(&self, percent: usize) -> Option<f64> {
+        let last = self.join_times.len().checked_sub(1)?;
+        self.join_times.get(last * percent / 100).map(|&ms| ms as f64)
+    }
+
     fn hear(&mut self, scenario: &mut Scenario, waiting: &mut BTreeMap<HostIndex, Time>) {
         for told in scenario.network.take_told() {
             match told.event {
@@ -71,17 +78,24 @@ impl Scenario {
     pub fn grow_as(&mut self, growth: &Growth, mut watch: impl FnMut(usize)) -> Result<Grown, Forged> {
         let (mut grown, mut waiting) = (Grown::default(), BTreeMap::new());
         while self.network.hosts().len() < growth.nodes {
-            let present = self.network.hosts().len();
-            let introducer = (present > 0).then(|| present % growth.introducers.clamp(1, present.max(1)));
+            let introducer = self.introducer(growth.introducers);
             let host = self.network.add(introducer)?;
             waiting.insert(host, self.network.now());
             self.network.run_for(growth.every);
             grown.hear(self, &mut waiting);
-            watch(present + 1);
+            watch(self.network.hosts().len());
         }
         self.network.run_for(growth.settle);
         grown.hear(self, &mut waiting);
         grown.join_times.sort_unstable();
         Ok(grown)
+    }
+
+    /// One of the first `among` nodes that has joined; the first of all if none has.
+    fn introducer(&mut self, among: usize) -> Option<HostIndex> {
+        let hosts = self.network.hosts();
+        let joined: Vec<HostIndex> = (0..hosts.len().min(among)).filter(|&host| hosts[host].joined).collect();
+        let first = (!hosts.is_empty()).then_some(0);
+        self.network.chance().pick(&joined).or(first)
     }
 }
