@@ -1,15 +1,21 @@
 //! Whom a node knows: the members of its lines, the links that are open, and how fast each neighbour answers.
 
+mod members;
+mod tally;
+
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::cell::{Axis, Cell, Shape};
-use crate::id::{NodeId, leading_number};
-use crate::latency::PeakEwma;
+use crate::id::NodeId;
 use crate::message::LineSummary;
 use crate::peer::Peer;
 use crate::time::Time;
+
+pub(crate) use members::Member;
+use members::Members;
+use tally::Tally;
 
 /// Candidates for a next hop that are compared by cost; the design says two to four.
 pub const COMPARED: usize = 4;
@@ -58,22 +64,14 @@ pub(crate) enum Role {
     Bridge,
 }
 
-#[derive(Clone, Debug)]
-struct Member {
-    peer: Peer,
-    role: Role,
-    linked: bool,
-    suspected: bool,
-    outstanding: u32,
-    latency: PeakEwma,
-}
-
 /// The routing table. Every member has had a link to us at some time: hearsay does not get in here.
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
     shape: Shape,
     home: Cell,
-    members: BTreeMap<NodeId, Member>,
+    members: Members,
+    /// What is asked of our lines again and again, kept up to date.
+    tally: Tally,
     /// Members with open links, by cell; guests left out, so that nothing is routed over them. No empty lists.
     linked: BTreeMap<Cell, Vec<NodeId>>,
 }
@@ -87,7 +85,7 @@ const UNKNOWN_LATENCY: Duration = Duration::from_millis(20);
 
 impl Table {
     pub(crate) fn new(shape: Shape, home: Cell) -> Self {
-        Self { shape, home, members: BTreeMap::new(), linked: BTreeMap::new() }
+        Self { shape, home, members: Members::default(), tally: Tally::new(shape), linked: BTreeMap::new() }
     }
 
     pub(crate) fn shape(&self) -> Shape {
@@ -97,19 +95,17 @@ impl Table {
     /// A link to the node is open. A peer with a contact that we already know is not forgotten for one without.
     pub(crate) fn link(&mut self, peer: Peer) -> Role {
         let (id, cell) = (peer.id(), peer.cell());
-        let fresh = if self.home.is_neighbour(&cell) { Role::Neighbour } else { Role::Guest };
-        let member = self.members.entry(id).or_insert_with(|| Member {
-            peer: peer.clone(),
-            role: fresh,
-            linked: false,
-            suspected: false,
-            outstanding: 0,
-            latency: PeakEwma::default(),
-        });
+        if self.members.get(id).is_none() {
+            let fresh = Member::new(peer.clone(), self.home);
+            self.tally.enter(&fresh);
+            self.members.insert(fresh);
+        }
+        let Some(member) = self.members.get_mut(id) else { return Role::Guest };
         if peer.has_contact() || !member.peer.has_contact() {
             member.peer = peer;
         }
-        (member.linked, member.suspected, member.outstanding) = (true, false, 0);
+        self.tally.set_linked(member, true);
+        (member.suspected, member.outstanding) = (false, 0);
         let role = member.role;
         if role != Role::Guest {
             self.index(id, cell);
@@ -135,38 +131,40 @@ impl Table {
 
     /// The link is gone; the node stays a member until it is removed. Strangers are removed at once.
     pub(crate) fn unlink(&mut self, id: NodeId) -> Option<Role> {
-        let member = self.members.get_mut(&id)?;
-        member.linked = false;
-        let (role, cell) = (member.role, member.peer.cell());
+        let member = self.members.get_mut(id)?;
+        self.tally.set_linked(member, false);
+        let (role, cell) = (member.role, member.cell());
         self.unindex(id, cell);
         if role != Role::Neighbour {
-            self.members.remove(&id);
+            self.remove(id);
         }
         Some(role)
     }
 
     /// The node is gone.
     pub(crate) fn remove(&mut self, id: NodeId) -> Option<Peer> {
-        let member = self.members.remove(&id)?;
-        self.unindex(id, member.peer.cell());
+        let mut member = self.members.remove(id)?;
+        self.tally.set_linked(&mut member, false);
+        self.tally.leave(&member);
+        self.unindex(id, member.cell());
         Some(member.peer)
     }
 
     /// A guest becomes a bridge: requests may be passed over it.
     pub(crate) fn make_bridge(&mut self, id: NodeId) {
-        if let Some(member) = self.members.get_mut(&id)
+        if let Some(member) = self.members.get_mut(id)
             && member.role == Role::Guest
             && member.linked
         {
-            member.role = Role::Bridge;
-            let cell = member.peer.cell();
+            self.tally.make_bridge(member);
+            let cell = member.cell();
             self.index(id, cell);
         }
     }
 
     /// Takes a newer card of a member; `true` if it was newer.
     pub(crate) fn update(&mut self, peer: &Peer) -> bool {
-        match self.members.get_mut(&peer.id()) {
+        match self.members.get_mut(peer.id()) {
             Some(member) if peer.supersedes(&member.peer) => {
                 member.peer = peer.clone();
                 true
@@ -176,101 +174,97 @@ impl Table {
     }
 
     pub(crate) fn peer(&self, id: NodeId) -> Option<&Peer> {
-        self.members.get(&id).map(|member| &member.peer)
+        self.members.get(id).map(|member| &member.peer)
     }
 
     pub(crate) fn role(&self, id: NodeId) -> Option<Role> {
-        self.members.get(&id).map(|member| member.role)
+        self.members.get(id).map(|member| member.role)
     }
 
     pub(crate) fn is_linked(&self, id: NodeId) -> bool {
-        self.members.get(&id).is_some_and(|member| member.linked)
+        self.members.get(id).is_some_and(|member| member.linked)
     }
 
     pub(crate) fn suspect(&mut self, id: NodeId, suspected: bool) {
-        if let Some(member) = self.members.get_mut(&id) {
+        if let Some(member) = self.members.get_mut(id) {
             member.suspected = suspected;
         }
     }
 
     pub(crate) fn is_suspected(&self, id: NodeId) -> bool {
-        self.members.get(&id).is_some_and(|member| member.suspected)
+        self.members.get(id).is_some_and(|member| member.suspected)
     }
 
     pub(crate) fn observe(&mut self, now: Time, id: NodeId, sample: Duration) {
-        if let Some(member) = self.members.get_mut(&id) {
+        if let Some(member) = self.members.get_mut(id) {
             member.latency.observe(now, sample);
         }
     }
 
     pub(crate) fn begin_request(&mut self, id: NodeId) {
-        if let Some(member) = self.members.get_mut(&id) {
+        if let Some(member) = self.members.get_mut(id) {
             member.outstanding += 1;
         }
     }
 
     pub(crate) fn end_request(&mut self, id: NodeId) {
-        if let Some(member) = self.members.get_mut(&id) {
+        if let Some(member) = self.members.get_mut(id) {
             member.outstanding = member.outstanding.saturating_sub(1);
         }
     }
 
     /// All members, by name.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Peer, Role, bool)> {
-        self.members.values().map(|member| (&member.peer, member.role, member.linked))
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Member> {
+        self.members.iter()
     }
 
     pub(crate) fn latency(&self, id: NodeId) -> Option<Duration> {
-        self.members.get(&id)?.latency.value()
+        self.members.get(id)?.latency.value()
     }
 
-    /// Open links with strangers of that role.
+    /// Members of that role.
     pub(crate) fn count(&self, role: Role) -> usize {
-        self.members.values().filter(|member| member.role == role).count()
+        self.tally.count(role)
     }
 
-    /// The neighbours: the rosters of all our lines together.
-    pub(crate) fn neighbours(&self) -> impl Iterator<Item = &Peer> {
-        self.members.values().filter(|member| member.role == Role::Neighbour).map(|member| &member.peer)
+    /// The neighbours, by name: the rosters of all our lines together.
+    pub(crate) fn neighbours(&self) -> impl Iterator<Item = &Member> {
+        self.members.iter().filter(|member| member.is_neighbour())
     }
 
-    pub(crate) fn linked_neighbours(&self) -> impl Iterator<Item = &Peer> {
-        self.members
-            .values()
-            .filter(|member| member.role == Role::Neighbour && member.linked)
-            .map(|member| &member.peer)
+    pub(crate) fn linked_neighbours(&self) -> impl Iterator<Item = &Member> {
+        self.neighbours().filter(|member| member.linked)
+    }
+
+    /// Whether no neighbour is linked.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.tally.linked_neighbours() == 0
     }
 
     /// The roster of one of our lines, without ourselves.
-    pub(crate) fn line(&self, axis: Axis) -> impl Iterator<Item = &Peer> {
-        let home = self.home;
-        self.neighbours().filter(move |peer| on_line(home, axis, peer.cell()))
+    pub(crate) fn line(&self, axis: Axis) -> impl Iterator<Item = &Member> {
+        self.neighbours().filter(move |member| member.axis().is_none_or(|its| its == axis))
     }
 
     /// Whether a cell lies on our line along `axis`.
     pub(crate) fn is_on_line(&self, axis: Axis, cell: Cell) -> bool {
-        on_line(self.home, axis, cell)
+        cell == self.home || self.home.shared_line(&cell) == Some(axis)
     }
 
     /// One of our lines in short, ourselves included.
     pub(crate) fn summary(&self, axis: Axis, me: NodeId) -> LineSummary {
-        let names = self.line(axis).map(Peer::id).chain([me]);
-        let (count, sum) = names.fold((0, 0_u64), |(count, sum), id| (count + 1, sum.wrapping_add(leading(id))));
-        LineSummary { axis, count, sum }
+        self.tally.summary(axis, me)
     }
 
     /// Whether some line of ours has hardly a linked node but in our own cell: then neighbours alone may not lead
     /// everywhere.
     pub(crate) fn is_sparse(&self) -> bool {
-        self.shape.axes().any(|axis| {
-            let on_axis = |peer: &&Peer| self.home.shared_line(&peer.cell()) == Some(axis);
-            self.linked_neighbours().filter(on_axis).take(WELL_CONNECTED).count() < WELL_CONNECTED
-        })
+        self.shape.axes().any(|axis| self.tally.linked_along(axis) < WELL_CONNECTED)
     }
 
     /// Whether a roster has anybody in a cell, linked or not, besides one node that does not count.
     pub(crate) fn is_occupied(&self, cell: Cell, except: Option<NodeId>) -> bool {
-        cell == self.home || self.neighbours().any(|peer| peer.cell() == cell && Some(peer.id()) != except)
+        cell == self.home || self.neighbours().any(|member| member.cell() == cell && Some(member.id()) != except)
     }
 
     /// The linked nodes of our own cell.
@@ -289,15 +283,6 @@ impl Table {
     }
 }
 
-fn on_line(home: Cell, axis: Axis, cell: Cell) -> bool {
-    cell == home || home.shared_line(&cell) == Some(axis)
-}
-
-/// The first eight bytes of a name as a number.
-fn leading(id: NodeId) -> u64 {
-    leading_number(id.as_bytes())
-}
-
 impl Neighbours for Table {
     type Node = NodeId;
 
@@ -311,11 +296,11 @@ impl Neighbours for Table {
 
     fn bridges(&self) -> impl Iterator<Item = (NodeId, Cell)> {
         let bridge = |member: &&Member| member.role == Role::Bridge && member.linked;
-        self.members.values().filter(bridge).map(|member| (member.peer.id(), member.peer.cell()))
+        self.members.iter().filter(bridge).map(|member| (member.id(), member.cell()))
     }
 
     fn cost(&self, node: NodeId) -> Cost {
-        match self.members.get(&node) {
+        match self.members.get(node) {
             Some(member) => {
                 let latency = member.latency.value().unwrap_or(UNKNOWN_LATENCY);
                 Cost { suspected: member.suspected, delay: latency.saturating_mul(member.outstanding + 1) }

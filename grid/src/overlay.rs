@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::id::{NodeId, RecordKey, RequestId};
 use crate::input::{Command, Input};
 use crate::message::{AnswerBody, Message, RequestBody};
-use crate::neighbours::{Role, Table};
+use crate::neighbours::{Member, Role, Table};
 use crate::output::{Event, Output};
 use crate::parameters::Parameters;
 use crate::peer::{Address, DialTarget, Peer};
@@ -208,8 +208,8 @@ impl<R: Rng> Overlay<R> {
         let (records, record_bytes) = self.parts.store.size();
         let cells_known = shape.neighbourhood(self.me.cell()).filter(occupied).count() as u64;
         Status {
-            neighbours: self.table.neighbours().count(),
-            links: self.table.iter().filter(|(_, _, linked)| *linked).count(),
+            neighbours: self.table.count(Role::Neighbour),
+            links: self.table.iter().filter(|member| member.is_linked()).count(),
             cells_known,
             vacant_cells: shape.neighbour_cells() - cells_known,
             records,
@@ -220,17 +220,17 @@ impl<R: Rng> Overlay<R> {
 
     /// All nodes that this one knows, with their cards: for checking whether they still hold.
     pub fn cards(&self) -> Vec<Peer> {
-        self.table.iter().map(|(peer, _, _)| peer.clone()).collect()
+        self.table.iter().map(|member| member.peer().clone()).collect()
     }
 
     /// All nodes that this one knows, in the order of their names.
     pub fn peers(&self) -> Vec<NeighbourStatus> {
-        let status = |(peer, role, linked): (&Peer, Role, bool)| NeighbourStatus {
-            id: peer.id(),
-            cell: peer.cell(),
-            linked,
-            latency: self.table.latency(peer.id()),
-            neighbour: role == Role::Neighbour,
+        let status = |member: &Member| NeighbourStatus {
+            id: member.id(),
+            cell: member.cell(),
+            linked: member.is_linked(),
+            latency: self.table.latency(member.id()),
+            neighbour: member.is_neighbour(),
         };
         self.table.iter().map(status).collect()
     }
@@ -292,7 +292,7 @@ impl Parts {
 
     /// Tells everybody who may know it where we can be dialled now.
     fn announce<R: Rng>(&mut self, cx: &mut Context<'_, R>) {
-        let told: Vec<_> = cx.table.linked_neighbours().map(Peer::id).collect();
+        let told: Vec<_> = cx.table.linked_neighbours().map(Member::id).collect();
         for node in told {
             cx.send(node, Message::Announce(cx.me.clone()));
         }
@@ -300,7 +300,7 @@ impl Parts {
 
     /// Says farewell to everybody; whatever comes now must not bring us back.
     fn leave<R: Rng>(&mut self, cx: &mut Context<'_, R>) {
-        let linked = cx.table.iter().filter(|(_, _, linked)| *linked).map(|(peer, _, _)| peer.id());
+        let linked = cx.table.iter().filter(|member| member.is_linked()).map(Member::id);
         for node in linked.collect::<Vec<_>>() {
             cx.send(node, Message::Farewell);
         }

@@ -50,9 +50,14 @@ pub trait Verifier {
 }
 
 /// A verified node. There is no way to make one but [`Peer::check`].
+///
+/// Rosters, messages and queues share it, so that a clone costs one count.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Peer {
-    facts: Arc<Facts>,
+pub struct Peer(Arc<Checked>);
+
+#[derive(PartialEq, Eq)]
+struct Checked {
+    facts: Facts,
     card: Card,
 }
 
@@ -62,45 +67,45 @@ impl Peer {
     /// # Errors
     /// Whatever the verifier objects to.
     pub fn check<V: Verifier>(card: Card, verifier: &V) -> Result<Self, V::Error> {
-        let facts = Arc::new(verifier.verify(&card)?);
-        Ok(Self { facts, card })
+        let facts = verifier.verify(&card)?;
+        Ok(Self(Arc::new(Checked { facts, card })))
     }
 
     /// The node's name.
     pub fn id(&self) -> NodeId {
-        self.facts.id
+        self.0.facts.id
     }
 
     /// The node's cell.
     pub fn cell(&self) -> Cell {
-        self.facts.cell
+        self.0.facts.cell
     }
 
     /// When its credential was issued, in seconds since 1970.
     pub fn issued(&self) -> u64 {
-        self.facts.issued
+        self.0.facts.issued
     }
 
     /// The card it was made from.
     pub fn card(&self) -> &Card {
-        &self.card
+        &self.0.card
     }
 
     /// Whether we know where to dial it.
     pub fn has_contact(&self) -> bool {
-        self.card.contact.is_some()
+        self.0.card.contact.is_some()
     }
 
     /// The same node without the contact, for readers who are no neighbours of it.
     pub fn without_contact(&self) -> Self {
-        let card = Card { contact: None, ..self.card.clone() };
-        let facts = Arc::new(Facts { contact_version: 0, ..(*self.facts).clone() });
-        Self { facts, card }
+        let card = Card { contact: None, ..self.0.card.clone() };
+        let facts = Facts { contact_version: 0, ..self.0.facts.clone() };
+        Self(Arc::new(Checked { facts, card }))
     }
 
     /// Whether this tells more, or newer things, of the same node than `other` does.
     pub fn supersedes(&self, other: &Self) -> bool {
-        let version = |peer: &Self| (peer.facts.issued, peer.facts.contact_version);
+        let version = |peer: &Self| (peer.0.facts.issued, peer.0.facts.contact_version);
         self.id() == other.id() && version(self) > version(other)
     }
 }

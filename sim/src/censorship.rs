@@ -25,7 +25,8 @@ use crate::chance::Chance;
 use crate::experiment::{Measures, Model};
 use crate::field::scale::random_key;
 use crate::field::walk::Walk;
-use crate::field::{self, Field, Node, memory};
+use crate::field::{self, Field, Node};
+use crate::machine;
 
 pub use price::Price;
 
@@ -249,7 +250,7 @@ impl Model for Censorship {
         if self.hostile_nodes() >= self.nodes {
             return Err(format!("of {} nodes a share of {} leaves no honest one", self.nodes, self.hostile));
         }
-        field::check(self.shape()?, self.nodes, memory::free()).map_err(|error| error.to_string())
+        field::check(self.shape()?, self.nodes, machine::free_memory()).map_err(|error| error.to_string())
     }
 
     fn trial(&self, seed: u64) -> Result<Measures, String> {

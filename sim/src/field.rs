@@ -7,7 +7,6 @@
 //! success as the state machines do is tested in `tests/floors.rs`.
 
 pub mod chase;
-pub mod memory;
 pub mod scale;
 pub mod walk;
 
@@ -19,6 +18,7 @@ use grid::neighbours::{Cost, Neighbours};
 use rayon::prelude::*;
 
 use crate::chance::Chance;
+use crate::machine;
 
 /// Cells whose nodes are summed up together: their counts are one line of the cache.
 const BLOCK: usize = 64;
@@ -152,7 +152,7 @@ impl Field {
     /// # Errors
     /// [`FieldError`] if [`check`] says no, or a cell has more than 255 nodes.
     pub fn random(shape: Shape, nodes: u64, seed: u64) -> Result<Self, FieldError> {
-        check(shape, nodes, memory::free())?;
+        check(shape, nodes, machine::free_memory())?;
         let counts: Vec<AtomicU8> = (0..shape.cells()).map(|_| AtomicU8::new(0)).collect();
         let placed = |batch: u64| {
             let mut chance = Chance::of(seed, batch);

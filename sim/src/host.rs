@@ -9,8 +9,7 @@ use grid::peer::Peer;
 use grid::record::Record;
 use rand_chacha::ChaCha8Rng;
 
-use crate::identity::HostIndex;
-use crate::link::{LinkEnd, Position};
+use crate::link::{Links, Position};
 
 /// Whether a host works, and if not, how others find out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,8 +36,8 @@ pub struct Disk {
 /// One machine.
 #[derive(Debug)]
 pub struct Host {
-    /// The node that runs on it.
-    pub overlay: Overlay<ChaCha8Rng>,
+    /// The node that runs on it; apart, so that what every message looks at of both hosts lies close together.
+    pub overlay: Box<Overlay<ChaCha8Rng>>,
     /// Whether it runs.
     pub power: Power,
     /// Counts restarts, so that what was planned for an earlier run is dropped.
@@ -50,7 +49,7 @@ pub struct Host {
     /// Its disk.
     pub disk: Disk,
     /// Open links.
-    pub links: BTreeMap<HostIndex, LinkEnd>,
+    pub links: Links,
     /// Where it is.
     pub position: Position,
     /// Hosts of different islands cannot reach each other.

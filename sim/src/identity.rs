@@ -21,10 +21,12 @@ pub struct Book {
     minted: f64,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Entry {
     id: NodeId,
     cell: Cell,
+    /// With the newest credential, as neighbours know it, and as a link's other end is shown it.
+    newest: Option<(Peer, Peer)>,
 }
 
 /// A card that is not in the book.
@@ -58,7 +60,7 @@ impl Book {
             word.copy_from_slice(&chance.number().to_be_bytes());
         }
         bytes[24..].copy_from_slice(&(index as u64).to_be_bytes());
-        self.entries.push(Entry { id: NodeId::from_bytes(bytes), cell });
+        self.entries.push(Entry { id: NodeId::from_bytes(bytes), cell, newest: None });
         index
     }
 
@@ -90,15 +92,36 @@ impl Book {
         Card { identity: name.into(), credential: credential[..].into(), contact: Some(name.into()) }
     }
 
+    /// Issues a new credential; returns the verified node, contact included.
+    ///
+    /// # Errors
+    /// [`Forged`] for a host that is not in the book.
+    pub fn issue(&mut self, host: HostIndex, issued: u64) -> Result<Peer, Forged> {
+        let peer = self.peer(host, issued)?;
+        self.entries[host].newest = Some((peer.clone(), peer.without_contact()));
+        Ok(peer)
+    }
+
     /// The verified node, contact included.
     ///
     /// # Errors
     /// [`Forged`] for a host that is not in the book.
     pub fn peer(&self, host: HostIndex, issued: u64) -> Result<Peer, Forged> {
-        if host >= self.entries.len() {
-            return Err(Forged);
+        match &self.entries.get(host).ok_or(Forged)?.newest {
+            Some((peer, _)) if peer.issued() == issued => Ok(peer.clone()),
+            Some(_) | None => Peer::check(self.card(host, issued), self),
         }
-        Peer::check(self.card(host, issued), self)
+    }
+
+    /// The verified node as it shows itself when a link is opened: without the contact.
+    ///
+    /// # Errors
+    /// [`Forged`] for a host that is not in the book.
+    pub fn shown(&self, host: HostIndex, issued: u64) -> Result<Peer, Forged> {
+        match &self.entries.get(host).ok_or(Forged)?.newest {
+            Some((_, shown)) if shown.issued() == issued => Ok(shown.clone()),
+            Some(_) | None => Ok(self.peer(host, issued)?.without_contact()),
+        }
     }
 }
 

@@ -17,6 +17,8 @@
 //! | [`adversary`] | attacks, and what they cost |
 //! | [`kademlia`], [`chord`], [`cells`] | other networks, and the grid as counts, for millions of nodes |
 //! | [`peers`] | experiments that set the grid beside them |
+//! | [`small_grids`] | few nodes in a grid that is made for many |
+//! | [`machine`] | what the machine that runs it has, and what was taken of it |
 //! | [`traffic`], [`trace`] | what was sent; a hash that tells two runs apart |
 //! | [`queueing`] | the orders in which a node can serve its work |
 //! | [`queue`], [`chance`] | the order of events; randomness from one seed |
@@ -33,9 +35,9 @@
 //! assert_eq!(scenario.roster_errors().missing, 0);
 //! ```
 
-pub mod censorship;
 pub mod adversary;
 pub mod cells;
+pub mod censorship;
 pub mod chance;
 pub mod checks;
 pub mod chord;
@@ -47,6 +49,7 @@ pub mod host;
 pub mod identity;
 pub mod kademlia;
 pub mod link;
+pub mod machine;
 pub mod network;
 pub mod oracle;
 pub mod peers;
@@ -54,5 +57,6 @@ pub mod queue;
 pub mod queueing;
 pub mod records;
 pub mod scenario;
+pub mod small_grids;
 pub mod trace;
 pub mod traffic;

@@ -5,6 +5,7 @@ use core::time::Duration;
 use grid::time::Time;
 
 use crate::chance::Chance;
+use crate::identity::HostIndex;
 
 /// The weather: the same for all links.
 #[derive(Clone, Debug, PartialEq)]
@@ -92,6 +93,74 @@ pub struct LinkEnd {
     pub last_arrival: Time,
     /// Since when nothing that was sent has come through.
     pub stalled: Option<Time>,
+}
+
+/// A host's open links, in the order of the hosts at their other ends.
+///
+/// The numbers of these lie in a list of their own: each message looks its link up at both ends.
+#[derive(Clone, Debug, Default)]
+pub struct Links {
+    others: Vec<u32>,
+    /// Of the same length.
+    ends: Vec<LinkEnd>,
+}
+
+impl Links {
+    fn find(&self, other: HostIndex) -> Result<usize, usize> {
+        self.others.binary_search(&number(other))
+    }
+
+    /// This end of the link to a host.
+    pub fn get(&self, other: HostIndex) -> Option<&LinkEnd> {
+        self.find(other).ok().map(|place| &self.ends[place])
+    }
+
+    pub(crate) fn get_mut(&mut self, other: HostIndex) -> Option<&mut LinkEnd> {
+        self.find(other).ok().map(|place| &mut self.ends[place])
+    }
+
+    /// Notes a new link; returns the end of an earlier one to the same host.
+    pub(crate) fn insert(&mut self, other: HostIndex, end: LinkEnd) -> Option<LinkEnd> {
+        match self.find(other) {
+            Ok(place) => Some(std::mem::replace(&mut self.ends[place], end)),
+            Err(place) => {
+                self.others.insert(place, number(other));
+                self.ends.insert(place, end);
+                None
+            }
+        }
+    }
+
+    pub(crate) fn remove(&mut self, other: HostIndex) {
+        if let Ok(place) = self.find(other) {
+            self.others.remove(place);
+            self.ends.remove(place);
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        (self.others, self.ends) = (Vec::new(), Vec::new());
+    }
+
+    /// How many links are open.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// The hosts at the other ends, and this end of the link to each.
+    pub fn iter(&self) -> impl Iterator<Item = (HostIndex, &LinkEnd)> {
+        self.others.iter().map(|&other| other as HostIndex).zip(&self.ends)
+    }
+}
+
+/// A host's number in four bytes: 2^32 hosts would take terabytes.
+fn number(host: HostIndex) -> u32 {
+    u32::try_from(host).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]

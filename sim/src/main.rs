@@ -4,6 +4,7 @@
 mod checks_command;
 mod churn_command;
 mod experiments_command;
+mod grow;
 mod join;
 mod run_command;
 mod scale_command;
@@ -24,6 +25,8 @@ struct Arguments {
 enum Command {
     /// Grow a network through one introducer, ask it, kill a part of it, ask again, let it repair, ask again.
     Join(join::Options),
+    /// Grow a large network, ask it, and say what running it took.
+    Grow(grow::Options),
     /// Let nodes come and go for an hour, while others put and get records.
     Churn(churn_command::Options),
     /// Ask dataset servers of which some lie, and check them: the protocol of 2010 beside ours.
@@ -41,6 +44,7 @@ enum Command {
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Join(options) => options.run(),
+        Command::Grow(options) => options.run(),
         Command::Churn(options) => options.run(),
         Command::Checks(options) => options.run(),
         Command::Scale(options) => options.run(),

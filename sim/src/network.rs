@@ -136,8 +136,8 @@ impl Network {
     }
 
     fn settle(&mut self, host: HostIndex, introducer: Option<HostIndex>) -> Result<HostIndex, Forged> {
-        let me = self.book.peer(host, 1)?;
-        let overlay = Overlay::new(&self.parameters, self.config.clone(), me, self.chance.fork());
+        let me = self.book.issue(host, 1)?;
+        let overlay = Box::new(Overlay::new(&self.parameters, self.config.clone(), me, self.chance.fork()));
         let position = Position::random(&mut self.chance);
         let (power, disk, links) = (Power::Up, Disk::default(), Default::default());
         self.hosts.push(Host {
@@ -171,8 +171,8 @@ impl Network {
     /// As [`Network::add`].
     pub fn restart(&mut self, host: HostIndex, introducer: Option<HostIndex>) -> Result<(), Forged> {
         let issued = self.hosts[host].issued + 1;
-        let me = self.book.peer(host, issued)?;
-        let overlay = Overlay::new(&self.parameters, self.config.clone(), me, self.chance.fork());
+        let me = self.book.issue(host, issued)?;
+        let overlay = Box::new(Overlay::new(&self.parameters, self.config.clone(), me, self.chance.fork()));
         let old = &mut self.hosts[host];
         (old.overlay, old.power, old.issued, old.joined) = (overlay, Power::Up, issued, false);
         old.left = false;
@@ -214,7 +214,7 @@ impl Network {
         // A kernel's closing of the links is on its way already.
         dead.links.clear();
         dead.disk = Disk::default();
-        dead.overlay = Overlay::new(&self.parameters, self.config.clone(), me, self.chance.fork());
+        *dead.overlay = Overlay::new(&self.parameters, self.config.clone(), me, self.chance.fork());
         Ok(())
     }
 

@@ -21,12 +21,12 @@ pub struct RosterErrors {
 
 /// Compares every living node's rosters with the truth.
 pub fn roster_errors(network: &Network) -> RosterErrors {
-    let living = network.living();
+    let inhabitants = inhabitants(network);
     let mut errors = RosterErrors::default();
-    for &host in &living {
+    for host in network.living() {
         let overlay = &network.hosts()[host].overlay;
         let has: BTreeSet<NodeId> = overlay.peers().iter().filter(|peer| peer.neighbour).map(|peer| peer.id).collect();
-        let truth = true_neighbours(network, &living, host);
+        let truth = true_neighbours(network, &inhabitants, host);
         errors.missing += truth.difference(&has).count();
         errors.extra += has.difference(&truth).count();
         errors.unjoined += usize::from(!overlay.status().joined);
@@ -34,14 +34,34 @@ pub fn roster_errors(network: &Network) -> RosterErrors {
     errors
 }
 
-fn true_neighbours(network: &Network, living: &[HostIndex], host: HostIndex) -> BTreeSet<NodeId> {
-    let (book, home) = (network.book(), network.book().cell(host));
-    let near = |&&other: &&HostIndex| other != host && book.cell(other).is_neighbour(&home);
-    living.iter().filter(near).map(|&other| book.id(other)).collect()
+fn true_neighbours(
+    network: &Network,
+    inhabitants: &BTreeMap<Cell, Vec<HostIndex>>,
+    host: HostIndex,
+) -> BTreeSet<NodeId> {
+    let book = network.book();
+    let near = network.shape().neighbourhood(book.cell(host));
+    let others = near.filter_map(|cell| inhabitants.get(&cell)).flatten().filter(|&&other| other != host);
+    others.map(|&other| book.id(other)).collect()
+}
+
+/// The living hosts of each cell in which somebody lives.
+pub fn inhabitants(network: &Network) -> BTreeMap<Cell, Vec<HostIndex>> {
+    let mut inhabitants: BTreeMap<Cell, Vec<HostIndex>> = BTreeMap::new();
+    for host in network.living() {
+        inhabitants.entry(network.book().cell(host)).or_default().push(host);
+    }
+    inhabitants
 }
 
 /// The cells in which somebody lives.
 pub fn occupied_cells(network: &Network) -> BTreeSet<Cell> {
+    living_cells(network).into_iter().collect()
+}
+
+/// The cell of each living node, in the order in which they came: what a compact model needs to know of a network that
+/// has grown.
+pub fn living_cells(network: &Network) -> Vec<Cell> {
     network.living().into_iter().map(|host| network.book().cell(host)).collect()
 }
 
@@ -79,8 +99,8 @@ pub fn invariant_contacts_reach_neighbours_only(network: &Network) -> Result<(),
 /// The first that is not.
 pub fn invariant_links_are_symmetric(network: &Network) -> Result<(), String> {
     for host in network.living() {
-        for (&other, end) in &network.hosts()[host].links {
-            let back = network.hosts()[other].links.get(&host).map(|end| end.number);
+        for (other, end) in network.hosts()[host].links.iter() {
+            let back = network.hosts()[other].links.get(host).map(|end| end.number);
             if network.hosts()[other].is_up() && back != Some(end.number) {
                 return Err(format!("host {host} has link {} to {other}, which has {back:?}", end.number));
             }

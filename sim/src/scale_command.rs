@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 use sim::field::scale::{Scale, Tally, look_up};
-use sim::field::{self, Field, chase, memory};
+use sim::field::{self, Field, chase};
+use sim::machine;
 
 /// Reads over which the time of a dependent read is measured.
 const READS: u32 = 5_000_000;
@@ -55,7 +56,7 @@ struct Report {
     vacant: f64,
     expected_vacant: f64,
     bytes_per_node: f64,
-    rss_mib: Option<u64>,
+    rss_mib: Option<f64>,
     /// A read in as much memory that waits for the one before.
     dependent_read_ns: f64,
     /// Lookups a second and core if each hop took one such read, and the origin another.
@@ -67,7 +68,7 @@ impl Options {
     pub(crate) fn run(&self) -> Result<(), String> {
         let scale = Scale { nodes: self.nodes, dims: self.dims, side: self.side, lookups: self.lookups, density: 0.0 };
         let shape = scale.shape()?;
-        field::check(shape, self.nodes, memory::free()).map_err(|error| error.to_string())?;
+        field::check(shape, self.nodes, machine::free_memory()).map_err(|error| error.to_string())?;
         let pool = rayon::ThreadPoolBuilder::new().num_threads(self.threads.unwrap_or(0)).build();
         let report = pool.map_err(|error| format!("no threads: {error}"))?.install(|| self.measure(shape))?;
         if self.json {
@@ -108,7 +109,7 @@ impl Options {
             vacant: vacant as f64 / shape.cells() as f64,
             expected_vacant: (-(self.nodes as f64 / shape.cells() as f64)).exp(),
             bytes_per_node: field.bytes() as f64 / self.nodes as f64,
-            rss_mib: memory::peak().map(|bytes| bytes >> 20),
+            rss_mib: machine::peak_rss_mib(),
             dependent_read_ns: read.as_secs_f64() * 1e9,
             limit_lookups_per_s_per_core: limit,
             share_of_limit: per_core / limit,
@@ -138,7 +139,7 @@ fn print(report: &Report) {
         "{:.0} lookups a second and core; {:.2} bytes a node, {} MiB in all",
         report.lookups_per_s_per_core,
         report.bytes_per_node,
-        report.rss_mib.map_or("unknown".into(), |mib| mib.to_string())
+        report.rss_mib.map_or("unknown".into(), |mib| format!("{mib:.0}"))
     );
     println!(
         "A read of as much memory that waits for the one before takes {:.1} ns here: one for each hop and one for the \

@@ -1,5 +1,8 @@
 //! What experiments have in common: growing a network, asking it things, taking parts of it away.
 
+mod growth;
+mod loss;
+
 use core::time::Duration;
 use std::collections::BTreeMap;
 
@@ -16,6 +19,9 @@ use crate::link::Weather;
 use crate::network::{Network, Told};
 use crate::oracle::{self, RosterErrors};
 use crate::records;
+
+pub use growth::{Grown, Growth};
+pub use loss::{Answers, Loss};
 
 /// A network, and what happens to it.
 #[derive(Debug)]
@@ -219,6 +225,11 @@ impl Scenario {
     /// Waits until everything that was begun has ended, by answer or by time, and counts what came of one batch.
     pub fn finish(&mut self, batch: Batch) -> Outcome {
         self.network.run_for(Duration::from_secs(31));
+        self.count(batch)
+    }
+
+    /// Counts what has come of one batch so far: of one that was begun with another, when that is finished.
+    pub fn count(&self, batch: Batch) -> Outcome {
         let mut outcome = Outcome { asked: batch.asked, ..Outcome::default() };
         for Told { at, event, .. } in self.network.told() {
             if let Some((ticket, result)) = done(event)

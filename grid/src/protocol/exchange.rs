@@ -11,7 +11,7 @@ use crate::cell::Axis;
 use crate::chance::{backoff, pick, shuffle_front};
 use crate::id::NodeId;
 use crate::message::{LineSummary, Message};
-use crate::neighbours::{Neighbours, Role};
+use crate::neighbours::{Member, Neighbours, Role};
 use crate::output::Output;
 use crate::parameters::Parameters;
 use crate::peer::Peer;
@@ -81,7 +81,7 @@ impl Exchange {
         let axes: Vec<Axis> = cx.table.shape().axes().collect();
         self.turn = (self.turn + 1) % axes.len();
         let axis = axes[self.turn];
-        let others: Vec<NodeId> = cx.table.line(axis).map(Peer::id).filter(|&id| cx.table.is_linked(id)).collect();
+        let others: Vec<NodeId> = cx.table.line(axis).filter(|member| member.is_linked()).map(Member::id).collect();
         if let Some(&other) = pick(cx.rng, &others) {
             let summary = cx.table.summary(axis, cx.me.id());
             cx.send(other, Message::LineSummary(summary));
@@ -104,7 +104,7 @@ impl Exchange {
     pub(crate) fn on_summary<R: Rng>(&mut self, from: NodeId, theirs: LineSummary, cx: &mut Context<'_, R>) {
         let axis = theirs.axis;
         if shares_line(from, axis, cx) && theirs != cx.table.summary(axis, cx.me.id()) {
-            let members = cx.table.line(axis).map(Peer::id).take(MAX_NAMES).collect();
+            let members = cx.table.line(axis).map(Member::id).take(MAX_NAMES).collect();
             cx.send(from, Message::LineMembers { axis, members });
         }
     }
@@ -165,9 +165,9 @@ fn shares_line<R>(from: NodeId, axis: Axis, cx: &Context<'_, R>) -> bool {
 /// The linked nodes with a contact that are neighbours of another node.
 fn neighbours_of<R>(other: NodeId, cx: &Context<'_, R>) -> Vec<Peer> {
     let Some(cell) = cx.table.peer(other).map(Peer::cell) else { return Vec::new() };
-    let told = cx.table.iter().filter(|(peer, role, linked)| {
-        let confirmed = *linked && *role != Role::Guest && peer.has_contact();
-        confirmed && peer.id() != other && peer.cell().is_neighbour(&cell) && !cx.table.is_suspected(peer.id())
+    let told = cx.table.iter().filter(|member| {
+        let confirmed = member.is_linked() && member.role() != Role::Guest && !member.is_suspected();
+        confirmed && member.id() != other && member.cell().is_neighbour(&cell) && member.peer().has_contact()
     });
-    told.map(|(peer, _, _)| peer.clone()).collect()
+    told.map(|member| member.peer().clone()).collect()
 }

@@ -22,7 +22,7 @@ use crate::density::Band;
 use crate::id::{NodeId, RequestId};
 use crate::input::Ticket;
 use crate::message::{AnswerBody, Message};
-use crate::neighbours::Role;
+use crate::neighbours::{Member, Role};
 use crate::output::{Event, JoinStep, Output};
 use crate::peer::{Address, DialFailure, DialTarget, Peer};
 use crate::protocol::links::Links;
@@ -269,7 +269,7 @@ impl Join {
         if self.is_joined() {
             return;
         }
-        let linked: Vec<NodeId> = cx.table.linked_neighbours().map(Peer::id).collect();
+        let linked: Vec<NodeId> = cx.table.linked_neighbours().map(Member::id).collect();
         if let Some(&node) = pick(cx.rng, &linked).filter(|_| self.phase != Phase::Asking) {
             self.asked.insert(node);
             cx.send(node, Message::RosterQuery);
@@ -290,7 +290,7 @@ impl Join {
             inquiry.on_gone(node, "the link broke");
         }
         self.review(cx);
-        let alone = cx.table.linked_neighbours().next().is_none();
+        let alone = cx.table.is_alone();
         if self.joined && alone && !self.introducers.is_empty() {
             (self.joined, self.rounds) = (false, 0);
             self.fail(JoinStep::Rosters, "all neighbours are gone".into(), cx);

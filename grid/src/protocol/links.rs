@@ -72,7 +72,7 @@ impl Links {
     fn want<R: Rng>(&mut self, peer: Peer, met: bool, cx: &mut Context<'_, R>) {
         let id = peer.id();
         let useless = id == cx.me.id() || !peer.has_contact() || cx.table.is_linked(id);
-        let known = self.candidates.len() + cx.table.neighbours().count();
+        let known = self.candidates.len() + cx.table.count(Role::Neighbour);
         if useless || !cx.me.cell().is_neighbour(&peer.cell()) || known >= cx.config.max_neighbours {
             return;
         }
@@ -215,7 +215,7 @@ impl Links {
             (candidate.next, candidate.dialing) = (cx.now + wait, false);
             let limit = if candidate.met { MAX_FAILURES_MET } else { cx.config.max_dial_failures.into() };
             // A node that is alone gives nobody up: whoever comes back first is its way back.
-            if candidate.failures < limit || cx.table.linked_neighbours().next().is_none() {
+            if candidate.failures < limit || cx.table.is_alone() {
                 self.waiting.insert((candidate.next, id));
                 self.candidates.insert(id, candidate);
             } else if candidate.met {

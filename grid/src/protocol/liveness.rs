@@ -13,6 +13,7 @@ use rand_core::Rng;
 use crate::chance::{jitter, shuffle_front};
 use crate::id::NodeId;
 use crate::message::{Message, Nonce};
+use crate::neighbours::Member;
 use crate::peer::Peer;
 use crate::protocol::{Context, Signal};
 use crate::time::Time;
@@ -74,7 +75,7 @@ impl Liveness {
 
     fn probe_next<R: Rng>(&mut self, cx: &mut Context<'_, R>) {
         if self.round.is_empty() {
-            self.round = cx.table.linked_neighbours().map(Peer::id).collect();
+            self.round = cx.table.linked_neighbours().map(Member::id).collect();
             let count = self.round.len();
             shuffle_front(cx.rng, &mut self.round, count);
         }
@@ -154,8 +155,8 @@ impl Liveness {
         cx.table.suspect(target, true);
         let nonce = cx.nonce();
         self.confirming.insert(target, nonce);
-        let knows_it = |peer: &&Peer| peer.id() != target && peer.cell().is_neighbour(&cell);
-        let mut helpers: Vec<_> = cx.table.linked_neighbours().filter(knows_it).map(Peer::id).collect();
+        let knows_it = |member: &&Member| member.id() != target && member.cell().is_neighbour(&cell);
+        let mut helpers: Vec<_> = cx.table.linked_neighbours().filter(knows_it).map(Member::id).collect();
         let count = usize::from(cx.config.probe_helpers);
         shuffle_front(cx.rng, &mut helpers, count);
         for helper in helpers.into_iter().take(count) {
@@ -208,8 +209,8 @@ impl Liveness {
 /// Tells the nodes that share a line with a dead one.
 fn tell_others<R: Rng>(target: NodeId, cx: &mut Context<'_, R>) {
     let Some(cell) = cx.table.peer(target).map(Peer::cell) else { return };
-    let concerned = |peer: &&Peer| peer.id() != target && peer.cell().is_neighbour(&cell);
-    let others: Vec<_> = cx.table.linked_neighbours().filter(concerned).map(Peer::id).collect();
+    let concerned = |member: &&Member| member.id() != target && member.cell().is_neighbour(&cell);
+    let others: Vec<_> = cx.table.linked_neighbours().filter(concerned).map(Member::id).collect();
     for other in others {
         cx.send(other, Message::Suspect(target));
     }

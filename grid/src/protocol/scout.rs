@@ -16,7 +16,7 @@ use crate::chance::{backoff, pick};
 use crate::id::NodeId;
 use crate::input::Ticket;
 use crate::message::{Answer, AnswerBody, RequestBody};
-use crate::neighbours::Neighbours;
+use crate::neighbours::{Member, Neighbours};
 use crate::output::{Output, RequestFailure};
 use crate::peer::Peer;
 use crate::protocol::{Ask, Asker, Context, Signal};
@@ -57,8 +57,8 @@ impl Scout {
         let Some(&axis) = pick(cx.rng, &axes) else { return };
         let line: Vec<Cell> = cx.table.shape().line(home, axis).collect();
         let Some(&target) = pick(cx.rng, &line) else { return };
-        let off_the_line = |peer: &&Peer| !cx.table.is_on_line(axis, peer.cell());
-        let neighbours = cx.table.linked_neighbours().filter(off_the_line).map(Peer::id);
+        let off_the_line = |member: &&Member| member.axis().is_some_and(|its| its != axis);
+        let neighbours = cx.table.linked_neighbours().filter(off_the_line).map(Member::id);
         let ways: Vec<NodeId> = neighbours.chain(cx.table.bridges().map(|(id, _)| id)).collect();
         if let Some(&via) = pick(cx.rng, &ways) {
             let body = RequestBody::Join(cx.me.without_contact());

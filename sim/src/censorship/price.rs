@@ -12,7 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::censorship::{Apart, DEFAULT_COMPARED, Infested, Lookup, check_compared, homes};
 use crate::chance::Chance;
 use crate::experiment::{Measures, Model};
-use crate::field::{self, Field, memory};
+use crate::field::{self, Field};
+use crate::machine;
 
 /// The first number of identities that is tried, as a share of the honest nodes.
 const FIRST: f64 = 1.0 / 64.0;
@@ -161,8 +162,8 @@ impl Model for Price {
             return Err(format!("most = {}: identities for each honest node are in {FIRST}..1000", self.most));
         }
         let all = self.nodes.saturating_add(self.times_nodes(if self.aimed { 0.0 } else { self.most }));
-        field::check(self.shape()?, self.nodes.min(all), memory::free()).map_err(|error| error.to_string())?;
-        field::check(self.shape()?, all, memory::free())
+        field::check(self.shape()?, self.nodes.min(all), machine::free_memory()).map_err(|error| error.to_string())?;
+        field::check(self.shape()?, all, machine::free_memory())
             .map_err(|error| format!("with most = {} identities for each honest node: {error}", self.most))
     }
 

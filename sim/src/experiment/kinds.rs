@@ -6,14 +6,40 @@ use serde_json::{Map, Value};
 
 use super::near::instead;
 use super::{Measures, Model};
-use crate::censorship::{Censorship, Price};
+use crate::adversary::boa_constrictor::BoaConstrictor;
+use crate::adversary::dht_flood::DhtFlood;
+use crate::adversary::gpu_adversary::GpuAdversary;
+use crate::adversary::roster_lies::RosterLies;
+use crate::adversary::spy_and_flood::SpyAndFlood;
+use crate::censorship::Censorship;
+use crate::censorship::Price;
 use crate::churn::model::Churn;
 use crate::field::scale::Scale;
 use crate::geometry::Geometry;
+use crate::peers::churn::ChurnPeers;
+use crate::peers::eclipse::Eclipse;
+use crate::peers::hops::KademliaHops;
+use crate::peers::lookups::PeerLookups;
+use crate::small_grids::SmallGrids;
 
 /// Every model, in the order of their names.
-static KINDS: &[Kind] =
-    &[Kind::of::<Censorship>(), Kind::of::<Price>(), Kind::of::<Churn>(), Kind::of::<Geometry>(), Kind::of::<Scale>()];
+static KINDS: &[Kind] = &[
+    Kind::of::<BoaConstrictor>(),
+    Kind::of::<Censorship>(),
+    Kind::of::<Price>(),
+    Kind::of::<Churn>(),
+    Kind::of::<ChurnPeers>(),
+    Kind::of::<DhtFlood>(),
+    Kind::of::<Eclipse>(),
+    Kind::of::<Geometry>(),
+    Kind::of::<GpuAdversary>(),
+    Kind::of::<KademliaHops>(),
+    Kind::of::<PeerLookups>(),
+    Kind::of::<RosterLies>(),
+    Kind::of::<Scale>(),
+    Kind::of::<SmallGrids>(),
+    Kind::of::<SpyAndFlood>(),
+];
 
 /// Parameters by name, as an experiment file gives them.
 pub type Parameters = Map<String, Value>;

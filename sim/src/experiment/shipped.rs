@@ -5,8 +5,31 @@ use super::near::instead;
 
 /// The files by name, in order.
 const FILES: &[(&str, &str)] = &[
+    ("boa_cells", include_str!("../../experiments/boa_cells.toml")),
+    ("boa_constrictor", include_str!("../../experiments/boa_constrictor.toml")),
+    ("censorship", include_str!("../../experiments/censorship.toml")),
+    ("censorship_price", include_str!("../../experiments/censorship_price.toml")),
+    ("certified_rosters", include_str!("../../experiments/certified_rosters.toml")),
     ("churn", include_str!("../../experiments/churn.toml")),
+    ("churn_peers", include_str!("../../experiments/churn_peers.toml")),
+    ("dht_flood", include_str!("../../experiments/dht_flood.toml")),
+    ("eclipse_entries", include_str!("../../experiments/eclipse_entries.toml")),
+    ("eclipse_finders", include_str!("../../experiments/eclipse_finders.toml")),
+    ("eclipse_key", include_str!("../../experiments/eclipse_key.toml")),
+    ("eclipse_routes", include_str!("../../experiments/eclipse_routes.toml")),
+    ("flood_effort", include_str!("../../experiments/flood_effort.toml")),
+    ("flood_queue", include_str!("../../experiments/flood_queue.toml")),
     ("geometry", include_str!("../../experiments/geometry.toml")),
+    ("gpu_adversary", include_str!("../../experiments/gpu_adversary.toml")),
+    ("gpu_price", include_str!("../../experiments/gpu_price.toml")),
+    ("kademlia_hops", include_str!("../../experiments/kademlia_hops.toml")),
+    ("roster_churn", include_str!("../../experiments/roster_churn.toml")),
+    ("roster_lies", include_str!("../../experiments/roster_lies.toml")),
+    ("s_kademlia", include_str!("../../experiments/s_kademlia.toml")),
+    ("scale", include_str!("../../experiments/scale.toml")),
+    ("scale_peers", include_str!("../../experiments/scale_peers.toml")),
+    ("small_grids", include_str!("../../experiments/small_grids.toml")),
+    ("spy_and_flood", include_str!("../../experiments/spy_and_flood.toml")),
 ];
 
 /// Their names, in order.

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use crate::chance::Chance;
 use crate::experiment::{Measures, Model};
 use crate::field::walk::Walk;
-use crate::field::{self, Field, memory};
+use crate::field::{self, Field};
+use crate::machine;
 
 /// Lookups that one generator draws: results do not depend on who does them, or when.
 const BATCH: u64 = 1 << 12;
@@ -170,7 +171,7 @@ impl Model for Scale {
     const NAME: &'static str = "scale";
 
     fn check(&self) -> Result<(), String> {
-        field::check(self.shape()?, self.nodes, memory::free()).map_err(|error| error.to_string())
+        field::check(self.shape()?, self.nodes, machine::free_memory()).map_err(|error| error.to_string())
     }
 
     fn trial(&self, seed: u64) -> Result<Measures, String> {

@@ -73,7 +73,7 @@ impl Network {
 
     fn send(&mut self, from: HostIndex, to: HostIndex, message: Message) {
         let (a, b) = (self.hosts[from].position, self.hosts[to].position);
-        let Some(end) = self.hosts[from].links.get_mut(&to) else { return };
+        let Some(end) = self.hosts[from].links.get_mut(to) else { return };
         let latency = self.weather.latency(a, b, &mut self.chance);
         let arrival = (self.now + latency).max(end.last_arrival);
         end.last_arrival = arrival;
@@ -93,13 +93,13 @@ impl Network {
         if !self.hosts[to].is_up() {
             return;
         }
-        if self.hosts[to].links.get(&from).is_none_or(|end| end.number != link) {
+        if self.hosts[to].links.get(from).is_none_or(|end| end.number != link) {
             // The other side has no such link any more, after a restart for example, and resets it.
             let latency = self.latency(to, from);
             return self.plan(latency, Happening::Closed { host: from, other: to, link });
         }
         if self.torn
-            && let Some(end) = self.hosts[from].links.get_mut(&to)
+            && let Some(end) = self.hosts[from].links.get_mut(to)
         {
             end.stalled = None;
         }

@@ -62,13 +62,13 @@ impl Network {
             DialTarget::Introducer(address) => Some(address),
             DialTarget::Peer(_) => None,
         };
-        let linked = self.hosts[from].links.contains_key(&to);
+        let linked = self.hosts[from].links.get(to).is_some();
         if linked && introducer.is_none() {
             return;
         }
         let latency = self.latency(to, from);
-        if let Ok(peer) = self.book.peer(to, self.hosts[to].issued) {
-            self.plan_local(latency, from, Input::Connected { peer: peer.without_contact(), introducer });
+        if let Ok(peer) = self.book.shown(to, self.hosts[to].issued) {
+            self.plan_local(latency, from, Input::Connected { peer, introducer });
         }
         if !linked {
             self.open_link(from, to, self.now + latency);
@@ -86,14 +86,14 @@ impl Network {
             let node = self.book.id(from);
             self.input(to, Input::Disconnected(node));
         }
-        if let Ok(peer) = self.book.peer(from, self.hosts[from].issued) {
-            self.input(to, Input::Connected { peer: peer.without_contact(), introducer: None });
+        if let Ok(peer) = self.book.shown(from, self.hosts[from].issued) {
+            self.input(to, Input::Connected { peer, introducer: None });
         }
     }
 
     /// One side closes a link.
     pub(crate) fn close(&mut self, host: HostIndex, other: HostIndex) {
-        if let Some(end) = self.hosts[host].links.get(&other).copied() {
+        if let Some(end) = self.hosts[host].links.get(other).copied() {
             let reachable = self.hosts[host].island == self.hosts[other].island;
             let way = if reachable { self.latency(host, other) } else { self.weather.idle_timeout };
             let after = end.last_arrival.since(self.now).max(way);
@@ -104,15 +104,15 @@ impl Network {
 
     /// All links of a host close, as a kernel closes those of a process that has ended.
     pub(crate) fn close_all(&mut self, host: HostIndex) {
-        let others: Vec<HostIndex> = self.hosts[host].links.keys().copied().collect();
+        let others: Vec<HostIndex> = self.hosts[host].links.iter().map(|(other, _)| other).collect();
         for other in others {
             self.close(host, other);
         }
     }
 
     pub(crate) fn closed(&mut self, host: HostIndex, other: HostIndex, link: u64) {
-        if self.hosts[host].links.get(&other).is_some_and(|end| end.number == link) {
-            self.hosts[host].links.remove(&other);
+        if self.hosts[host].links.get(other).is_some_and(|end| end.number == link) {
+            self.hosts[host].links.remove(other);
             let node = self.book.id(other);
             self.input(host, Input::Disconnected(node));
         }
@@ -123,7 +123,7 @@ impl Network {
     pub(crate) fn stall(&mut self, from: HostIndex, to: HostIndex, link: u64, message: Message) {
         let (now, idle) = (self.now, self.weather.idle_timeout);
         let again = now + self.weather.retransmit * RETRANSMIT_BACKOFF;
-        let Some(end) = self.hosts[from].links.get_mut(&to).filter(|end| end.number == link) else { return };
+        let Some(end) = self.hosts[from].links.get_mut(to).filter(|end| end.number == link) else { return };
         if now.since(*end.stalled.get_or_insert(now)) < idle {
             end.last_arrival = end.last_arrival.max(again);
             return self.queue.push(again, Happening::Arrival { from, to, link, message });

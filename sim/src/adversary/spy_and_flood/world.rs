@@ -163,8 +163,14 @@ impl World {
 }
 
 impl Neighbours for View<'_> {
-    fn linked_in(&self, cell: Cell) -> &[NodeId] {
-        self.world.in_cell(cell)
+    type Node = NodeId;
+
+    fn count_in(&self, cell: Cell) -> usize {
+        self.world.in_cell(cell).len()
+    }
+
+    fn node_in(&self, cell: Cell, number: usize) -> Option<NodeId> {
+        self.world.in_cell(cell).get(number).copied()
     }
 
     fn bridges(&self) -> impl Iterator<Item = (NodeId, Cell)> {
