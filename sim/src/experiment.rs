@@ -8,7 +8,7 @@
 //! | Part | What it is for |
 //! | --- | --- |
 //! | [`kinds`], [`shipped`] | the models, and the experiments that ship: a line for each |
-//! | [`file`], [`setup`] | an experiment file, and all points of its sweep, checked before any work |
+//! | [`mod@file`], [`setup`] | an experiment file, and all points of its sweep, checked before any work |
 //! | [`run`], [`statistics`] | all trials on all cores; means and confidence intervals |
 //! | [`claims`] | whether what the file claims is so |
 //! | [`results`], [`plot`], [`report`], [`folder`] | tables, JSON, diagrams, a page to read; files that are whole |

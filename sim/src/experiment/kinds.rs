@@ -1,4 +1,4 @@
-//! The models that an experiment file can name. A new one is a line in [`KINDS`].
+//! The models that an experiment file can name. A new one is a line in `KINDS`.
 
 use core::fmt::Debug;
 

@@ -54,7 +54,7 @@ fn mean_and_interval(values: &[f64]) -> (f64, f64) {
 
 /// The 97.5 % quantile of Student's t: 95 % of the distribution is nearer to 0 than this.
 ///
-/// Found by bisection in the closed form of [`within`].
+/// Found by bisection in the closed form of the distribution that whole degrees of freedom have.
 pub fn student_t(freedom: usize) -> f64 {
     // tan of the angle is t / √freedom.
     let (mut low, mut high) = (0.0, FRAC_PI_2);
