@@ -58,14 +58,13 @@ impl Figures {
     }
 }
 
-fn compare(scenario: &mut Scenario, what: &str) -> (Figures, Figures) {
+fn compare(scenario: &mut Scenario) -> (Figures, Figures) {
     let network = &scenario.network;
     let homes = network.living().into_iter().map(|host| network.book().cell(host));
     let field = Field::of_cells(network.shape(), homes).unwrap();
     let cells: Vec<Cell> = oracle::occupied_cells(network).into_iter().collect();
     let above = Figures::of_field(&field, &cells, 11);
     let below = Figures::of_machines(&scenario.ask_random_cells(REQUESTS));
-    println!("{what}: state machines {below:?}; field {above:?}");
     (below, above)
 }
 
@@ -74,11 +73,11 @@ fn state_machines_and_field_agree_on_hops_and_success() {
     let mut scenario = Scenario::new(3, 8, 1).unwrap();
     scenario.grow(2000, Duration::from_millis(500)).unwrap();
     scenario.network.run_for(Duration::from_secs(120));
-    let (below, above) = compare(&mut scenario, "joined");
+    let (below, above) = compare(&mut scenario);
     below.assert_like(&above, "joined");
     // Three in ten vanish; once the others have noticed, a fifth of the corners is vacant and sidesteps are taken.
     scenario.silence_share(0.3);
     scenario.network.run_for(Duration::from_secs(240));
-    let (below, above) = compare(&mut scenario, "after the loss of 30 %");
+    let (below, above) = compare(&mut scenario);
     below.assert_like(&above, "after the loss of 30 %");
 }
