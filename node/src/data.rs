@@ -3,7 +3,7 @@
 //! - [`library`]: what a server has
 //! - [`client`]: asks servers, and checks what they say
 //! - [`wire`]: what is said
-//! - [`challenge`]: how one server checks another
+//! - [`challenge`], [`checksum`]: how one server checks another
 //! - [`signed`], [`contradiction`], [`reports`]: what servers answer for, and what becomes of it
 //! - [`fault`]: servers that lie on purpose
 //! - [`limits`]: what readers are allowed
@@ -16,6 +16,7 @@
 
 pub mod challenge;
 pub mod client;
+pub mod checksum;
 pub mod contradiction;
 pub mod fault;
 pub mod library;

@@ -20,6 +20,7 @@ use tokio::time::{Instant, sleep, timeout};
 pub use self::answers::{Chunks, Hashes, Leaf, Values};
 use self::body::Body;
 pub use self::error::DataError;
+use super::checksum::Checksum;
 use super::contradiction::Contradiction;
 use super::limits::Limits;
 use super::reports::{MAX_REPORTS_BYTES, Reports};
@@ -77,6 +78,8 @@ pub struct Wanted {
     /// What makes the hashes new.
     pub nonce: [u8; 32],
     /// Bytes of a segment.
+    /// By which function.
+    pub checksum: Checksum,
     pub segment_bytes: u32,
     /// Which segments.
     pub segments: Range<u64>,
@@ -154,15 +157,15 @@ impl DataClient {
         slab: &Slab,
         wanted: &Wanted,
     ) -> Result<Hashes, DataError> {
-        let Wanted { nonce, segment_bytes, segments } = wanted.clone();
+        let Wanted { nonce, checksum, segment_bytes, segments } = wanted.clone();
         let of = Selection::new(version.place(file, variable), slab);
-        let expected = (segments.end.saturating_sub(segments.start)).saturating_mul(32);
-        let request = Request::Check { of, nonce, segment_bytes, segments };
+        let expected = (segments.end.saturating_sub(segments.start)).saturating_mul(checksum.bytes() as u64);
+        let request = Request::Check { of, nonce, checksum, segment_bytes, segments };
         let body = self.ask(target, &version.dataset, &request).await?;
         if body.length() != expected {
             return Err(DataError::Malformed(format!("{} bytes of hashes instead of {expected}", body.length())));
         }
-        Ok(Hashes::new(Values::new(body, target.server.clone(), self.verifier.grid(), &request)))
+        Ok(Hashes::new(Values::new(body, target.server.clone(), self.verifier.grid(), &request), checksum))
     }
 
     /// The contradictions that a server knows of, those that hold.

@@ -25,6 +25,7 @@ use super::fetch::{Fetcher, number};
 use super::opened::Server;
 use super::reader::FileReader;
 use crate::data::challenge::Segments;
+use crate::data::checksum::Checksum;
 use crate::data::client::{self, DataError};
 use crate::data::contradiction::Contradiction;
 use crate::data::signed::SignedAnswer;
@@ -47,6 +48,8 @@ pub(super) struct Checks {
     /// Whether what the publisher has signed is fetched with every answer, or only when servers disagree.
     pub(super) proofs: Proofs,
     memory: Arc<Mutex<Memory>>,
+    /// By what answers are compared.
+    checksum: Checksum,
 }
 
 #[derive(Debug)]
@@ -73,9 +76,9 @@ enum Outcome {
 }
 
 impl Checks {
-    pub(super) fn new(policy: Policy, proofs: Proofs) -> Self {
+    pub(super) fn new(policy: Policy, proofs: Proofs, checksum: Checksum) -> Self {
         let memory = Memory { signed: LruCache::new(REMEMBERED), known: None };
-        Self { policy, proofs, memory: Arc::new(Mutex::new(memory)) }
+        Self { policy, proofs, checksum, memory: Arc::new(Mutex::new(memory)) }
     }
 
     /// Remembers what a server has signed; if it has signed something else before, the proof of that.
@@ -193,7 +196,7 @@ impl Course {
         let trust = self.questions.fetcher.trust.clone();
         match outcome {
             Outcome::Answer(id, Ok((bytes, signed))) => {
-                let digest = self.questions.piece.digest(&bytes, &self.questions.nonce);
+                let digest = self.questions.digest(&bytes);
                 self.answers.insert(digest, bytes);
                 trust.with(&[], |trust| self.check.answered(trust, &id, digest));
                 self.compare(id, signed).await;
@@ -212,7 +215,7 @@ impl Course {
             }
             Outcome::Known(id, Some(Err(_)) | None) => trust.with(&[], |trust| self.check.declined(trust, &id)),
             Outcome::Recomputed(Ok(bytes)) => {
-                let digest = self.questions.piece.digest(&bytes, &self.questions.nonce);
+                let digest = self.questions.digest(&bytes);
                 self.answers.insert(digest, bytes.into());
                 trust.with(&[], |trust| self.check.recomputed(trust, digest));
             }
@@ -248,7 +251,7 @@ impl Course {
             }
             match self.questions.ask(id).await {
                 Outcome::Answer(_, Ok((bytes, _))) => {
-                    self.answers.insert(self.questions.piece.digest(&bytes, &self.questions.nonce), bytes);
+                    self.answers.insert(self.questions.digest(&bytes), bytes);
                 }
                 Outcome::Answer(_, Err(error)) => attempts.push(Attempt { node: id, what: error.to_string() }),
                 Outcome::Challenge(..) | Outcome::Known(..) | Outcome::Recomputed(_) => {}
@@ -321,7 +324,8 @@ impl Questions {
         }
         let nonce: [u8; 32] = rand::rng().random();
         let digest = self.digest_of(id, &piece, &nonce, Some(bytes.len() as u64)).await;
-        Outcome::Known(id, Some(digest.map(|digest| digest == piece.digest(&bytes, &nonce))))
+        let expected = piece.digest(&bytes, &nonce, self.fetcher.checks.checksum);
+        Outcome::Known(id, Some(digest.map(|digest| digest == expected)))
     }
 
     /// What a checker says of a piece. How many segments it has follows from its type; of strings from an answer.
@@ -334,7 +338,8 @@ impl Questions {
     ) -> Result<AnswerDigest, DataError> {
         let (target, version, place) = self.target(id)?;
         let segments = 0..length.unwrap_or(piece.most()).div_ceil(SEGMENT.into());
-        let wanted = client::Wanted { nonce: *nonce, segment_bytes: SEGMENT, segments };
+        let checksum = self.fetcher.checks.checksum;
+        let wanted = client::Wanted { nonce: *nonce, checksum, segment_bytes: SEGMENT, segments };
         let mut hashes = self.fetcher.client.check(target, &version, place, &piece.slab, &wanted).await?;
         let mut all = blake3::Hasher::new();
         while let Some(hash) = hashes.next().await? {
@@ -359,14 +364,19 @@ impl Piece {
         wire::Selection::new(place, &self.slab)
     }
 
+    /// The digest of an answer that is at hand.
+    fn digest(&self, bytes: &[u8]) -> AnswerDigest {
+        self.piece.digest(bytes, &self.nonce, self.fetcher.checks.checksum)
+    }
+
     /// Bytes that it may have.
     fn most(&self) -> u64 {
         let kind = self.reader.opened.manifest.files[self.reader.file].description.variables[self.variable].kind;
         kind.width().map_or(PIECE, |width| self.slab.elements() * width)
     }
 
-    fn digest(&self, bytes: &[u8], nonce: &[u8; 32]) -> AnswerDigest {
-        let (mut segments, mut hashes) = (Segments::new(&self.selection(), nonce, SEGMENT, 0), Vec::new());
+    fn digest(&self, bytes: &[u8], nonce: &[u8; 32], checksum: Checksum) -> AnswerDigest {
+        let (mut segments, mut hashes) = (Segments::new(&self.selection(), nonce, checksum, SEGMENT, 0), Vec::new());
         segments.update(bytes, &mut hashes);
         hashes.extend(segments.finish());
         AnswerDigest::from_bytes(*blake3::hash(hashes.as_flattened()).as_bytes())
