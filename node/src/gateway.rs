@@ -21,6 +21,7 @@ mod error;
 mod fetch;
 mod html;
 mod http;
+mod lenient;
 mod longest;
 mod manifests;
 mod opened;
