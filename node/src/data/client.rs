@@ -25,6 +25,7 @@ use super::contradiction::Contradiction;
 use super::limits::Limits;
 use super::reports::{MAX_REPORTS_BYTES, Reports};
 use super::swarm::{OpenError, Opened, Opener};
+use super::traffic::Traffic;
 use super::wire::{Ask, MAX_STATUS, Place, Refusal, Request, Selection, Status};
 use crate::verifier::Verifier;
 use crate::wire::frame::{FrameError, read_frame, write_frame};
@@ -77,9 +78,9 @@ impl Version {
 pub struct Wanted {
     /// What makes the hashes new.
     pub nonce: [u8; 32],
-    /// Bytes of a segment.
     /// By which function.
     pub checksum: Checksum,
+    /// Bytes of a segment.
     pub segment_bytes: u32,
     /// Which segments.
     pub segments: Range<u64>,
@@ -92,9 +93,15 @@ pub struct DataClient {
     pub(super) own: watch::Receiver<Peer>,
     pub(super) verifier: Verifier,
     pub(super) limits: Limits,
+    pub(super) traffic: Traffic,
 }
 
 impl DataClient {
+    /// What was asked of servers.
+    pub fn traffic(&self) -> &Traffic {
+        &self.traffic
+    }
+
     /// The manifest of a version, and its bytes.
     ///
     /// # Errors
@@ -250,7 +257,12 @@ impl DataClient {
             }
             Status::Ok { length } => {
                 slot.shown().ours.store(true, Ordering::Release);
-                Ok(Body::new(Opened { stream, slot }, length, self.limits.clone()))
+                let server = target.server.id();
+                if matches!(request, Request::Chunks { .. } | Request::Values(_) | Request::Check { .. }) {
+                    self.traffic.asked(server);
+                }
+                let count = (self.traffic.clone(), server);
+                Ok(Body::new(Opened { stream, slot }, length, self.limits.clone(), count))
             }
         }
     }

@@ -68,7 +68,8 @@ pub(in crate::cli) struct TrustArgs {
     /// The node to ask: where its API listens [default: 127.0.0.1:7117].
     #[arg(long, value_parser = api_address)]
     api: Option<SocketAddr>,
-    /// Print JSON: servers, each with id, cell, trust, flagged, checks, passed, in_a_row, mismatches, timeouts, shunned.
+    /// Print JSON: servers, each with id, cell, trust, flagged, checks, passed, in_a_row, mismatches, timeouts,
+    /// questions, bytes, shunned.
     #[arg(long)]
     json: bool,
 }
@@ -93,8 +94,9 @@ pub(in crate::cli) fn trust_table(servers: &[TrustEntry]) -> String {
         let shunned = server.shunned.as_ref().map(|why| format!("shunned: it {why}")).unwrap_or_default();
         let trust = format!("{:.4}", server.trust);
         let id = text::short(&server.id).to_owned();
-        vec![id, server.cell.clone(), trust, passed, server.timeouts.to_string(), flagged.to_owned(), shunned]
+        let asked = server.questions.to_string();
+        vec![id, server.cell.clone(), trust, asked, passed, server.timeouts.to_string(), flagged.to_owned(), shunned]
     };
     let rows: Vec<Vec<String>> = servers.iter().map(row).collect();
-    table(&["server", "cell", "trust", "checks passed", "timeouts", "flagged", ""], &rows)
+    table(&["server", "cell", "trust", "asked", "checks passed", "timeouts", "flagged", ""], &rows)
 }
