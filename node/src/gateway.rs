@@ -27,12 +27,14 @@ mod manifests;
 mod opened;
 mod picture;
 mod pool;
+mod ranges;
 mod reader;
 mod reading;
 mod refusal;
 mod session;
 mod shelf;
 mod slabs;
+mod streamed;
 mod trust;
 
 use std::io;

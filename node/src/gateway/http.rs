@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{ACCEPT, ALLOW, CONTENT_TYPE, USER_AGENT};
 use axum::http::request::Parts;
@@ -20,8 +19,8 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{Predicate, SizeAbove};
 
 use super::address::{Address, Form};
-use super::lenient::{Client, Lenient};
 use super::error::ReadError;
+use super::lenient::{Client, Lenient};
 use super::opened::Opened;
 use super::reader::FileReader;
 use super::reading::Reading;
@@ -187,13 +186,4 @@ impl Service {
     pub(super) fn semaphore() -> Arc<Semaphore> {
         Arc::new(Semaphore::new(ANSWERS))
     }
-}
-
-/// A body that ends early if its source does: the client sees that it is not complete.
-pub(super) fn streamed(first: Option<bytes::Bytes>, rest: super::engine::Pieces, permit: OwnedSemaphorePermit) -> Body {
-    let rest = futures::stream::unfold((rest, permit), |(mut rest, permit)| async move {
-        let piece = rest.recv().await?;
-        Some((piece, (rest, permit)))
-    });
-    Body::from_stream(futures::StreamExt::chain(futures::stream::iter(first.map(Ok)), rest))
 }
