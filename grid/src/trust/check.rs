@@ -82,15 +82,18 @@ impl Check {
             phase: Phase::Gathering,
             steps: VecDeque::new(),
         };
+        let mut asks_known = false;
         if let Some(server) = trust.who_answers(&policy, &check.servers, rng) {
             let chance = chance::unit(rng);
             check.is_checked = !check.proves_all() && chance < policy.rate(&trust.standing(&server.id));
+            asks_known = !check.proves_all() && chance >= 1.0 - policy.known_answer_rate;
             check.put(server, Question::Answer);
-            if !check.proves_all() && chance >= 1.0 - policy.known_answer_rate {
-                check.ask_what_is_known(trust);
-            }
         }
         check.advance(trust);
+        // Of whoever is left: a check of this answer comes first where there are few servers.
+        if asks_known && !check.is_over() {
+            check.ask_what_is_known(trust);
+        }
         check
     }
 

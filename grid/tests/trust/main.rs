@@ -210,6 +210,18 @@ fn a_lazy_checker_fails_at_what_is_known() {
 }
 
 #[test]
+fn what_is_known_is_asked_only_of_whom_the_check_does_not_need() {
+    let world = World::new(Manifest::None, vec![honest(), honest()]);
+    let mut gateway = Gateway::new(24, Policy { known_answer_rate: 0.5, ..policy() });
+    for outcome in world.run(&mut gateway, 49) {
+        // Both are in probation, so that each answer is checked by the other.
+        assert!(matches!(outcome.delivered, Some((true, Validation::CrossChecked { cells: 2, .. }))), "{outcome:?}");
+    }
+    let later = world.run(&mut gateway, 2000);
+    assert!(later.iter().any(|outcome| !outcome.known.is_empty()), "there is time for it later");
+}
+
+#[test]
 fn one_that_does_not_have_the_version_is_no_liar() {
     for manifest in ALL {
         let world = World::new(manifest, vec![Box::new(|_, _, _| Reply::Declines), honest(), honest(), honest()]);
