@@ -20,14 +20,16 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use cli_support::eventually;
-use dataset::climate::Layout;
+use dataset::climate::{Climate, Layout};
 use dataset::dap::{self, Format};
 use dataset::netcdf::NetCdf;
 use dataset::source::Source;
 use serde_json::Value;
-use world::{WORLD, World, text};
+use world::{World, text};
 
 const SERVERS: usize = 10;
+/// A day of its temperatures is a group of 16 KiB.
+const CLIMATE: Climate = Climate { days: 40, latitudes: 32, longitudes: 128 };
 /// The same data twice: every value signed, and nothing but the description.
 const NAMES: [(&str, &[&str]); 2] = [("proven", &[]), ("bare", &["--without-roots"])];
 
@@ -46,13 +48,13 @@ struct Row {
     extra_bytes: [f64; 2],
     liars_asked: usize,
     liars_shunned: usize,
-    /// The last request for which a liar was asked anything.
+    /// The last request for which a liar was asked for an answer.
     last_liar: u64,
     honest_shunned: usize,
 }
 
 const HEAD: &str = "| dataset | liars | lie rate | check rate | requests | wrong | refused | extra questions a request, second half | \
-                    extra bytes, second half | liars asked, shunned | last request that asked a liar | honest shunned |";
+                    extra bytes, second half | liars asked, shunned | last request that asked a liar for an answer | honest shunned |";
 
 impl fmt::Display for Row {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -77,7 +79,7 @@ fn servers(liars: usize, lie_rate: f64) -> (World, PathBuf) {
         let flags: &[&str] = if server < SERVERS - liars { &[] } else { &["--faulty", &fault] };
         world.start(flags);
     }
-    let file = world.climate("published.nc", &WORLD, Layout::Classic);
+    let file = world.climate("published.nc", &CLIMATE, Layout::Classic);
     for (name, flags) in NAMES {
         world.dataset(0, &[&["add", name, text(&file), "--server", "--every", "1s", "--days", "1"], flags].concat());
         for server in 1..SERVERS {
@@ -154,8 +156,9 @@ fn measure(world: &mut World, file: &PathBuf, kind: (&'static str, usize, f64, f
     let mut costs = [Cost::default(); 2];
     let mut values = 0;
     for request in 1..=requests {
-        // One piece of a variable: one answer of one server.
-        let query = format!("air_temperature[{}:{}][0:35][0:71]", request % 39, request % 39 + 1);
+        // Four groups of one variable: one answer of one server.
+        let first = request % 10 * 4;
+        let query = format!("air_temperature.air_temperature[{first}:{}][0:31][0:127]", first + 3);
         let body = dap::plan(Format::Dods, dataset, source.description(), &query).unwrap();
         values += body.reads(source.description());
         let expected = dap::render(body, &source).unwrap();
@@ -167,13 +170,13 @@ fn measure(world: &mut World, file: &PathBuf, kind: (&'static str, usize, f64, f
         if request <= 200 || request % 20 == 0 || request == requests / 2 {
             let entries = trust.ask();
             let sum = |key| entries.iter().map(|entry| number(entry, key)).sum::<u64>();
-            let asked = entries.iter().filter(|entry| is_liar(entry)).map(|entry| number(entry, "questions")).sum();
+            let questions = sum("answers") + sum("challenges");
+            let asked = entries.iter().filter(|entry| is_liar(entry)).map(|entry| number(entry, "answers")).sum();
             if asked > asked_before {
                 (last_liar, asked_before) = (request, asked);
             }
             if request == requests / 2 || request == requests {
-                costs[usize::from(request == requests)] =
-                    Cost { questions: sum("questions"), bytes: sum("bytes"), values };
+                costs[usize::from(request == requests)] = Cost { questions, bytes: sum("bytes"), values };
             }
         }
     }
@@ -197,7 +200,7 @@ fn measure(world: &mut World, file: &PathBuf, kind: (&'static str, usize, f64, f
         refused,
         extra_questions: [extra(all, requests), extra(late, requests - requests / 2)],
         extra_bytes: [share(all), share(late)],
-        liars_asked: entries.iter().filter(|entry| is_liar(entry) && number(entry, "questions") > 0).count(),
+        liars_asked: entries.iter().filter(|entry| is_liar(entry) && number(entry, "answers") > 0).count(),
         liars_shunned: entries.iter().filter(|entry| is_liar(entry)).filter(shunned).count(),
         last_liar,
         honest_shunned: entries.iter().filter(|entry| !is_liar(entry)).filter(shunned).count(),

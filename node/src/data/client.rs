@@ -258,9 +258,7 @@ impl DataClient {
             Status::Ok { length } => {
                 slot.shown().ours.store(true, Ordering::Release);
                 let server = target.server.id();
-                if matches!(request, Request::Chunks { .. } | Request::Values(_) | Request::Check { .. }) {
-                    self.traffic.asked(server);
-                }
+                self.traffic.asked(server, request);
                 let count = (self.traffic.clone(), server);
                 Ok(Body::new(Opened { stream, slot }, length, self.limits.clone(), count))
             }

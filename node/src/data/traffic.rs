@@ -5,6 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use grid::id::NodeId;
 
+use super::wire::Request;
+
 /// Servers that are counted; of others nothing is.
 const COUNTED: usize = 4096;
 
@@ -15,8 +17,10 @@ pub struct Traffic(Arc<Mutex<BTreeMap<NodeId, Asked>>>);
 /// What one server was asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Asked {
-    /// Questions about data that it began to answer: for values, for groups with proofs, and for checks.
-    pub questions: u64,
+    /// Answers that it began to give: values, or groups with proofs.
+    pub answers: u64,
+    /// Checks of others' answers that it began to give.
+    pub challenges: u64,
     /// Bytes of the frames that it answered with.
     pub bytes: u64,
 }
@@ -27,8 +31,13 @@ impl Traffic {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(server).copied().unwrap_or_default()
     }
 
-    pub(super) fn asked(&self, server: NodeId) {
-        self.count(server, |asked| asked.questions += 1);
+    /// It answers such a request.
+    pub(super) fn asked(&self, server: NodeId, request: &Request) {
+        match request {
+            Request::Chunks { .. } | Request::Values(_) => self.count(server, |asked| asked.answers += 1),
+            Request::Check { .. } => self.count(server, |asked| asked.challenges += 1),
+            Request::Manifest { .. } | Request::Reports { .. } | Request::Report(_) => {}
+        }
     }
 
     pub(super) fn received(&self, server: NodeId, bytes: u64) {

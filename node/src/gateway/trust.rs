@@ -59,10 +59,13 @@ pub struct TrustEntry {
     pub mismatches: u32,
     /// Questions that it did not answer.
     pub timeouts: u32,
-    /// Questions about data that it began to answer since this node was started.
+    /// Answers that it began to give since this node was started.
     #[serde(default)]
-    pub questions: u64,
-    /// Bytes that came with these answers.
+    pub answers: u64,
+    /// Checks of others' answers that it began to give since then.
+    #[serde(default)]
+    pub challenges: u64,
+    /// Bytes that came with all of these.
     #[serde(default)]
     pub bytes: u64,
     /// Why it is never asked again, if it is not.
@@ -136,8 +139,8 @@ impl TrustBook {
     pub(crate) fn entries(&self, traffic: &Traffic) -> Vec<TrustEntry> {
         let mut entries = self.lock().entries();
         for entry in &mut entries {
-            let Asked { questions, bytes } = node(&entry.id).map(|id| traffic.of(&id)).unwrap_or_default();
-            (entry.questions, entry.bytes) = (questions, bytes);
+            let Asked { answers, challenges, bytes } = node(&entry.id).map(|id| traffic.of(&id)).unwrap_or_default();
+            (entry.answers, entry.challenges, entry.bytes) = (answers, challenges, bytes);
         }
         entries
     }
@@ -212,7 +215,8 @@ impl Book {
             in_a_row: standing.in_a_row,
             mismatches: standing.mismatches,
             timeouts: standing.timeouts,
-            questions: 0,
+            answers: 0,
+            challenges: 0,
             bytes: 0,
             shunned: standing.shunned.map(|reason| reason_text(reason).to_owned()),
         };

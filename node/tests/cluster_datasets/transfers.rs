@@ -58,7 +58,7 @@ fn curl_goes_on_where_a_download_broke_off() {
         file
     };
     let (world, file, gateway) = one(noisy, &[]);
-    // Numbers of four bytes, there and here.
+    // Numbers of two and four bytes at the servers, and of four here.
     let query = "air_temperature,precipitation";
     let url = format!("http://{}/{NAME}.dods?{query}", world.gateway());
     let expected = expected(&file, query);

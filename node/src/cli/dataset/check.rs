@@ -73,7 +73,7 @@ pub(in crate::cli) struct TrustArgs {
     #[arg(long, value_parser = api_address)]
     api: Option<SocketAddr>,
     /// Print JSON: servers, each with id, cell, trust, flagged, checks, passed, in_a_row, mismatches, timeouts,
-    /// questions, bytes, shunned.
+    /// answers, challenges, bytes, shunned.
     #[arg(long)]
     json: bool,
 }
@@ -98,7 +98,7 @@ pub(in crate::cli) fn trust_table(servers: &[TrustEntry]) -> String {
         let shunned = server.shunned.as_ref().map(|why| format!("shunned: it {why}")).unwrap_or_default();
         let trust = format!("{:.4}", server.trust);
         let id = text::short(&server.id).to_owned();
-        let asked = server.questions.to_string();
+        let asked = (server.answers + server.challenges).to_string();
         vec![id, server.cell.clone(), trust, asked, passed, server.timeouts.to_string(), flagged.to_owned(), shunned]
     };
     let rows: Vec<Vec<String>> = servers.iter().map(row).collect();
