@@ -16,7 +16,7 @@ mod world;
 use std::fmt;
 use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use cli_support::eventually;
@@ -145,7 +145,7 @@ fn number(entry: &Value, key: &str) -> u64 {
 }
 
 /// Reads through a new gateway.
-fn measure(world: &mut World, file: &PathBuf, kind: (&'static str, usize, f64, f64), requests: u64) -> Row {
+fn measure(world: &mut World, file: &Path, kind: (&'static str, usize, f64, f64), requests: u64) -> Row {
     let (dataset, liars, lie_rate, check_rate) = kind;
     let gateway = world.start_gateway(&["--check-rate", &check_rate.to_string()]);
     await_all(world, gateway, dataset);
@@ -216,11 +216,12 @@ fn liars_are_found_and_nothing_wrong_is_delivered() {
     };
     println!("{HEAD}\n|{}", " --- |".repeat(12));
     for (&liars, &lie_rate) in shares.iter().flat_map(|liars| rates.iter().map(move |rate| (liars, rate))) {
-        let (mut world, file) = servers(liars, lie_rate);
         for (dataset, check_rate) in [("proven", 0.1), ("bare", 0.1), ("bare", 1.0)] {
             if asked.is_none() && check_rate > 0.5 {
                 continue;
             }
+            // Servers of its own for each gateway: they would tell it what others before it have proved of the liars.
+            let (mut world, file) = servers(liars, lie_rate);
             let row = measure(&mut world, &file, (dataset, liars, lie_rate, check_rate), requests);
             println!("{row}");
             assert_eq!((row.wrong, row.refused, row.honest_shunned), (0, 0, 0), "{HEAD}\n{row}");

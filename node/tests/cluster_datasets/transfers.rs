@@ -33,7 +33,7 @@ fn one(write: impl FnOnce(&World) -> PathBuf, flags: &[&str]) -> (World, PathBuf
 fn curl(world: &World, args: &[&str]) -> Vec<u8> {
     let output =
         Command::new("curl").current_dir(world.place.path(".")).args(["-sS", "--max-time", "120"]).args(args).output();
-    let output = output.expect("these tests need curl");
+    let output = output.unwrap_or_else(|error| panic!("these tests need curl: {error}"));
     assert!(output.status.success(), "curl {args:?}: {}", String::from_utf8_lossy(&output.stderr));
     output.stdout
 }
