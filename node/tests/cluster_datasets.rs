@@ -72,6 +72,7 @@ fn a_liar_is_found(fault: &str) {
     assert_eq!(why.as_deref(), Some("sent data that the publisher has not signed"));
     let report = checked(&world, faulty, gateway);
     assert_eq!(report["lied"], true, "{report}");
+    assert!(report["faults"].as_u64() > Some(3), "its first lie is not all that is told: {report}");
     println!("{fault}: {}", report["wrong"]);
 }
 
