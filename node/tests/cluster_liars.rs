@@ -212,7 +212,7 @@ fn liars_are_found_and_nothing_wrong_is_delivered() {
     let asked = std::env::var("ROOK_LIARS_REQUESTS").ok().map(|requests| requests.parse::<u64>().unwrap());
     let (shares, rates, requests): (&[usize], &[f64], u64) = match asked {
         Some(requests) => (&[2, 4], &[1.0, 0.1], requests),
-        None => (&[2], &[1.0], 200),
+        None => (&[4], &[1.0], 200),
     };
     println!("{HEAD}\n|{}", " --- |".repeat(12));
     for (&liars, &lie_rate) in shares.iter().flat_map(|liars| rates.iter().map(move |rate| (liars, rate))) {
