@@ -34,6 +34,7 @@ mod rows;
 mod selection;
 mod service;
 mod shape;
+mod skip;
 mod text;
 mod values;
 
@@ -128,6 +129,8 @@ pub enum Part {
         variable: usize,
         /// What of it: many small slabs for strings, whose offsets a coder must hold; one else.
         slabs: Vec<Slab>,
+        /// Canonical bytes that the coder does not want of the beginning.
+        skip: u64,
         /// What makes the body's bytes of them.
         coder: Coder,
     },

@@ -386,6 +386,22 @@ fn slabs() -> impl Strategy<Value = (usize, Slab)> {
         .prop_flat_map(|place| slab(everything().shape(place)).prop_map(move |spans| (place, Slab(spans))))
 }
 
+#[test]
+fn where_sizes_depend_on_values_nothing_is_left_out() {
+    let skips = |description: &Description, format, query| plan(description, format, query).unwrap().skip(5).is_some();
+    for (format, query, expected) in [
+        (Format::Dods, "", false),
+        (Format::Dap, "", false),
+        (Format::Dap, "dap4.checksum=false", false),
+        (Format::Ascii, "lat", false),
+        (Format::Dods, "lat", true),
+        (Format::Dds, "", true),
+    ] {
+        assert_eq!(skips(&everything(), format, query), expected, "{format:?} {query}");
+    }
+    assert!(!skips(&stations(), Format::Dods, ""));
+}
+
 proptest! {
     #[test]
     fn no_query_panics_and_canonical_texts_stay(query in queries()) {
@@ -420,7 +436,7 @@ proptest! {
         let source = source(everything());
         for format in [Format::Dods, Format::Dap, Format::Ascii] {
             for part in plan(source.description(), format, "").unwrap().parts {
-                let Part::Values { variable, slabs, coder } = part else { continue };
+                let Part::Values { variable, slabs, coder, .. } = part else { continue };
                 let mut canonical = Vec::new();
                 slabs.iter().for_each(|slab| source.read(variable, slab, &mut canonical).unwrap());
                 let (mut whole, mut cut, mut rest) = (Vec::new(), Vec::new(), canonical.as_slice());
@@ -437,6 +453,27 @@ proptest! {
                 prop_assert_eq!(cut, whole);
             }
         }
+    }
+
+    #[test]
+    fn without_its_beginning_a_body_is_the_rest((variable, slab) in slabs(), place in 0.0..1.0) {
+        let source = source(everything());
+        let brackets: String = slab.0.iter().map(|span| format!("[{}:{}:{}]", span.start, span.stride, span.last())).collect();
+        let numbers: Vec<&str> = source.description().variables.iter()
+            .filter(|variable| variable.kind.width().is_some() && variable.kind != Kind::Char)
+            .map(|variable| variable.name.as_str()).collect();
+        let names: Vec<String> = numbers.iter().map(|name| name.replace(' ', "%20").replace('/', ".")).collect();
+        let query = format!("{}{brackets},{}", source.description().variables[variable].name, names.join(","));
+        let Ok(body) = plan(source.description(), Format::Dods, &query) else { return Ok(()) };
+        let whole = render(body.clone(), &source).unwrap();
+        let first = (place * whole.len() as f64) as u64;
+        let Some((rest, early)) = body.skip(first) else {
+            prop_assert_eq!(source.description().variables[variable].kind, Kind::Char);
+            return Ok(());
+        };
+        let rest = render(rest, &source).unwrap();
+        prop_assert!(early < 8);
+        prop_assert_eq!(&rest[early as usize..], &whole[first as usize..]);
     }
 
     #[test]

@@ -3,10 +3,11 @@
 //! - [`library`]: what a server has
 //! - [`client`]: asks servers, and checks what they say
 //! - [`wire`]: what is said
-//! - [`challenge`]: how one server checks another
+//! - [`challenge`], [`checksum`]: how one server checks another
 //! - [`signed`], [`contradiction`], [`reports`]: what servers answer for, and what becomes of it
 //! - [`fault`]: servers that lie on purpose
 //! - [`limits`]: what readers are allowed
+//! - [`traffic`]: what was asked of servers
 //!
 //! ```text
 //! client -- Opener --> swarm task -- stream --> swarm task -- Inbound --> Server::run
@@ -15,6 +16,7 @@
 //! ```
 
 pub mod challenge;
+pub mod checksum;
 pub mod client;
 pub mod contradiction;
 pub mod fault;
@@ -23,6 +25,7 @@ pub mod limits;
 pub mod reports;
 pub mod signed;
 pub mod tiles;
+pub mod traffic;
 pub mod wire;
 
 mod server;
@@ -43,6 +46,7 @@ use self::limits::Limits;
 use self::reports::Reports;
 use self::server::Server;
 pub use self::swarm::OpenError;
+use self::traffic::Traffic;
 pub use crate::transport::ListenError;
 use crate::verifier::Verifier;
 
@@ -86,8 +90,13 @@ impl DataNode {
         let grid = verifier.grid();
         let running = swarm::start(keypair.clone(), grid, &listen, library.is_some(), &limits).await?;
         let reports = Arc::new(Reports::new(limits.max_reports));
-        let client =
-            DataClient { opener: running.opener, own: own.clone(), verifier: verifier.clone(), limits: limits.clone() };
+        let client = DataClient {
+            opener: running.opener,
+            own: own.clone(),
+            verifier: verifier.clone(),
+            limits: limits.clone(),
+            traffic: Traffic::default(),
+        };
         if let (Some(library), Some(inbound)) = (library, running.inbound) {
             let mischief = fault.map(|(fault, seed)| Mischief::new(fault, seed));
             let server = Server { library, reports: reports.clone(), verifier, keypair, own, limits, mischief };

@@ -160,7 +160,7 @@ impl Services {
 
     /// What is known of other dataset servers.
     pub fn trust(&self) -> Vec<TrustEntry> {
-        self.trust.entries()
+        self.trust.entries(self.data.client().traffic())
     }
 }
 

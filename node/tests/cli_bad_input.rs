@@ -66,6 +66,11 @@ fn files_of_settings_are_read_strictly() {
         ),
         ("address.toml", "peers = [\"192.0.2.1:7\"]", "line 1: peers: \"192.0.2.1:7\""),
         ("quota.toml", "quota = \"much\"", "line 1: quota: \"much\": a size is a whole number of bytes"),
+        (
+            "checksum.toml",
+            "[datasets]\nchecksum = \"sha1\"",
+            "line 2: datasets.checksum: \"sha1\": \"sha1\" is no checksum: take blake3",
+        ),
         ("limit.toml", "[limits]\nconnection = 3", "line 2: unknown key \"connection\""),
         (
             "long.toml",
@@ -89,6 +94,7 @@ fn wrong_calls_end_with_status_2() {
     place.fails(2, ["run", "--peer", "example.org"]);
     place.fails(2, ["demo", "--nodes", "1"]);
     assert!(place.fails(2, ["run", "--quota", "much"]).contains("256KiB"));
+    assert!(place.fails(2, ["run", "--checksum", "crc32"]).contains("\"crc32\" is no checksum: take blake3"));
     assert!(place.fails(2, ["run"]).contains("--identity"));
     assert!(place.fails(2, ["run", "--identity", "me.pem"]).contains("--data"));
     place.fails(1, ["grid", "new", "--name", "Bad Name", "--dims", "2", "--side", "2", "--bits", "8", "-o", "x"]);

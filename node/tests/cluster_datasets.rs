@@ -8,6 +8,8 @@ mod cli_support;
 mod disturbed;
 #[path = "cluster_datasets/http.rs"]
 mod http;
+#[path = "cluster_datasets/transfers.rs"]
+mod transfers;
 #[path = "cluster_datasets/world.rs"]
 mod world;
 
@@ -70,6 +72,7 @@ fn a_liar_is_found(fault: &str) {
     assert_eq!(why.as_deref(), Some("sent data that the publisher has not signed"));
     let report = checked(&world, faulty, gateway);
     assert_eq!(report["lied"], true, "{report}");
+    assert!(report["faults"].as_u64() > Some(3), "its first lie is not all that is told: {report}");
     println!("{fault}: {}", report["wrong"]);
 }
 
@@ -140,6 +143,48 @@ fn without_roots_a_liar_is_outvoted() {
 #[test]
 fn without_roots_one_who_frames_others_is_outvoted() {
     a_minority_is_outvoted("frame");
+}
+
+#[test]
+fn without_roots_a_liar_that_checks_right_convicts_itself() {
+    // It signs wrong answers, and right checks of the same requests: one honest server is enough.
+    let (world, file, gateway) = compared(1, &["lie:1"]);
+    let expected = expected(&file, "");
+    let why = eventually("the liar was asked", Duration::from_secs(60), || {
+        assert!(world.get(&format!("/{NAME}.dods")).ok() == expected, "wrong values were delivered");
+        world.shunned(gateway, 1)
+    });
+    assert_eq!(why, "signed two answers to one request");
+    let honest = world.standing(gateway, 0).unwrap();
+    println!("one against one: {why}; of the honest one: {honest}");
+    assert!(honest["shunned"].is_null() && honest["flagged"] == false, "{honest}");
+    let answer = world.get(&format!("/{NAME}.dods?sst.sst[0][0:9][0:9]"));
+    assert!(answer.header("rook-validation").starts_with("unchecked"), "{}", answer.header("rook-validation"));
+}
+
+#[test]
+fn any_of_the_checksums_compares() {
+    let (mut world, file, _) = compared(2, &["lie:1"]);
+    let expected = expected(&file, "");
+    for (checksum, warns) in [("sha256", false), ("md5", true)] {
+        let gateway = world.start_gateway(&["--checksum", checksum]);
+        world.await_servers(gateway, 3);
+        let answer = world.get(&format!("/{NAME}.dods"));
+        let said = answer.header("rook-validation").to_owned();
+        assert!(answer.ok() == expected, "wrong values were delivered");
+        println!("{checksum}: {said}");
+        for honest in 0..2 {
+            let standing = world.standing(gateway, honest).unwrap();
+            assert!(
+                standing["shunned"].is_null() && standing["mismatches"] == 0 && standing["passed"] != 0,
+                "{standing}"
+            );
+        }
+        let node = &mut world.nodes[gateway];
+        node.interrupt();
+        assert!(node.wait(Duration::from_secs(20)).success());
+        assert_eq!(node.errors().contains("MD5 can be forged"), warns);
+    }
 }
 
 #[test]

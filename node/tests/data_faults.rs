@@ -7,8 +7,10 @@ mod data_support;
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use data_support::{Node, Sample, Setup, TEMPERATURE, all, hashes, leaves, sample};
 use dataset::tree::GROUP;
+use node::data::checksum::Checksum;
 use node::data::client::{DataError, Wanted};
 use node::data::contradiction::{Contradiction, ContradictionError};
 use node::data::fault::Fault;
@@ -40,9 +42,9 @@ async fn values(sample: &Sample, (server, reader): &(Node, Node)) -> Result<(Vec
     all(client.values(&target, &sample.version, TEMPERATURE, &slab).await?).await
 }
 
-async fn check(sample: &Sample, (server, reader): &(Node, Node)) -> Vec<[u8; 32]> {
+async fn check(sample: &Sample, (server, reader): &(Node, Node)) -> Vec<Bytes> {
     let (client, target) = (reader.client(), server.target());
-    let wanted = Wanted { nonce: [3; 32], segment_bytes: 1 << 20, segments: 0..9 };
+    let wanted = Wanted { nonce: [3; 32], checksum: Checksum::Blake3, segment_bytes: 1 << 20, segments: 0..9 };
     let slab = sample.whole(TEMPERATURE);
     hashes(client.check(&target, &sample.version, TEMPERATURE, &slab, &wanted).await.unwrap()).await.unwrap()
 }

@@ -12,6 +12,7 @@ use data_support::raw::{Raw, drain};
 use data_support::{Computed, Setup, TEMPERATURE, all, card_for, impatient, sample, serve};
 use futures::{AsyncReadExt, AsyncWriteExt};
 use libp2p::identity::Keypair;
+use node::data::checksum::Checksum;
 use node::data::client::DataError;
 use node::data::limits::Limits;
 use node::data::wire::{Ask, MAX_ASK, Refusal, Request, Selection, Status};
@@ -71,6 +72,19 @@ async fn nonsense_is_refused() {
     of.slab.0[0].stride = 2;
     let status = raw.ask(Request::Values(of)).await.1;
     assert!(matches!(&status, Status::Refused(Refusal::Malformed(why)) if why.contains("stride")), "{status:?}");
+    // The number of a checksum that nobody knows; it stands behind the nonce.
+    let of = Selection::new(sample.version.place(0, 2), &dataset::slab::Slab(vec![]));
+    let (nonce, segments) = ([0xab; 32], 0..1);
+    let check = Request::Check { of, nonce, checksum: Checksum::Md5, segment_bytes: 1 << 20, segments };
+    assert!(matches!(raw.ask(check.clone()).await.1, Status::Ok { length: 16 }));
+    let mut unknown = codec::encode(&Ask { card: None, dataset: "sample".into(), request: check });
+    let place = unknown.windows(32).position(|window| window == nonce).unwrap() + 32;
+    unknown[place] = 7;
+    let status = raw.send(&unknown).await.1;
+    assert!(
+        matches!(&status, Status::Refused(Refusal::Malformed(why)) if why.contains("\"7\" is no checksum: take blake3")),
+        "{status:?}"
+    );
     // Who never finishes asking is cut.
     let mut stream = raw.stream().await;
     stream.write_all(&[0, 0, 1]).await.unwrap();

@@ -15,6 +15,7 @@ use dataset::manifest::VersionRoot;
 use dataset::slab::Slab;
 use dataset::tree::GROUP;
 use node::data::challenge::Segments;
+use node::data::checksum::Checksum;
 use node::data::client::{DataClient, DataError, Target, Version, Wanted};
 use node::data::limits::Limits;
 use node::data::wire::{Refusal, Selection};
@@ -83,22 +84,24 @@ async fn values_are_the_values(client: &DataClient, target: &Target, sample: &Sa
 }
 
 async fn checks_are_what_the_asker_computes(client: &DataClient, target: &Target, sample: &Sample) {
-    for (place, slab) in slabs() {
+    let each = |checksum| slabs().into_iter().map(move |(place, slab)| (checksum, place, slab));
+    for (checksum, place, slab) in Checksum::ALL.into_iter().flat_map(each) {
         let truth = sample.truth(place, &slab);
         let segment_bytes = 16 << 10;
         let of = Selection::new(sample.version.place(place.0, place.1), &slab);
-        let mut segments = Segments::new(&of, &[9; 32], segment_bytes, 0);
+        let mut segments = Segments::new(&of, &[9; 32], checksum, segment_bytes, 0);
         let mut expected = Vec::new();
         truth.chunks(1000).for_each(|piece| segments.update(piece, &mut expected));
-        expected.extend(segments.finish());
+        segments.finish(&mut expected);
+        let expected: Vec<&[u8]> = expected.chunks(checksum.bytes()).collect();
         let count = expected.len() as u64;
         for range in [0..count, count / 2..count, count / 3..count / 2, 1.min(count)..1.min(count)] {
-            let wanted = Wanted { nonce: [9; 32], segment_bytes, segments: range.clone() };
+            let wanted = Wanted { nonce: [9; 32], checksum, segment_bytes, segments: range.clone() };
             let check = client.check(target, &sample.version, place, &slab, &wanted).await.unwrap();
             let (start, end) = (range.start as usize, range.end as usize);
             assert_eq!(hashes(check).await.unwrap(), expected[start..end], "{slab:?} {range:?}");
         }
-        let wanted = Wanted { nonce: [8; 32], segment_bytes, segments: 0..count };
+        let wanted = Wanted { nonce: [8; 32], checksum, segment_bytes, segments: 0..count };
         let check = client.check(target, &sample.version, place, &slab, &wanted).await.unwrap();
         assert!(hashes(check).await.unwrap().iter().zip(&expected).all(|(one, other)| one != other));
     }
@@ -138,7 +141,7 @@ async fn what_cannot_be_answered_is_refused_in_words() {
         }
     }
     let check = async |segment_bytes, segments| {
-        let wanted = Wanted { nonce: [0; 32], segment_bytes, segments };
+        let wanted = Wanted { nonce: [0; 32], checksum: Checksum::default(), segment_bytes, segments };
         match client.check(&target, &sample.version, TOWN, &sample.whole(TOWN), &wanted).await {
             Err(DataError::Refused(refusal)) => refusal.to_string(),
             other => panic!("{other:?}"),

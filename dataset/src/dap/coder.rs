@@ -78,6 +78,32 @@ impl Coder {
         Self { input: Input::Strings { windows, state }, output, held: Vec::new(), coded: 0, elements }
     }
 
+    /// Bytes of all its output, and how many each of its elements takes: of numbers in binary form.
+    pub(super) fn sizes(&self) -> Option<(u64, u64)> {
+        let Input::Fixed(kind) = self.input else { return None };
+        let width = match (&self.output, kind) {
+            (Output::Ascii { .. }, _) => return None,
+            (Output::Xdr { is_scalar: true }, Kind::I8 | Kind::U8) | (Output::Xdr { .. }, Kind::I16 | Kind::U16) => 4,
+            (Output::Little | Output::Xdr { .. }, _) => kind.width()?,
+        };
+        let all = self.elements.checked_mul(width)?;
+        let is_padded = matches!((&self.output, kind), (Output::Xdr { .. }, Kind::I8 | Kind::U8));
+        Some((if is_padded { all.checked_next_multiple_of(4)? } else { all }, width))
+    }
+
+    /// Elements that there are.
+    pub(super) fn elements(&self) -> u64 {
+        self.elements
+    }
+
+    /// Leaves out the first elements of the variable; the canonical bytes that are not to be pushed then. Only where
+    /// [`Coder::sizes`] are known, and before anything is pushed.
+    pub(super) fn skip(&mut self, elements: u64) -> u64 {
+        self.coded = elements.min(self.elements);
+        let Input::Fixed(kind) = self.input else { return 0 };
+        self.coded * kind.width().unwrap_or_default()
+    }
+
     /// Takes canonical bytes and appends to the body what they are in the format.
     ///
     /// # Errors

@@ -33,11 +33,12 @@ pub fn render(body: Body, source: &dyn Source) -> Result<Vec<u8>, RenderError> {
         let mut output = Vec::new();
         match part {
             Part::Bytes(bytes) => output = bytes,
-            Part::Values { variable, slabs, mut coder } => {
+            Part::Values { variable, slabs, skip, mut coder } => {
                 for slab in slabs {
                     let mut canonical = Vec::new();
                     source.read(variable, &slab, &mut canonical)?;
-                    coder.push(&canonical, &mut output)?;
+                    let skipped = usize::try_from(skip).unwrap_or(usize::MAX).min(canonical.len());
+                    coder.push(&canonical[skipped..], &mut output)?;
                 }
                 coder.finish(&mut output)?;
             }

@@ -32,7 +32,7 @@ pub(super) fn values(
     } else {
         Coder::fixed(described.kind, elements, output)
     };
-    Ok(Part::Values { variable, slabs, coder })
+    Ok(Part::Values { variable, slabs, skip: 0, coder })
 }
 
 /// The length of a `char` variable's strings.

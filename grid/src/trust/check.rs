@@ -52,6 +52,10 @@ pub struct Check {
     known: Option<NodeId>,
     is_checked: bool,
     can_recompute: bool,
+    /// Who was asked to check its own answer.
+    confronted: Vec<NodeId>,
+    /// Whom this dispute flagged.
+    suspected: Vec<NodeId>,
     phase: Phase,
     steps: VecDeque<Step>,
 }
@@ -73,18 +77,23 @@ impl Check {
             disproved: Vec::new(),
             known: None,
             is_checked: false,
+            confronted: Vec::new(),
+            suspected: Vec::new(),
             phase: Phase::Gathering,
             steps: VecDeque::new(),
         };
+        let mut asks_known = false;
         if let Some(server) = trust.who_answers(&policy, &check.servers, rng) {
             let chance = chance::unit(rng);
             check.is_checked = !check.proves_all() && chance < policy.rate(&trust.standing(&server.id));
+            asks_known = !check.proves_all() && chance >= 1.0 - policy.known_answer_rate;
             check.put(server, Question::Answer);
-            if !check.proves_all() && chance >= 1.0 - policy.known_answer_rate {
-                check.ask_what_is_known(trust);
-            }
         }
         check.advance(trust);
+        // Of whoever is left: a check of this answer comes first where there are few servers.
+        if asks_known && !check.is_over() {
+            check.ask_what_is_known(trust);
+        }
         check
     }
 
@@ -179,8 +188,16 @@ impl Check {
         if let Err(TwoAnswers) = self.ballot.record(Statement { server, digest, whole }) {
             trust.convicted(id, Reason::TwoAnswers);
             self.disproved.push(*id);
+            self.clear_suspects(trust);
         }
         self.advance(trust);
+    }
+
+    /// If only the one that contradicted itself has contradicted others, these are as good as before.
+    fn clear_suspects(&mut self, trust: &mut Trust) {
+        if !self.ballot.is_disputed() {
+            self.suspected.drain(..).for_each(|id| trust.unflagged(&id));
+        }
     }
 
     fn advance(&mut self, trust: &mut Trust) {
@@ -188,10 +205,13 @@ impl Check {
             return;
         }
         if self.ballot.is_disputed() {
-            self.ballot.statements().iter().for_each(|said| trust.flagged(&said.server.id));
+            self.suspect(trust);
             if self.can_recompute {
                 self.phase = Phase::Recomputing;
                 self.steps.push_back(Step::Recompute);
+                return;
+            }
+            if self.policy.rule == Rule::Credibility && self.confront() {
                 return;
             }
         }
@@ -204,6 +224,28 @@ impl Check {
         if self.phase == Phase::Gathering && self.waiting.is_empty() {
             self.conclude(trust);
         }
+    }
+
+    fn suspect(&mut self, trust: &mut Trust) {
+        for said in self.ballot.statements() {
+            if !trust.standing(&said.server.id).flagged {
+                self.suspected.push(said.server.id);
+            }
+            trust.flagged(&said.server.id);
+        }
+    }
+
+    /// Asks whoever has given an answer that others contradict to check it too: one that lies in answers alone contradicts
+    /// itself then, for 32 bytes, and nobody else need be asked. Whether that is still waited for.
+    fn confront(&mut self) -> bool {
+        let statements = self.ballot.statements().iter().filter(|said| said.whole);
+        let new: Vec<Server> =
+            statements.map(|said| said.server).filter(|server| !self.confronted.contains(&server.id)).collect();
+        for server in new {
+            self.confronted.push(server.id);
+            self.put(server, Question::Check);
+        }
+        self.waiting.iter().any(|(server, _)| self.confronted.contains(&server.id))
     }
 
     /// Asks as many more servers as it takes if all of them agree with most.

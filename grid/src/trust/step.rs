@@ -15,7 +15,8 @@ pub enum Step {
     },
     /// Ask this server for its digest of the answer, under the check's nonce; then `challenged` or `timed_out`.
     Challenge {
-        /// In another cell than everybody else who has said something in this check.
+        /// In another cell than everybody else who has said something in this check; or one whose answer others contradict,
+        /// and who is asked to check it itself.
         server: Server,
     },
     /// Ask this server for the digest of an answer that is known already, as if it were any other challenge; then

@@ -210,6 +210,18 @@ fn a_lazy_checker_fails_at_what_is_known() {
 }
 
 #[test]
+fn what_is_known_is_asked_only_of_whom_the_check_does_not_need() {
+    let world = World::new(Manifest::None, vec![honest(), honest()]);
+    let mut gateway = Gateway::new(24, Policy { known_answer_rate: 0.5, ..policy() });
+    for outcome in world.run(&mut gateway, 49) {
+        // Both are in probation, so that each answer is checked by the other.
+        assert!(matches!(outcome.delivered, Some((true, Validation::CrossChecked { cells: 2, .. }))), "{outcome:?}");
+    }
+    let later = world.run(&mut gateway, 2000);
+    assert!(later.iter().any(|outcome| !outcome.known.is_empty()), "there is time for it later");
+}
+
+#[test]
 fn one_that_does_not_have_the_version_is_no_liar() {
     for manifest in ALL {
         let world = World::new(manifest, vec![Box::new(|_, _, _| Reply::Declines), honest(), honest(), honest()]);
@@ -232,6 +244,43 @@ fn nothing_is_delivered_when_all_are_down() {
     }
     let nobody = World::new(Manifest::None, vec![]).request(&mut Gateway::new(17, policy()));
     assert!(nobody.refusal.is_some());
+}
+
+/// It signs what it gives, and checks as if it were honest.
+fn lies_in_answers(lie: u8) -> Manners {
+    Box::new(move |asked, _, _| if asked == Asked::Answer { Reply::LastByte(lie) } else { Reply::Truth })
+}
+
+#[test]
+fn one_that_answers_wrong_and_checks_right_convicts_itself() {
+    // With one honest server beside it, its word against the other's would decide nothing.
+    for honest_ones in [1, 2, 39] {
+        let honest_ones = (0..honest_ones).map(|_| honest());
+        let world = World::new(Manifest::None, std::iter::once(lies_in_answers(1)).chain(honest_ones).collect());
+        let mut gateway = Gateway::new(21, Policy { working_set: 40, ..policy() });
+        let outcomes = world.run(&mut gateway, 500);
+        assert!(outcomes.iter().all(|outcome| outcome.delivered.is_some_and(|(right, _)| right)));
+        assert_eq!(world.standing(&gateway, 0).shunned, Some(Reason::TwoAnswers));
+        honest_are_well(&world, &gateway, 1);
+        let caught = outcomes.iter().find(|outcome| outcome.asked.contains(&0)).unwrap();
+        assert_eq!(caught.challenged.iter().filter(|&&server| server == 0).count(), 1);
+    }
+}
+
+#[test]
+fn one_that_stands_by_its_lie_is_asked_once_whether_it_does() {
+    let world = World::new(Manifest::None, vec![lies(1.0, 1), honest(), honest(), honest()]);
+    let mut gateway = Gateway::new(22, Policy { working_set: 40, ..policy() });
+    let outcomes = world.run(&mut gateway, 20);
+    assert_eq!(wrong(&outcomes), 0);
+    assert!(world.standing(&gateway, 0).flagged && world.standing(&gateway, 0).shunned.is_none());
+    assert!(outcomes.iter().all(|outcome| outcome.challenged.iter().filter(|&&server| server == 0).count() <= 1));
+    let silent: Manners =
+        Box::new(|asked, _, _| if asked == Asked::Answer { Reply::LastByte(1) } else { Reply::Nothing });
+    let world = World::new(Manifest::None, vec![silent, honest(), honest(), honest()]);
+    let mut gateway = Gateway::new(23, Policy { working_set: 40, ..policy() });
+    assert_eq!(wrong(&world.run(&mut gateway, 20)), 0, "silence proves nothing, and the others outvote it");
+    assert!(is_out(&world.standing(&gateway, 0)));
 }
 
 #[test]

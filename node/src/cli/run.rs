@@ -87,6 +87,9 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
             "WARNING: this node lies on purpose ({fault}): what it serves of datasets cannot be relied on"
         ));
     }
+    if let Some(warning) = settings.services.reading.checksum.warning() {
+        note(format_args!("WARNING: {warning}"));
+    }
     raise_open_files();
     let api = Api::bind(settings.api).await?;
     let storage = Storage::open(&settings.data, Owner { rules: Rules::of(&parameters), node: id })?;

@@ -11,6 +11,7 @@
 //! [datasets]
 //! dap = "127.0.0.1:8080"            # serve them to DAP clients
 //! cache = "4GiB"                    # of what was read
+//! checksum = "blake3"               # by what servers are compared: blake3, sha256, or md5, which can be forged
 //!
 //! [limits]
 //! max_connections = 400
@@ -32,6 +33,7 @@ use super::error::{ConfigError, Problem};
 use super::section::Section;
 use crate::cli::quantity;
 use crate::daemon::Limits;
+use crate::data::checksum::Checksum;
 
 /// What the file says; `None` where it says nothing.
 #[derive(Clone, Debug, Default)]
@@ -77,6 +79,8 @@ pub struct DatasetSection {
     pub check_rate: Option<f64>,
     /// When values are fetched with proofs.
     pub proofs: Option<Proofs>,
+    /// By what their answers are compared.
+    pub checksum: Option<Checksum>,
 }
 
 const KEYS: &[&str] = &[
@@ -93,7 +97,8 @@ const KEYS: &[&str] = &[
     "protocol",
 ];
 
-const DATASET_KEYS: &[&str] = &["listen", "hide_address", "dap", "dap_limit", "cache", "check_rate", "proofs"];
+const DATASET_KEYS: &[&str] =
+    &["listen", "hide_address", "dap", "dap_limit", "cache", "check_rate", "proofs", "checksum"];
 
 fn datasets(section: &Section<'_>) -> Result<DatasetSection, ConfigError> {
     let yes = |text: &str| text.parse::<bool>().map_err(|_| format!("{text:?} is neither \"true\" nor \"false\""));
@@ -105,6 +110,7 @@ fn datasets(section: &Section<'_>) -> Result<DatasetSection, ConfigError> {
         cache: section.parsed("cache", quantity::size)?,
         check_rate: section.parsed("check_rate", quantity::share)?,
         proofs: section.parsed("proofs", quantity::proofs)?,
+        checksum: section.parsed("checksum", str::parse)?,
     })
 }
 

@@ -3,8 +3,10 @@
 //!
 //! The key is `derive_key("rook 2026 dataset check v1", nonce ‖ canonical form of the values request)` (BLAKE3), so
 //! nobody can know a hash before the nonce is drawn, nor take one over from another check. The number of the segment,
-//! 8 bytes, big-endian, is hashed behind its bytes: equal segments have different hashes.
+//! 8 bytes, big-endian, is hashed behind its bytes: equal segments have different hashes. By which function, the asker
+//! says ([`Checksum`]).
 
+use super::checksum::{Checksum, Hasher};
 use super::wire::{Request, Selection};
 
 /// What BLAKE3 derives the keys of checks for.
@@ -15,8 +17,7 @@ pub const SEGMENT: u32 = 1 << 20;
 /// Hashes an answer, which may come in pieces of any size.
 #[derive(Clone, Debug)]
 pub struct Segments {
-    key: [u8; 32],
-    hasher: blake3::Hasher,
+    hasher: Hasher,
     segment: u64,
     number: u64,
     filled: u64,
@@ -24,15 +25,14 @@ pub struct Segments {
 
 impl Segments {
     /// Hashes an answer to this request from the start of its segment `first`. A segment has at least one byte.
-    pub fn new(of: &Selection, nonce: &[u8; 32], segment_bytes: u32, first: u64) -> Self {
+    pub fn new(of: &Selection, nonce: &[u8; 32], checksum: Checksum, segment_bytes: u32, first: u64) -> Self {
         let material = [nonce.as_slice(), &Request::Values(of.clone()).encode()].concat();
-        let key = blake3::derive_key(CONTEXT, &material);
-        let segment = u64::from(segment_bytes.max(1));
-        Self { key, hasher: blake3::Hasher::new_keyed(&key), segment, number: first, filled: 0 }
+        let hasher = checksum.keyed(&blake3::derive_key(CONTEXT, &material));
+        Self { hasher, segment: u64::from(segment_bytes.max(1)), number: first, filled: 0 }
     }
 
     /// Takes the next bytes, and appends the hashes of the segments that are complete with them.
-    pub fn update(&mut self, mut bytes: &[u8], hashes: &mut Vec<[u8; 32]>) {
+    pub fn update(&mut self, mut bytes: &[u8], hashes: &mut Vec<u8>) {
         while !bytes.is_empty() {
             let room = usize::try_from(self.segment - self.filled).unwrap_or(usize::MAX);
             let (now, later) = bytes.split_at(room.min(bytes.len()));
@@ -40,21 +40,21 @@ impl Segments {
             self.filled += now.len() as u64;
             bytes = later;
             if self.filled == self.segment {
-                hashes.push(self.close());
+                self.close(hashes);
             }
         }
     }
 
-    /// The hash of the last segment, if it is shorter than the others.
-    pub fn finish(mut self) -> Option<[u8; 32]> {
-        (self.filled > 0).then(|| self.close())
+    /// Appends the hash of the last segment, if it is shorter than the others.
+    pub fn finish(mut self, hashes: &mut Vec<u8>) {
+        if self.filled > 0 {
+            self.close(hashes);
+        }
     }
 
-    fn close(&mut self) -> [u8; 32] {
+    fn close(&mut self, hashes: &mut Vec<u8>) {
         self.hasher.update(&self.number.to_be_bytes());
-        let hash = *self.hasher.finalize().as_bytes();
-        self.hasher = blake3::Hasher::new_keyed(&self.key);
+        self.hasher.close(hashes);
         (self.number, self.filled) = (self.number + 1, 0);
-        hash
     }
 }

@@ -20,10 +20,12 @@ use tokio::time::{Instant, sleep, timeout};
 pub use self::answers::{Chunks, Hashes, Leaf, Values};
 use self::body::Body;
 pub use self::error::DataError;
+use super::checksum::Checksum;
 use super::contradiction::Contradiction;
 use super::limits::Limits;
 use super::reports::{MAX_REPORTS_BYTES, Reports};
 use super::swarm::{OpenError, Opened, Opener};
+use super::traffic::Traffic;
 use super::wire::{Ask, MAX_STATUS, Place, Refusal, Request, Selection, Status};
 use crate::verifier::Verifier;
 use crate::wire::frame::{FrameError, read_frame, write_frame};
@@ -76,6 +78,8 @@ impl Version {
 pub struct Wanted {
     /// What makes the hashes new.
     pub nonce: [u8; 32],
+    /// By which function.
+    pub checksum: Checksum,
     /// Bytes of a segment.
     pub segment_bytes: u32,
     /// Which segments.
@@ -89,9 +93,15 @@ pub struct DataClient {
     pub(super) own: watch::Receiver<Peer>,
     pub(super) verifier: Verifier,
     pub(super) limits: Limits,
+    pub(super) traffic: Traffic,
 }
 
 impl DataClient {
+    /// What was asked of servers.
+    pub fn traffic(&self) -> &Traffic {
+        &self.traffic
+    }
+
     /// The manifest of a version, and its bytes.
     ///
     /// # Errors
@@ -154,15 +164,15 @@ impl DataClient {
         slab: &Slab,
         wanted: &Wanted,
     ) -> Result<Hashes, DataError> {
-        let Wanted { nonce, segment_bytes, segments } = wanted.clone();
+        let Wanted { nonce, checksum, segment_bytes, segments } = wanted.clone();
         let of = Selection::new(version.place(file, variable), slab);
-        let expected = (segments.end.saturating_sub(segments.start)).saturating_mul(32);
-        let request = Request::Check { of, nonce, segment_bytes, segments };
+        let expected = (segments.end.saturating_sub(segments.start)).saturating_mul(checksum.bytes() as u64);
+        let request = Request::Check { of, nonce, checksum, segment_bytes, segments };
         let body = self.ask(target, &version.dataset, &request).await?;
         if body.length() != expected {
             return Err(DataError::Malformed(format!("{} bytes of hashes instead of {expected}", body.length())));
         }
-        Ok(Hashes::new(Values::new(body, target.server.clone(), self.verifier.grid(), &request)))
+        Ok(Hashes::new(Values::new(body, target.server.clone(), self.verifier.grid(), &request), checksum))
     }
 
     /// The contradictions that a server knows of, those that hold.
@@ -247,7 +257,10 @@ impl DataClient {
             }
             Status::Ok { length } => {
                 slot.shown().ours.store(true, Ordering::Release);
-                Ok(Body::new(Opened { stream, slot }, length, self.limits.clone()))
+                let server = target.server.id();
+                self.traffic.asked(server, request);
+                let count = (self.traffic.clone(), server);
+                Ok(Body::new(Opened { stream, slot }, length, self.limits.clone(), count))
             }
         }
     }

@@ -117,8 +117,8 @@ impl Server {
             (Request::Manifest { .. }, Some(served)) => (Job::Bytes(served.encoded.clone()), false),
             (Request::Chunks { place, groups }, Some(served)) => (Job::Chunks { served, place, groups }, false),
             (Request::Values(of), Some(served)) => (Job::Values { served, of }, true),
-            (Request::Check { of, nonce, segment_bytes, segments }, Some(served)) => {
-                (Job::Check { served, of, nonce, segment_bytes, segments }, true)
+            (Request::Check { of, nonce, checksum, segment_bytes, segments }, Some(served)) => {
+                (Job::Check { served, of, nonce, checksum, segment_bytes, segments }, true)
             }
             (Request::Reports { version }, _) => (Job::Bytes(self.reports.encoded(version).into()), false),
             (Request::Report(report), _) => {

@@ -19,6 +19,7 @@ use dataset::slab::{Slab, Span};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 pub use self::refusal::{MAX_VERSIONS, Refusal};
+use super::checksum::Checksum;
 use super::contradiction::Contradiction;
 use crate::wire::{WireCard, WireError, bounded, codec};
 
@@ -74,6 +75,8 @@ pub enum Request {
         of: Selection,
         /// What makes the hashes new, so that none can be known beforehand.
         nonce: [u8; 32],
+        /// By which function.
+        checksum: Checksum,
         /// Bytes of each segment but the last, [`MIN_SEGMENT`] to [`MAX_SEGMENT`].
         segment_bytes: u32,
         /// Which segments.
@@ -216,8 +219,10 @@ mod tests {
             version().prop_map(|version| Request::Reports { version }),
             (selections(), ranges).prop_map(|(of, groups)| Request::Chunks { place: of.place, groups }),
             selections().prop_map(Request::Values),
-            (selections(), any::<[u8; 32]>(), any::<u32>(), any::<Range<u64>>())
-                .prop_map(|(of, nonce, segment_bytes, segments)| Request::Check { of, nonce, segment_bytes, segments }),
+            (selections(), any::<[u8; 32]>(), prop::sample::select(&Checksum::ALL), any::<u32>(), any::<Range<u64>>())
+                .prop_map(|(of, nonce, checksum, segment_bytes, segments)| {
+                    Request::Check { of, nonce, checksum, segment_bytes, segments }
+                }),
         ]
     }
 

@@ -23,10 +23,12 @@ use tokio::sync::mpsc;
 use super::error::{Attempt, ReadError};
 use super::fetch::{Fetcher, number};
 use super::opened::Server;
-use super::reader::FileReader;
+use super::reader::{Basis, FileReader};
 use crate::data::challenge::Segments;
+use crate::data::checksum::Checksum;
 use crate::data::client::{self, DataError};
 use crate::data::contradiction::Contradiction;
+use crate::data::library::Served;
 use crate::data::signed::SignedAnswer;
 use crate::data::tiles::Tiles;
 use crate::data::wire;
@@ -46,6 +48,8 @@ pub(super) struct Checks {
     pub(super) policy: Policy,
     /// Whether what the publisher has signed is fetched with every answer, or only when servers disagree.
     pub(super) proofs: Proofs,
+    /// By what answers are compared.
+    checksum: Checksum,
     memory: Arc<Mutex<Memory>>,
 }
 
@@ -73,9 +77,9 @@ enum Outcome {
 }
 
 impl Checks {
-    pub(super) fn new(policy: Policy, proofs: Proofs) -> Self {
+    pub(super) fn new(policy: Policy, proofs: Proofs, checksum: Checksum) -> Self {
         let memory = Memory { signed: LruCache::new(REMEMBERED), known: None };
-        Self { policy, proofs, memory: Arc::new(Mutex::new(memory)) }
+        Self { policy, proofs, checksum, memory: Arc::new(Mutex::new(memory)) }
     }
 
     /// Remembers what a server has signed; if it has signed something else before, the proof of that.
@@ -117,14 +121,29 @@ impl Fetcher {
         skip -= tiles.first(skipped) * kind.width().unwrap_or_default();
         for number in skipped..tiles.count() {
             let piece = Piece { reader: reader.clone(), variable, slab: tiles.tile(number) };
-            let (bytes, validation) = self.check(&piece).await?;
-            reader.validation.note(validation);
+            let (bytes, basis) = match self.only_own(&piece) {
+                Some(served) => (piece.read_own(&served).await?, Basis::Own),
+                None => {
+                    let (bytes, validation) = self.check(&piece).await?;
+                    (bytes, Basis::Checked(validation))
+                }
+            };
+            reader.validation.note(basis);
             let rest = bytes.slice(usize::try_from(std::mem::take(&mut skip)).unwrap_or_default().min(bytes.len())..);
             if to.send(Ok(rest)).await.is_err() {
                 return Ok(());
             }
         }
         Ok(())
+    }
+
+    /// What this node serves of a version, if nobody else that can be asked does.
+    fn only_own(&self, piece: &Piece) -> Option<Arc<Served>> {
+        let opened = &piece.reader.opened;
+        let is_other = |server: &Server| server.target.is_some() && server.peer.id() != self.me;
+        let others = opened.servers.iter().filter(|server| is_other(server));
+        let is_asked = others.map(|server| server.peer.id()).any(|id| !self.trust.is_shunned(&id));
+        if is_asked { None } else { self.library.find(&opened.version) }
     }
 
     async fn check(&self, piece: &Piece) -> Result<(Bytes, Validation), ReadError> {
@@ -193,7 +212,7 @@ impl Course {
         let trust = self.questions.fetcher.trust.clone();
         match outcome {
             Outcome::Answer(id, Ok((bytes, signed))) => {
-                let digest = self.questions.piece.digest(&bytes, &self.questions.nonce);
+                let digest = self.questions.digest(&bytes);
                 self.answers.insert(digest, bytes);
                 trust.with(&[], |trust| self.check.answered(trust, &id, digest));
                 self.compare(id, signed).await;
@@ -212,7 +231,7 @@ impl Course {
             }
             Outcome::Known(id, Some(Err(_)) | None) => trust.with(&[], |trust| self.check.declined(trust, &id)),
             Outcome::Recomputed(Ok(bytes)) => {
-                let digest = self.questions.piece.digest(&bytes, &self.questions.nonce);
+                let digest = self.questions.digest(&bytes);
                 self.answers.insert(digest, bytes.into());
                 trust.with(&[], |trust| self.check.recomputed(trust, digest));
             }
@@ -248,7 +267,7 @@ impl Course {
             }
             match self.questions.ask(id).await {
                 Outcome::Answer(_, Ok((bytes, _))) => {
-                    self.answers.insert(self.questions.piece.digest(&bytes, &self.questions.nonce), bytes);
+                    self.answers.insert(self.questions.digest(&bytes), bytes);
                 }
                 Outcome::Answer(_, Err(error)) => attempts.push(Attempt { node: id, what: error.to_string() }),
                 Outcome::Challenge(..) | Outcome::Known(..) | Outcome::Recomputed(_) => {}
@@ -321,7 +340,8 @@ impl Questions {
         }
         let nonce: [u8; 32] = rand::rng().random();
         let digest = self.digest_of(id, &piece, &nonce, Some(bytes.len() as u64)).await;
-        Outcome::Known(id, Some(digest.map(|digest| digest == piece.digest(&bytes, &nonce))))
+        let expected = piece.digest(&bytes, &nonce, self.fetcher.checks.checksum);
+        Outcome::Known(id, Some(digest.map(|digest| digest == expected)))
     }
 
     /// What a checker says of a piece. How many segments it has follows from its type; of strings from an answer.
@@ -334,13 +354,19 @@ impl Questions {
     ) -> Result<AnswerDigest, DataError> {
         let (target, version, place) = self.target(id)?;
         let segments = 0..length.unwrap_or(piece.most()).div_ceil(SEGMENT.into());
-        let wanted = client::Wanted { nonce: *nonce, segment_bytes: SEGMENT, segments };
+        let checksum = self.fetcher.checks.checksum;
+        let wanted = client::Wanted { nonce: *nonce, checksum, segment_bytes: SEGMENT, segments };
         let mut hashes = self.fetcher.client.check(target, &version, place, &piece.slab, &wanted).await?;
         let mut all = blake3::Hasher::new();
         while let Some(hash) = hashes.next().await? {
             all.update(&hash);
         }
         Ok(AnswerDigest::from_bytes(*all.finalize().as_bytes()))
+    }
+
+    /// The digest of an answer that is at hand.
+    fn digest(&self, bytes: &[u8]) -> AnswerDigest {
+        self.piece.digest(bytes, &self.nonce, self.fetcher.checks.checksum)
     }
 
     async fn recompute(&self) -> Outcome {
@@ -359,16 +385,29 @@ impl Piece {
         wire::Selection::new(place, &self.slab)
     }
 
+    /// The values as they lie here.
+    async fn read_own(&self, served: &Arc<Served>) -> Result<Bytes, ReadError> {
+        let (served, piece) = (served.clone(), self.clone());
+        let read = tokio::task::spawn_blocking(move || {
+            let file = served.files.get(piece.reader.file).ok_or("there is no such file".to_owned())?;
+            let mut bytes = Vec::new();
+            let read = file.source.read(piece.variable, &piece.slab, &mut bytes);
+            read.map(|()| Bytes::from(bytes)).map_err(|error| error.to_string())
+        });
+        let read = read.await.unwrap_or_else(|error| Err(error.to_string()));
+        read.map_err(|what| ReadError::Own { name: self.reader.opened.name.clone(), what })
+    }
+
     /// Bytes that it may have.
     fn most(&self) -> u64 {
         let kind = self.reader.opened.manifest.files[self.reader.file].description.variables[self.variable].kind;
         kind.width().map_or(PIECE, |width| self.slab.elements() * width)
     }
 
-    fn digest(&self, bytes: &[u8], nonce: &[u8; 32]) -> AnswerDigest {
-        let (mut segments, mut hashes) = (Segments::new(&self.selection(), nonce, SEGMENT, 0), Vec::new());
+    fn digest(&self, bytes: &[u8], nonce: &[u8; 32], checksum: Checksum) -> AnswerDigest {
+        let (mut segments, mut hashes) = (Segments::new(&self.selection(), nonce, checksum, SEGMENT, 0), Vec::new());
         segments.update(bytes, &mut hashes);
-        hashes.extend(segments.finish());
-        AnswerDigest::from_bytes(*blake3::hash(hashes.as_flattened()).as_bytes())
+        segments.finish(&mut hashes);
+        AnswerDigest::from_bytes(*blake3::hash(&hashes).as_bytes())
     }
 }

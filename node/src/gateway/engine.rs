@@ -20,9 +20,23 @@ const ROWS: u64 = 8192;
 /// What a client gets, piece by piece.
 pub(super) type Pieces = mpsc::Receiver<Result<Bytes, ReadError>>;
 
+/// What of a plan's output is wanted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Window {
+    /// Bytes that it begins too early.
+    pub(super) early: u64,
+    /// Bytes that are wanted behind these.
+    pub(super) length: u64,
+}
+
+impl Window {
+    /// All of it.
+    pub(super) const ALL: Self = Self { early: 0, length: u64::MAX };
+}
+
 /// Why the work ends before its end.
 enum Stop {
-    /// The client has gone away.
+    /// The client has gone away, or has all that it wants.
     Unheard,
     /// There is nothing to go on with.
     Failed(ReadError),
@@ -35,10 +49,10 @@ impl From<ReadError> for Stop {
 }
 
 /// Begins to carry out a plan.
-pub(super) fn begin(body: Body, file: FileReader) -> Pieces {
+pub(super) fn begin(body: Body, file: FileReader, window: Window) -> Pieces {
     let (to, pieces) = mpsc::channel(WAITING);
     tokio::spawn(async move {
-        let mut sink = Sink { framer: Framer::new(body.framing), pending: Vec::new(), to };
+        let mut sink = Sink { framer: Framer::new(body.framing), pending: Vec::new(), window, to };
         if let Err(Stop::Failed(error)) = carry_out(body.parts, &file, &mut sink).await {
             // Whoever has gone away needs no reason.
             _ = sink.to.send(Err(error)).await;
@@ -51,7 +65,9 @@ async fn carry_out(parts: Vec<Part>, file: &FileReader, sink: &mut Sink) -> Resu
     for part in parts {
         match part {
             Part::Bytes(bytes) => sink.push(&bytes).await?,
-            Part::Values { variable, slabs, coder } => values(file, variable, slabs, coder, sink).await?,
+            Part::Values { variable, slabs, skip, coder } => {
+                values(file, variable, (slabs, skip), coder, sink).await?;
+            }
             Part::Rows { columns, filter, coder } => rows(file, &columns, &filter, coder, sink).await?,
             Part::Checksum => sink.framer.checksum(&mut sink.pending),
         }
@@ -62,13 +78,14 @@ async fn carry_out(parts: Vec<Part>, file: &FileReader, sink: &mut Sink) -> Resu
 async fn values(
     file: &FileReader,
     variable: usize,
-    slabs: Vec<Slab>,
+    (slabs, skip): (Vec<Slab>, u64),
     mut coder: Coder,
     sink: &mut Sink,
 ) -> Result<(), Stop> {
     let mut out = Vec::new();
     for slab in slabs {
-        let mut pieces = file.values(variable, slab);
+        // Where something is left out there is one slab.
+        let mut pieces = file.values_from(variable, slab, skip);
         while let Some(values) = pieces.recv().await {
             // What comes is fetched in batches of several MiB; a client that is slow must not hold several copies of it.
             for piece in values?.chunks(PIECE) {
@@ -117,6 +134,7 @@ fn nonsense(error: CoderError) -> ReadError {
 struct Sink {
     framer: Framer,
     pending: Vec<u8>,
+    window: Window,
     to: mpsc::Sender<Result<Bytes, ReadError>>,
 }
 
@@ -128,7 +146,21 @@ impl Sink {
 
     async fn flush(&mut self) -> Result<(), Stop> {
         let piece = std::mem::take(&mut self.pending);
-        self.to.send(Ok(piece.into())).await.map_err(|_| Stop::Unheard)
+        let piece = self.cut(piece.into());
+        if !piece.is_empty() {
+            self.to.send(Ok(piece)).await.map_err(|_| Stop::Unheard)?;
+        }
+        if self.window.length == 0 { Err(Stop::Unheard) } else { Ok(()) }
+    }
+
+    /// What of a piece is wanted.
+    fn cut(&mut self, mut piece: Bytes) -> Bytes {
+        let within = |most: u64, piece: &Bytes| usize::try_from(most).unwrap_or(usize::MAX).min(piece.len());
+        let early = piece.split_to(within(self.window.early, &piece)).len() as u64;
+        piece.truncate(within(self.window.length, &piece));
+        self.window.early -= early;
+        self.window.length -= piece.len() as u64;
+        piece
     }
 
     async fn finish(&mut self) -> Result<(), Stop> {

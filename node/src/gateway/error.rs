@@ -28,6 +28,14 @@ pub enum ReadError {
         /// What became of each.
         attempts: Vec<Attempt>,
     },
+    /// This node's own files cannot be read, and nobody else has any.
+    #[error("this node's own files of {name} cannot be read, and nobody else serves them: {what}")]
+    Own {
+        /// The dataset.
+        name: String,
+        /// What is wrong with them.
+        what: String,
+    },
     /// They say different things, and nothing tells who is right.
     #[error(
         "nothing is delivered, because the servers of {name} disagree and none is credible enough: {}",

@@ -6,13 +6,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{ACCEPT, ALLOW, CONTENT_TYPE, USER_AGENT};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::serve::ListenerExt;
 use dataset::dap::{self, Format};
 use dataset::manifest::VersionRoot;
 use tokio::net::TcpListener;
@@ -22,6 +20,7 @@ use tower_http::compression::predicate::{Predicate, SizeAbove};
 
 use super::address::{Address, Form};
 use super::error::ReadError;
+use super::lenient::{Client, Lenient};
 use super::opened::Opened;
 use super::reader::FileReader;
 use super::reading::Reading;
@@ -65,18 +64,12 @@ pub(super) async fn serve(listener: TcpListener, service: Arc<Service>) -> io::R
         };
     let compression = CompressionLayer::new().compress_when(SizeAbove::new(1024).and(is_text));
     let router = Router::new().fallback(handle).layer(compression).with_state(service);
-    // Answers are small and follow each other: none should wait for the acknowledgement of the one before.
-    let listener = listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "a client's answers may be delayed");
-        }
-    });
-    axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await
+    axum::serve(Lenient(listener), router.into_make_service_with_connect_info::<Client>()).await
 }
 
 async fn handle(
     State(service): State<Arc<Service>>,
-    ConnectInfo(client): ConnectInfo<SocketAddr>,
+    ConnectInfo(Client(client)): ConnectInfo<Client>,
     request: Request,
 ) -> Response {
     let (request, _) = request.into_parts();
@@ -193,13 +186,4 @@ impl Service {
     pub(super) fn semaphore() -> Arc<Semaphore> {
         Arc::new(Semaphore::new(ANSWERS))
     }
-}
-
-/// A body that ends early if its source does: the client sees that it is not complete.
-pub(super) fn streamed(first: Option<bytes::Bytes>, rest: super::engine::Pieces, permit: OwnedSemaphorePermit) -> Body {
-    let rest = futures::stream::unfold((rest, permit), |(mut rest, permit)| async move {
-        let piece = rest.recv().await?;
-        Some((piece, (rest, permit)))
-    });
-    Body::from_stream(futures::StreamExt::chain(futures::stream::iter(first.map(Ok)), rest))
 }

@@ -41,16 +41,26 @@ pub(super) struct FileReader {
     pub(super) validation: Weakest,
 }
 
+/// What some values rest on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Basis {
+    /// What others said.
+    Checked(Validation),
+    /// This node's own files, of which nothing is signed and nobody else has any.
+    Own,
+}
+
 /// What the weakest of some values rests on; nothing was weaker than proved, as long as none is noted. Clones share it.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Weakest(Arc<Mutex<Option<Validation>>>);
+pub(super) struct Weakest(Arc<Mutex<Option<Basis>>>);
 
 impl Weakest {
-    pub(super) fn note(&self, validation: Validation) {
-        let rank = |validation: &Validation| match *validation {
-            Validation::Signed => 2.0,
-            Validation::CrossChecked { credibility, .. } => 1.0 + credibility,
-            Validation::Unchecked { credibility } => credibility,
+    pub(super) fn note(&self, validation: Basis) {
+        let rank = |basis: &Basis| match *basis {
+            Basis::Checked(Validation::Signed) => 2.0,
+            Basis::Checked(Validation::CrossChecked { credibility, .. }) => 1.0 + credibility,
+            Basis::Own => 1.0,
+            Basis::Checked(Validation::Unchecked { credibility }) => credibility,
         };
         let mut weakest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if weakest.is_none_or(|known| rank(&validation) < rank(&known)) {
@@ -61,11 +71,14 @@ impl Weakest {
     /// In words, for the header `Rook-Validation`.
     pub(super) fn describe(&self) -> String {
         match *self.0.lock().unwrap_or_else(PoisonError::into_inner) {
-            None | Some(Validation::Signed) => "signed".to_owned(),
-            Some(Validation::CrossChecked { cells, credibility }) => {
+            None | Some(Basis::Checked(Validation::Signed)) => "signed".to_owned(),
+            Some(Basis::Own) => "own data; unchecked, for nobody else can be asked".to_owned(),
+            Some(Basis::Checked(Validation::CrossChecked { cells, credibility })) => {
                 format!("cross-checked in {cells} cells; credibility {credibility:.6}")
             }
-            Some(Validation::Unchecked { credibility }) => format!("unchecked; credibility {credibility:.6}"),
+            Some(Basis::Checked(Validation::Unchecked { credibility })) => {
+                format!("unchecked; credibility {credibility:.6}")
+            }
         }
     }
 }
@@ -81,6 +94,11 @@ impl Default for Room {
 }
 
 impl FileReader {
+    /// Whether every byte that is read is proved, so that nothing has to be compared.
+    pub(super) fn is_proven(&self) -> bool {
+        self.opened.is_signed(self.file) && self.fetcher.checks.proofs == Proofs::Always
+    }
+
     /// The values of a slab, which is canonical.
     pub(super) fn values(&self, variable: usize, slab: Slab) -> Values {
         self.values_from(variable, slab, 0)
@@ -111,10 +129,9 @@ impl FileReader {
         skip: u64,
         to: &mpsc::Sender<Result<Bytes, ReadError>>,
     ) -> Result<(), ReadError> {
-        let file = &self.opened.manifest.files[self.file];
-        match file.streams {
-            Some(_) if self.fetcher.checks.proofs == Proofs::Always => self.read_proven(variable, slab, skip, to).await,
-            Some(_) | None => self.fetcher.checked(self, variable, slab, skip, to).await,
+        match self.is_proven() {
+            true => self.read_proven(variable, slab, skip, to).await,
+            false => self.fetcher.checked(self, variable, slab, skip, to).await,
         }
     }
 

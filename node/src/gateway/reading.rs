@@ -24,6 +24,7 @@ use super::reader::{FileReader, Values, Weakest};
 use super::refusal::Refusal;
 use super::shelf::{Shelf, Turn};
 use super::trust::TrustBook;
+use crate::data::checksum::Checksum;
 use crate::data::client::DataClient;
 use crate::data::library::Library;
 use crate::datasets::Datasets;
@@ -40,13 +41,15 @@ pub struct ReadingOptions {
     pub policy: Policy,
     /// When proofs are fetched where the publisher has signed all values.
     pub proofs: Proofs,
+    /// By what servers' answers are compared.
+    pub checksum: Checksum,
     /// Bytes of proved values that are kept on disk; 0 keeps none.
     pub cache_bytes: u64,
 }
 
 impl Default for ReadingOptions {
     fn default() -> Self {
-        Self { policy: Policy::default(), proofs: Proofs::Always, cache_bytes: 4 << 30 }
+        Self { policy: Policy::default(), proofs: Proofs::Always, checksum: Checksum::default(), cache_bytes: 4 << 30 }
     }
 }
 
@@ -103,7 +106,7 @@ impl Reading {
             library: library.clone(),
             pool: Default::default(),
             trust,
-            checks: Checks::new(options.policy, options.proofs),
+            checks: Checks::new(options.policy, options.proofs, options.checksum),
             verifier: verifier.clone(),
             cache,
             room: Default::default(),

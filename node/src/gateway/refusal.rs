@@ -1,6 +1,6 @@
 //! An answer that is none, for people and in the format that was asked for.
 
-use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::header::{CONTENT_RANGE, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use dataset::dap::DapError;
@@ -14,11 +14,13 @@ use super::opened::OpenError;
 pub(crate) struct Refusal {
     pub(crate) status: StatusCode,
     pub(crate) message: String,
+    /// Bytes of the answer that a range was asked of.
+    pub(crate) length: Option<u64>,
 }
 
 impl Refusal {
     pub(super) fn new(status: StatusCode, message: impl Into<String>) -> Self {
-        Self { status, message: message.into() }
+        Self { status, message: message.into(), length: None }
     }
 
     pub(super) fn respond(&self, form: Form) -> Response {
@@ -32,6 +34,11 @@ impl Refusal {
         };
         if self.status == StatusCode::SERVICE_UNAVAILABLE {
             response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("5"));
+        }
+        if let Some(length) = self.length
+            && let Ok(range) = HeaderValue::from_str(&format!("bytes */{length}"))
+        {
+            response.headers_mut().insert(CONTENT_RANGE, range);
         }
         response
     }
@@ -48,9 +55,10 @@ impl From<ReadError> for Refusal {
     fn from(error: ReadError) -> Self {
         let status = match &error {
             ReadError::NoServer(_) => StatusCode::GONE,
-            ReadError::AllFailed { .. } | ReadError::Disagreement { .. } | ReadError::Nonsense(_) => {
-                StatusCode::BAD_GATEWAY
-            }
+            ReadError::AllFailed { .. }
+            | ReadError::Disagreement { .. }
+            | ReadError::Nonsense(_)
+            | ReadError::Own { .. } => StatusCode::BAD_GATEWAY,
             ReadError::TooManyTexts { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         };
         Self::new(status, error.to_string())

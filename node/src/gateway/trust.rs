@@ -17,6 +17,7 @@ use grid::trust::table::Trust;
 use serde::{Deserialize, Serialize};
 
 use super::opened::Server;
+use crate::data::traffic::{Asked, Traffic};
 use crate::private;
 
 /// Servers that are remembered.
@@ -58,6 +59,15 @@ pub struct TrustEntry {
     pub mismatches: u32,
     /// Questions that it did not answer.
     pub timeouts: u32,
+    /// Answers that it began to give since this node was started.
+    #[serde(default)]
+    pub answers: u64,
+    /// Checks of others' answers that it began to give since then.
+    #[serde(default)]
+    pub challenges: u64,
+    /// Bytes that came with all of these.
+    #[serde(default)]
+    pub bytes: u64,
     /// Why it is never asked again, if it is not.
     pub shunned: Option<String>,
 }
@@ -125,9 +135,14 @@ impl TrustBook {
         }
     }
 
-    /// All servers of whom something is known.
-    pub(crate) fn entries(&self) -> Vec<TrustEntry> {
-        self.lock().entries()
+    /// All servers of whom something is known, with what was asked of them.
+    pub(crate) fn entries(&self, traffic: &Traffic) -> Vec<TrustEntry> {
+        let mut entries = self.lock().entries();
+        for entry in &mut entries {
+            let Asked { answers, challenges, bytes } = node(&entry.id).map(|id| traffic.of(&id)).unwrap_or_default();
+            (entry.answers, entry.challenges, entry.bytes) = (answers, challenges, bytes);
+        }
+        entries
     }
 
     /// Lets the table be used, and remembers the cells of the servers that are concerned.
@@ -200,6 +215,9 @@ impl Book {
             in_a_row: standing.in_a_row,
             mismatches: standing.mismatches,
             timeouts: standing.timeouts,
+            answers: 0,
+            challenges: 0,
+            bytes: 0,
             shunned: standing.shunned.map(|reason| reason_text(reason).to_owned()),
         };
         self.trust.standings().map(entry).collect()

@@ -15,7 +15,8 @@ LIMITS = [
     ("getdap", "attributes|kinds", r"^\w*:(valid|list_f[48]|\w*f[48]|\w*dods_errors|tiny)", "libdap takes Inf and subnormals in a DAS for mistakes"),
     ("pydap-dap4", "percent", "pro%c", "pydap sends `%ce` of the name as it is, which means another character"),
     ("pydap-dap4", "unicode", "UnicodeEncodeError", "pydap makes string values ASCII"),
-    ("netcdf4-dap4", ".*", r"^[^:\[]*:[^:\[]+: at .*float32", "netCDF's DAP4 client reads -1 as -1.0000007 in a Float32 attribute"),
+    ("netcdf4-dap4", ".*", r"^[^:\[]*:[^:\[]+: at .*float32.*; which is what netCDF's DAP4 client makes of that number$",
+     "netCDF's DAP4 client reads -1 as -1.0000007 in a Float32 attribute; truth.garbled says exactly what it makes of each number"),
 ]
 
 

@@ -9,6 +9,9 @@ use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use dataset::climate::{Climate, Layout};
+use dataset::dap::{self, Format};
+use dataset::netcdf::NetCdf;
+use dataset::source::Source;
 
 use super::cli_support::{Node, eventually};
 use super::http;
@@ -21,6 +24,8 @@ const LARGE: u64 = 64 * MIB;
 const TIMELY: Duration = Duration::from_secs(60);
 /// Memory that a gateway may take: 16 batches of 4 MiB that are fetched ahead, one of each answer, the program.
 const GATEWAY_MEMORY: u64 = 160 * MIB;
+/// The same while a few clients read as fast as they can.
+const STREAMING_MEMORY: u64 = 128 * MIB;
 
 /// A publisher and so many mirrors of a large file, and a gateway.
 fn large(bytes: u64, mirrors: usize) -> (World, PathBuf, usize) {
@@ -180,6 +185,37 @@ fn peak_memory(node: &Node) -> u64 {
     let status = fs::read_to_string(format!("/proc/{}/status", node.pid())).unwrap();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
     line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
+}
+
+/// `ROOK_FILE_MIB=1024` takes a GiB.
+#[test]
+fn large_answers_stream_in_little_memory() {
+    let mib = std::env::var("ROOK_FILE_MIB").map_or(LARGE / MIB, |mib| mib.parse().unwrap());
+    let (mut world, file, _) = large(mib * MIB, 2);
+    let query = "air_temperature,precipitation,sst.sst";
+    let body = dap::plan(Format::Dods, NAME, NetCdf::open_path(&file).unwrap().description(), query).unwrap();
+    let length = body.length.unwrap();
+    let mut read = |flags: &[&str], at_once: usize| {
+        let gateway = world.start_gateway(flags);
+        world.await_servers(gateway, 3);
+        let (begun, address) = (Instant::now(), world.gateway());
+        std::thread::scope(|scope| {
+            let one = move || {
+                let mut reading = http::open(address, &format!("/{NAME}.dods?{query}"), "rook test");
+                assert_eq!(reading.status, 200);
+                assert_eq!(std::io::copy(&mut reading, &mut std::io::sink()).unwrap(), length);
+            };
+            let readers: Vec<_> = (0..at_once).map(|_| scope.spawn(one)).collect();
+            readers.into_iter().for_each(|reader| reader.join().unwrap());
+        });
+        let (peak, took) = (peak_memory(&world.nodes[gateway]), begun.elapsed());
+        println!("{at_once} answers of {mib} MiB, {flags:?}: {} MiB at most, {took:?}", peak / MIB);
+        assert!(peak < STREAMING_MEMORY, "it took {} MiB", peak / MIB);
+    };
+    read(&[], 1);
+    read(&[], 4);
+    read(&["--proofs", "disputes", "--check-rate", "1"], 1);
+    read(&["--proofs", "disputes", "--check-rate", "1"], 4);
 }
 
 /// All files below a folder.

@@ -24,20 +24,26 @@ pub(crate) struct World {
     pub(crate) place: Place,
     pub(crate) nodes: Vec<Node>,
     grid: PathBuf,
+    cells: u16,
     gateway: String,
 }
 
 impl World {
     pub(crate) fn new() -> Self {
+        Self::of_cells(CELLS)
+    }
+
+    /// A grid of one line of cells.
+    pub(crate) fn of_cells(cells: u16) -> Self {
         let place = Place::new();
-        let grid = place.grid("datasets", 1, CELLS);
-        Self { place, nodes: Vec::new(), grid, gateway: String::new() }
+        let grid = place.grid("datasets", 1, cells);
+        Self { place, nodes: Vec::new(), grid, cells, gateway: String::new() }
     }
 
     /// Starts one more node, in a cell of its own as long as there are any, and waits until it has joined.
     pub(crate) fn start(&mut self, flags: &[&str]) -> usize {
         let number = self.nodes.len();
-        let identity = self.mint(number, u64::from(CELLS) - 1 - number as u64 % u64::from(CELLS));
+        let identity = self.mint(number, u64::from(self.cells) - 1 - number as u64 % u64::from(self.cells));
         let mut args = self.place.run_args(&identity, &format!("data-{number}"));
         args.extend(flags.iter().map(|&flag| flag.to_owned()));
         args.extend(self.nodes.iter().take(1).flat_map(|first| ["--peer".to_owned(), first.listen[0].clone()]));

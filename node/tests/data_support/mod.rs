@@ -224,7 +224,7 @@ pub async fn all(mut values: Values) -> Result<(Vec<u8>, SignedAnswer), DataErro
 }
 
 /// All hashes.
-pub async fn hashes(mut hashes: Hashes) -> Result<Vec<[u8; 32]>, DataError> {
+pub async fn hashes(mut hashes: Hashes) -> Result<Vec<Bytes>, DataError> {
     let mut all = Vec::new();
     while let Some(hash) = hashes.next().await? {
         all.push(hash);

@@ -11,6 +11,7 @@ use serde::Serialize;
 use self::parts::{Pair, Plain, pattern};
 use crate::cli::Failure;
 use crate::cli::text::{note, say, say_json, table};
+use crate::data::checksum::Checksum;
 
 /// What to measure.
 #[derive(Debug, clap::Args)]
@@ -43,6 +44,8 @@ struct Report {
     values_bytes_per_s: f64,
     values_to_plain: f64,
     checks_bytes_per_s: f64,
+    checks_by_sha256_bytes_per_s: f64,
+    checks_by_md5_bytes_per_s: f64,
     subset_p50_ms: f64,
     subset_p99_ms: f64,
 }
@@ -58,14 +61,16 @@ pub(in crate::cli) async fn data(args: &DataArgs) -> Result<(), Failure> {
         false => ("tcp", "/ip4/127.0.0.1/tcp/0"),
     };
     let (pair, plain) = (Pair::start(bytes, listen).await?, Plain::start(listen).await?);
-    let mut rates: [Vec<f64>; 4] = Default::default();
+    let mut rates: [Vec<f64>; 6] = Default::default();
     for _ in 0..args.rounds {
         rates[0].push(rate(bytes, plain.transfer(bytes)).await?);
         rates[1].push(rate(bytes, chunks(&pair)).await?);
         rates[2].push(rate(bytes, values(&pair)).await?);
-        rates[3].push(rate(bytes, checks(&pair)).await?);
+        for (place, checksum) in Checksum::ALL.into_iter().enumerate() {
+            rates[3 + place].push(rate(bytes, checks(&pair, checksum)).await?);
+        }
     }
-    let [plain, chunks, values, checks] = rates.map(|rates| quantile(rates, 0.5));
+    let [plain, chunks, values, blake3, sha256, md5] = rates.map(|rates| quantile(rates, 0.5));
     let times = subsets(&pair, args.subsets).await?;
     let report = Report {
         transport,
@@ -75,7 +80,9 @@ pub(in crate::cli) async fn data(args: &DataArgs) -> Result<(), Failure> {
         chunks_to_plain: chunks / plain,
         values_bytes_per_s: values.round(),
         values_to_plain: values / plain,
-        checks_bytes_per_s: checks.round(),
+        checks_bytes_per_s: blake3.round(),
+        checks_by_sha256_bytes_per_s: sha256.round(),
+        checks_by_md5_bytes_per_s: md5.round(),
         subset_p50_ms: quantile(times.clone(), 0.5),
         subset_p99_ms: quantile(times, 0.99),
     };
@@ -117,11 +124,11 @@ async fn values(pair: &Pair) -> Result<u64, Failure> {
 }
 
 /// The hashes of all segments; as many bytes as they stand for.
-async fn checks(pair: &Pair) -> Result<u64, Failure> {
+async fn checks(pair: &Pair, checksum: Checksum) -> Result<u64, Failure> {
     let length = pair.stream.length;
     let segment_bytes = crate::data::challenge::SEGMENT;
     let segments = 0..length.div_ceil(u64::from(segment_bytes));
-    let wanted = crate::data::client::Wanted { nonce: [1; 32], segment_bytes, segments: segments.clone() };
+    let wanted = crate::data::client::Wanted { nonce: [1; 32], checksum, segment_bytes, segments: segments.clone() };
     let slab = pair.slab(0, length);
     let mut hashes = pair.client.check(&pair.target, &pair.version, (0, 0), &slab, &wanted).await?;
     let mut all = 0;
@@ -166,7 +173,9 @@ fn describe(report: &Report) -> String {
         row("a plain stream", report.plain_bytes_per_s),
         row("chunks, proved", report.chunks_bytes_per_s),
         row("values, signed", report.values_bytes_per_s),
-        row("checks, of values", report.checks_bytes_per_s),
+        row("checks of values, by BLAKE3", report.checks_bytes_per_s),
+        row("the same by SHA-256", report.checks_by_sha256_bytes_per_s),
+        row("the same by MD5", report.checks_by_md5_bytes_per_s),
     ];
     format!(
         "{} on loopback, transfers of {} MiB:\n\n{}\n\na subset of 400 bytes: p50 {:.2} ms, p99 {:.2} ms",

@@ -22,7 +22,7 @@ pub(in crate::cli) struct CheckArgs {
     /// The node to ask: where its API listens [default: 127.0.0.1:7117].
     #[arg(long, value_parser = api_address)]
     api: Option<SocketAddr>,
-    /// Print JSON: servers, each with id, cell, direct, groups, milliseconds, wrong, lied.
+    /// Print JSON: servers, each with id, cell, direct, groups, faults, milliseconds, wrong, lied.
     #[arg(long)]
     json: bool,
 }
@@ -38,10 +38,14 @@ pub(super) async fn check(args: CheckArgs) -> Result<(), Failure> {
     } else {
         let row = |server: &ServerReport| {
             let reached = if server.direct { "directly" } else { "along the grid" };
+            let more = match server.faults.saturating_sub(1) {
+                0 => String::new(),
+                more => format!("; and {more} more"),
+            };
             let verdict = match (&server.wrong, server.lied) {
                 (None, _) => "right".to_owned(),
-                (Some(what), true) => format!("LIED: {what}"),
-                (Some(what), false) => format!("failed: {what}"),
+                (Some(what), true) => format!("LIED: {what}{more}"),
+                (Some(what), false) => format!("failed: {what}{more}"),
             };
             let (id, cell) = (text::short(&server.id).to_owned(), server.cell.clone());
             vec![
@@ -68,7 +72,8 @@ pub(in crate::cli) struct TrustArgs {
     /// The node to ask: where its API listens [default: 127.0.0.1:7117].
     #[arg(long, value_parser = api_address)]
     api: Option<SocketAddr>,
-    /// Print JSON: servers, each with id, cell, trust, flagged, checks, passed, in_a_row, mismatches, timeouts, shunned.
+    /// Print JSON: servers, each with id, cell, trust, flagged, checks, passed, in_a_row, mismatches, timeouts,
+    /// answers, challenges, bytes, shunned.
     #[arg(long)]
     json: bool,
 }
@@ -93,8 +98,9 @@ pub(in crate::cli) fn trust_table(servers: &[TrustEntry]) -> String {
         let shunned = server.shunned.as_ref().map(|why| format!("shunned: it {why}")).unwrap_or_default();
         let trust = format!("{:.4}", server.trust);
         let id = text::short(&server.id).to_owned();
-        vec![id, server.cell.clone(), trust, passed, server.timeouts.to_string(), flagged.to_owned(), shunned]
+        let asked = (server.answers + server.challenges).to_string();
+        vec![id, server.cell.clone(), trust, asked, passed, server.timeouts.to_string(), flagged.to_owned(), shunned]
     };
     let rows: Vec<Vec<String>> = servers.iter().map(row).collect();
-    table(&["server", "cell", "trust", "checks passed", "timeouts", "flagged", ""], &rows)
+    table(&["server", "cell", "trust", "asked", "checks passed", "timeouts", "flagged", ""], &rows)
 }

@@ -9,6 +9,7 @@ use libp2p::multiaddr::Protocol;
 
 use crate::cli::{Failure, quantity};
 use crate::config::run_file::DatasetSection;
+use crate::data::checksum::Checksum;
 use crate::data::fault::Fault;
 use crate::gateway::{GatewayOptions, ReadingOptions};
 use crate::services::ServiceOptions;
@@ -41,6 +42,10 @@ pub(super) struct ServiceArgs {
     /// believed; or only on disputes between servers [default: always].
     #[arg(long, value_name = "always|disputes", value_parser = quantity::proofs)]
     proofs: Option<Proofs>,
+    /// By what the answers of servers are compared. MD5 can be forged, and is for servers that know nothing else
+    /// [default: blake3].
+    #[arg(long, value_name = "blake3|sha256|md5")]
+    checksum: Option<Checksum>,
     /// For tests: lie on purpose as a dataset server, lie:RATE, last-byte:RATE, frame, truncate, stall or lazy.
     #[arg(long, value_name = "FAULT")]
     faulty: Option<Fault>,
@@ -61,6 +66,7 @@ impl ServiceArgs {
             reading: ReadingOptions {
                 policy,
                 proofs: self.proofs.or(file.proofs).unwrap_or(reading.proofs),
+                checksum: self.checksum.or(file.checksum).unwrap_or_default(),
                 cache_bytes: self.cache.or(file.cache).unwrap_or(reading.cache_bytes),
             },
             gateway: self.dap.or(file.dap).map(|listen| GatewayOptions { listen, most_bytes }),

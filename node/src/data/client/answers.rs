@@ -8,6 +8,7 @@ use grid::peer::Peer;
 
 use super::body::Body;
 use super::error::DataError;
+use crate::data::checksum::Checksum;
 use crate::data::signed::SignedAnswer;
 use crate::data::wire::{Ending, Request};
 
@@ -151,28 +152,28 @@ impl Values {
 #[derive(Debug)]
 pub struct Hashes {
     values: Values,
+    /// Bytes of a hash.
+    width: usize,
     rest: BytesMut,
 }
 
 impl Hashes {
-    pub(super) fn new(values: Values) -> Self {
-        Self { values, rest: BytesMut::new() }
+    pub(super) fn new(values: Values, checksum: Checksum) -> Self {
+        Self { values, width: checksum.bytes(), rest: BytesMut::new() }
     }
 
     /// The next hash; none after the last, when [`Hashes::signed`] is known.
     ///
     /// # Errors
     /// [`DataError`]. After any error there is nothing more.
-    pub async fn next(&mut self) -> Result<Option<[u8; 32]>, DataError> {
-        while self.rest.len() < 32 {
+    pub async fn next(&mut self) -> Result<Option<Bytes>, DataError> {
+        while self.rest.len() < self.width {
             match self.values.next().await? {
                 Some(piece) => self.rest.extend_from_slice(&piece),
                 None => return Ok(None),
             }
         }
-        let (mut hash, bytes) = ([0; 32], self.rest.split_to(32));
-        hash.copy_from_slice(&bytes);
-        Ok(Some(hash))
+        Ok(Some(self.rest.split_to(self.width).freeze()))
     }
 
     /// What the server answers for: known once the last hash has come.

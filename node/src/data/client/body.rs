@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::AsyncReadExt;
+use grid::id::NodeId;
 use tokio::time::{Instant, timeout};
 
 use super::error::DataError;
 use crate::data::limits::Limits;
 use crate::data::swarm::Opened;
+use crate::data::traffic::Traffic;
 use crate::data::wire::{Ending, MAX_PIECE, MAX_STATUS};
 use crate::wire::codec;
 
@@ -22,11 +24,13 @@ pub(super) struct Body {
     /// How long it was the server that was waited for.
     waited: Duration,
     ending: Option<Ending>,
+    /// Where it is counted what comes, and from whom.
+    count: (Traffic, NodeId),
 }
 
 impl Body {
-    pub(super) fn new(from: Opened, length: u64, limits: Limits) -> Self {
-        Self { from, limits, length, received: 0, waited: Duration::ZERO, ending: None }
+    pub(super) fn new(from: Opened, length: u64, limits: Limits, count: (Traffic, NodeId)) -> Self {
+        Self { from, limits, length, received: 0, waited: Duration::ZERO, ending: None, count }
     }
 
     /// How long the answer is, as the server says.
@@ -93,6 +97,7 @@ impl Body {
         }
         let mut frame = vec![0; length];
         self.fill(&mut frame).await?;
+        self.count.0.received(self.count.1, (prefix.len() + frame.len()) as u64);
         Ok(frame)
     }
 

@@ -10,6 +10,7 @@ use dataset::tree::{self, EncodeError, GROUP};
 use super::pieces::{PREFIX, Pieces, Stop};
 use super::values::{Reading, Sink};
 use crate::data::challenge::Segments;
+use crate::data::checksum::Checksum;
 use crate::data::contradiction::MAX_SIGNED_REQUEST;
 use crate::data::fault::Prank;
 use crate::data::library::{Served, ServedFile};
@@ -24,7 +25,14 @@ pub(super) enum Job {
     /// Values.
     Values { served: Arc<Served>, of: Selection },
     /// Hashes of values.
-    Check { served: Arc<Served>, of: Selection, nonce: [u8; 32], segment_bytes: u32, segments: Range<u64> },
+    Check {
+        served: Arc<Served>,
+        of: Selection,
+        nonce: [u8; 32],
+        checksum: Checksum,
+        segment_bytes: u32,
+        segments: Range<u64>,
+    },
 }
 
 impl Job {
@@ -42,9 +50,10 @@ impl Job {
             Self::Bytes(bytes) => bytes_of(bytes, out).map(|()| None),
             Self::Chunks { served, place, groups } => chunks(served, place, groups, most, out).map(|()| None),
             Self::Values { served, of } => values(served, of, most, out).map(Some),
-            Self::Check { served, of, nonce, segment_bytes, segments } => {
+            Self::Check { served, of, nonce, checksum, segment_bytes, segments } => {
                 let hashes = Hashes {
-                    segments: Segments::new(of, nonce, *segment_bytes, segments.start),
+                    segments: Segments::new(of, nonce, *checksum, *segment_bytes, segments.start),
+                    checksum: *checksum,
                     new: Vec::new(),
                     root: blake3::Hasher::new(),
                     prank,
@@ -118,9 +127,13 @@ fn check(
     let range = wanted.start * segment..(wanted.end * segment).min(length);
     // What counts against the limit is the work.
     limit(range.end.saturating_sub(range.start), most)?;
-    hashes.out.begin((wanted.end - wanted.start) * 32)?;
+    let width = hashes.checksum.bytes();
+    hashes.out.begin((wanted.end - wanted.start) * width as u64)?;
     match hashes.prank {
-        Prank::Lazy => hashes.new.extend(wanted.clone().map(|number| *blake3::hash(&number.to_be_bytes()).as_bytes())),
+        Prank::Lazy => {
+            let made_up = wanted.clone().map(|number| *blake3::hash(&number.to_be_bytes()).as_bytes());
+            hashes.new.extend(made_up.flat_map(|hash| hash.into_iter().take(width)));
+        }
         Prank::None | Prank::FlipAt(_) | Prank::FlipLast | Prank::Frame | Prank::Truncate | Prank::Stall => {
             reading.run(range, &mut hashes)?;
         }
@@ -184,7 +197,8 @@ impl Sink for Hashing<'_> {
 /// Hashes values by segments, and sends the hashes.
 struct Hashes<'a> {
     segments: Segments,
-    new: Vec<[u8; 32]>,
+    checksum: Checksum,
+    new: Vec<u8>,
     root: blake3::Hasher,
     prank: Prank,
     out: &'a mut Pieces,
@@ -196,7 +210,7 @@ impl Hashes<'_> {
             return Ok(());
         }
         let mut buffer = Pieces::fresh();
-        buffer.extend(self.new.drain(..).flatten());
+        buffer.append(&mut self.new);
         if self.prank == Prank::Frame {
             buffer[PREFIX..].iter_mut().for_each(|byte| *byte = !*byte);
         }
@@ -206,7 +220,7 @@ impl Hashes<'_> {
 
     fn finish(mut self) -> Result<[u8; 32], Stop> {
         if self.prank != Prank::Lazy {
-            self.new.extend(self.segments.clone().finish());
+            self.segments.clone().finish(&mut self.new);
         }
         self.send()?;
         Ok(*self.root.finalize().as_bytes())
