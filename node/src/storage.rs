@@ -281,6 +281,16 @@ impl Shared {
     }
 }
 
+impl Drop for Shared {
+    /// Closing writes, too, and a damaged file may have been noticed by nobody until then.
+    fn drop(&mut self) {
+        let database = self.database.get_mut().unwrap_or_else(PoisonError::into_inner).take();
+        if let Err(error) = self.guard(|| drop(database)) {
+            tracing::error!(%error, "the database could not be closed");
+        }
+    }
+}
+
 /// Does work in which redb panics at some kinds of damage to its file, and makes an error of that.
 fn guard<T>(file: PathBuf, work: impl FnOnce() -> T) -> Result<T, StorageError> {
     catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
