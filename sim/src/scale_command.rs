@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use grid::cell::Shape;
 use serde::Serialize;
-use sim::field::scale::{Scale, Tally, look_up};
+use sim::field::scale::{Tally, look_up};
 use sim::field::{self, Field, chase};
 use sim::machine;
 
@@ -66,8 +67,7 @@ struct Report {
 
 impl Options {
     pub(crate) fn run(&self) -> Result<(), String> {
-        let scale = Scale { nodes: self.nodes, dims: self.dims, side: self.side, lookups: self.lookups, density: 0.0 };
-        let shape = scale.shape()?;
+        let shape = Shape::new(self.dims, self.side).map_err(|error| error.to_string())?;
         field::check(shape, self.nodes, machine::free_memory()).map_err(|error| error.to_string())?;
         let pool = rayon::ThreadPoolBuilder::new().num_threads(self.threads.unwrap_or(0)).build();
         let report = pool.map_err(|error| format!("no threads: {error}"))?.install(|| self.measure(shape))?;
@@ -80,7 +80,7 @@ impl Options {
     }
 
     #[expect(clippy::cast_precision_loss, reason = "counts of a simulation are below 2^53")]
-    fn measure(&self, shape: grid::cell::Shape) -> Result<Report, String> {
+    fn measure(&self, shape: Shape) -> Result<Report, String> {
         let threads = rayon::current_num_threads();
         let begun = Instant::now();
         let field = Field::random(shape, self.nodes, self.seed).map_err(|error| error.to_string())?;
