@@ -60,8 +60,7 @@ impl Figures {
 
 fn compare(scenario: &mut Scenario) -> (Figures, Figures) {
     let network = &scenario.network;
-    let homes = network.living().into_iter().map(|host| network.book().cell(host));
-    let field = Field::of_cells(network.shape(), homes).unwrap();
+    let field = Field::of_cells(network.shape(), oracle::living_cells(network)).unwrap();
     let cells: Vec<Cell> = oracle::occupied_cells(network).into_iter().collect();
     let above = Figures::of_field(&field, &cells, 11);
     let below = Figures::of_machines(&scenario.ask_random_cells(REQUESTS));
