@@ -4,8 +4,10 @@ use core::time::Duration;
 use std::collections::BTreeMap;
 use std::time::Instant;
 
+use grid::cell::Shape;
 use serde::Serialize;
 use sim::link::Weather;
+use sim::machine;
 use sim::oracle::{self, RosterErrors};
 use sim::scenario::{Outcome, Scenario};
 
@@ -110,6 +112,8 @@ impl Options {
         if self.nodes == 0 {
             return Err("a network needs at least one node: --nodes 1 or more".into());
         }
+        let shape = Shape::new(self.dims, self.side).map_err(|error| error.to_string())?;
+        machine::check_memory(self.nodes, shape)?;
         let begun = Instant::now();
         let report = self.simulate(begun)?;
         if self.json {

@@ -2,6 +2,10 @@
 
 use core::time::Duration;
 
+use grid::cell::Shape;
+
+use crate::machine;
+
 /// The options of the experiment.
 #[derive(Clone, Debug, PartialEq, clap::Args, serde::Serialize)]
 pub struct Plan {
@@ -52,7 +56,8 @@ impl Plan {
         if self.graceful + self.killed > 1.0 {
             return Err("--graceful and --killed together are more than all".into());
         }
-        Ok(())
+        let shape = Shape::new(self.dims, self.side).map_err(|error| error.to_string())?;
+        machine::check_memory(self.nodes, shape)
     }
 
     /// How long nodes come and go.
