@@ -39,7 +39,7 @@ impl Figures {
         let (mut chance, mut walk, mut by_hops) = (Chance::new(seed), Walk::default(), [0_usize; 16]);
         for _ in 0..REQUESTS {
             let pair = (field.random_node(&mut chance).unwrap(), chance.pick(cells).unwrap());
-            if let Some(arrival) = walk.go(field.shape(), field, pair, |_| true, chance.generator()) {
+            if let Some(arrival) = walk.go(field, pair, |_| true, chance.generator()) {
                 by_hops[usize::from(arrival.hops)] += 1;
             }
         }
