@@ -1,6 +1,6 @@
 //! The two floors of the simulator say the same: real state machines with time and messages, and the flat field that
 //! shares their geometry and choice of hops, over the same 2,000 nodes.
-#![allow(clippy::unwrap_used, reason = "a test may fail")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may fail, and says what it has measured")]
 
 use core::time::Duration;
 

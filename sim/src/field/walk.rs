@@ -263,6 +263,7 @@ mod tests {
     use super::*;
     use crate::chance::Chance;
     use crate::field::Field;
+    use grid::cell::Shape;
 
     #[test]
     fn a_dead_end_is_left_again_and_a_sidestep_taken() {
