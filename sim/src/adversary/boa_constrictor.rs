@@ -190,7 +190,6 @@ fn chosen(hostile: f64, boasts: bool) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::adversary::draws;
     use crate::figures;
 
     fn mean_of(boa: &BoaConstrictor, name: &str) -> f64 {
