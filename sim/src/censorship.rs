@@ -17,14 +17,13 @@ use core::time::Duration;
 use std::collections::BTreeSet;
 
 use grid::cell::{Cell, Shape};
-use grid::neighbours::{COMPARED, Cost, Neighbours};
-use grid::placement::first_cells;
+use grid::neighbours::{COMPARED, Cost};
 use serde::{Deserialize, Serialize};
 
 use crate::chance::Chance;
 use crate::experiment::{Measures, Model};
-use crate::field::scale::random_key;
-use crate::field::walk::Walk;
+use crate::field::infested::Infested;
+use crate::field::walk::{Walk, World};
 use crate::field::{self, Field, Node};
 use crate::machine;
 
@@ -93,43 +92,22 @@ impl Default for Censorship {
     }
 }
 
-/// A field in which some nodes are hostile: in each cell those of the highest ranks.
+/// A field whose hostile nodes advertise themselves well.
 #[derive(Clone, Debug)]
-pub(crate) struct Infested {
-    all: Field,
-    /// How many of each cell's nodes are honest.
-    honest: Field,
+pub(crate) struct Flattered {
+    infested: Infested,
     compared: u8,
 }
 
-impl Infested {
-    pub(crate) fn new(honest: Field, hostile: &Field, compared: u8) -> Result<Self, field::FieldError> {
-        Ok(Self { all: honest.and(hostile)?, honest, compared })
-    }
-
-    fn is_hostile(&self, node: Node) -> bool {
-        node.rank() >= self.honest.count(node.cell())
-    }
-}
-
-impl Neighbours for Infested {
-    type Node = Node;
-
-    fn count_in(&self, cell: Cell) -> usize {
-        self.all.count_in(cell)
-    }
-
-    fn node_in(&self, cell: Cell, number: usize) -> Option<Node> {
-        self.all.node_in(cell, number)
-    }
-
-    fn bridges(&self) -> impl Iterator<Item = (Node, Cell)> {
-        core::iter::empty()
+impl World for Flattered {
+    fn field(&self) -> &Field {
+        self.infested.all()
     }
 
     /// A hostile node is faster than any honest one.
-    fn cost(&self, node: Node) -> Cost {
-        Cost { suspected: false, delay: Duration::from_millis(if self.is_hostile(node) { 0 } else { 1 }) }
+    fn cost(&self, _: Node, candidate: Node) -> Cost {
+        let millis = if self.infested.is_hostile(candidate) { 0 } else { 1 };
+        Cost { suspected: false, delay: Duration::from_millis(millis) }
     }
 
     fn compared(&self) -> usize {
@@ -150,7 +128,7 @@ impl Lookup {
     /// Whether an honest node of one of the cells gets the request by one of the routes.
     pub(crate) fn succeeds(
         &mut self,
-        world: &Infested,
+        world: &Flattered,
         (from, cells): (Node, &[Cell]),
         (routes, apart): (u8, Apart),
         chance: &mut Chance,
@@ -164,11 +142,11 @@ impl Lookup {
     }
 
     /// Tries one route: whether everybody on it is honest; `None` if there is none.
-    fn arrives(&mut self, world: &Infested, pair: (Node, Cell), apart: Apart, chance: &mut Chance) -> Option<bool> {
+    fn arrives(&mut self, world: &Flattered, pair: (Node, Cell), apart: Apart, chance: &mut Chance) -> Option<bool> {
         // The last hop, to the cell itself, has no way around its nodes, so the state machine avoids nobody there.
         let near = apart == Apart::FirstHop && pair.0.cell().is_neighbour(&pair.1);
         let usable = |node: Node| near || !self.avoided.contains(&node.name());
-        self.walk.go(world.all.shape(), world, pair, usable, chance.generator())?;
+        self.walk.go(world, pair, usable, chance.generator())?;
         self.routes += 1;
         let way = &self.walk.path()[self.walk.path().len().min(1)..];
         let avoided = match apart {
@@ -176,24 +154,7 @@ impl Lookup {
             Apart::Everywhere => way,
         };
         self.avoided.extend(avoided.iter().map(|node| node.name()));
-        Some(!way.iter().any(|&node| world.is_hostile(node)))
-    }
-}
-
-/// The cells of a key in which somebody lives, `replicas` of them at most, the nearest first as a get asks them.
-pub(crate) fn homes(world: &Infested, from: Node, replicas: u8, chance: &mut Chance) -> Vec<Cell> {
-    let key = random_key(chance);
-    let drawn = first_cells(world.all.shape(), &key, 4 * usize::from(replicas));
-    let occupied = drawn.into_iter().filter(|&cell| world.all.count(cell) > 0);
-    let mut cells: Vec<Cell> = occupied.take(replicas.into()).collect();
-    cells.sort_by_key(|cell| cell.distance(&from.cell()));
-    cells
-}
-
-impl Infested {
-    /// A random honest node.
-    fn random_honest(&self, chance: &mut Chance) -> Option<Node> {
-        self.honest.random_node(chance)
+        Some(!way.iter().any(|&node| world.infested.is_hostile(node)))
     }
 }
 
@@ -209,22 +170,17 @@ impl Censorship {
         (self.nodes as f64 * self.hostile).round() as u64
     }
 
-    fn world(&self, seed: u64) -> Result<Infested, String> {
+    fn world(&self, seed: u64) -> Result<Flattered, String> {
         let (shape, hostile) = (self.shape()?, self.hostile_nodes());
-        let build = |nodes: u64, seed| match nodes {
-            0 => Ok(Field::empty(shape)),
-            _ => Field::random(shape, nodes, seed),
-        };
-        let honest = build(self.nodes - hostile, seed).map_err(|error| error.to_string())?;
-        let hostile = build(hostile, !seed).map_err(|error| error.to_string())?;
-        Infested::new(honest, &hostile, self.compared).map_err(|error| error.to_string())
+        let infested = Infested::random(shape, self.nodes - hostile, hostile, seed);
+        Ok(Flattered { infested: infested.map_err(|error| error.to_string())?, compared: self.compared })
     }
 
     /// The success that the formula gives for ways of these lengths.
-    fn predicted(&self, world: &Infested, from: Node, cells: &[Cell]) -> f64 {
+    fn predicted(&self, world: &Flattered, from: Node, cells: &[Cell]) -> f64 {
         let fails = |cell: &Cell| {
             let honest = (1.0 - self.hostile).powi(from.cell().distance(cell).into());
-            (1.0 - honest).powi(self.routes.min(world.all.count(*cell)).into())
+            (1.0 - honest).powi(self.routes.min(world.field().count(*cell)).into())
         };
         1.0 - cells.iter().map(fails).product::<f64>()
     }
@@ -258,8 +214,10 @@ impl Model for Censorship {
         let (mut chance, mut lookup) = (Chance::of(seed, 1), Lookup::default());
         let (mut succeeded, mut routes, mut predicted) = (0.0, 0.0, 0.0);
         for _ in 0..self.lookups {
-            let from = world.random_honest(&mut chance).ok_or("there is no honest node")?;
-            let cells = homes(&world, from, self.replicas, &mut chance);
+            let from = world.infested.random_honest(&mut chance).ok_or("there is no honest node")?;
+            let mut cells = world.infested.random_homes(self.replicas.into(), &mut chance);
+            // A get asks the nearest first.
+            cells.sort_by_key(|cell| cell.distance(&from.cell()));
             let settings = (self.routes, self.routes_apart);
             succeeded += f64::from(u8::from(lookup.succeeds(&world, (from, &cells), settings, &mut chance)));
             routes += f64::from(lookup.routes);

@@ -7,14 +7,13 @@
 //! success as the state machines do is tested in `tests/floors.rs`.
 
 pub mod chase;
+pub(crate) mod infested;
 pub mod scale;
 pub mod walk;
 
-use core::time::Duration;
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use grid::cell::{Cell, MAX_DIMS, Shape};
-use grid::neighbours::{Cost, Neighbours};
 use rayon::prelude::*;
 
 use crate::chance::Chance;
@@ -274,9 +273,19 @@ impl Field {
         self.node(chance.below(self.nodes()))
     }
 
+    /// How many nodes live in the cells that differ from one in at most one coordinate, itself included.
+    pub fn around(&self, cell: Cell) -> u64 {
+        self.shape.neighbourhood(cell).map(|cell| u64::from(self.count(cell))).sum()
+    }
+
     /// How many other nodes a node has as neighbours.
     pub fn neighbours_of(&self, node: Node) -> u64 {
-        self.shape.neighbourhood(node.cell).map(|cell| u64::from(self.count(cell))).sum::<u64>() - 1
+        self.around(node.cell) - 1
+    }
+
+    /// A node of a cell, by a number below their count; `None` for a number that no rank can be.
+    pub fn node_in(&self, cell: Cell, number: usize) -> Option<Node> {
+        u8::try_from(number).ok().map(|rank| Node { name: self.index(cell) << 8 | u64::from(rank), cell })
     }
 }
 
@@ -288,32 +297,6 @@ fn sum_of(block: &[u8]) -> u64 {
 #[expect(clippy::cast_possible_truncation, reason = "checked against the memory when the field is built")]
 const fn usize_of(number: u64) -> usize {
     number as usize
-}
-
-impl Neighbours for Field {
-    type Node = Node;
-
-    fn count_in(&self, cell: Cell) -> usize {
-        self.count(cell).into()
-    }
-
-    fn node_in(&self, cell: Cell, number: usize) -> Option<Node> {
-        u8::try_from(number).ok().map(|rank| Node { name: self.index(cell) << 8 | u64::from(rank), cell })
-    }
-
-    /// None: in a field that is not nearly empty nobody needs any.
-    fn bridges(&self) -> impl Iterator<Item = (Node, Cell)> {
-        core::iter::empty()
-    }
-
-    fn compared(&self) -> usize {
-        1
-    }
-
-    /// The same for all: there is no time here.
-    fn cost(&self, _: Node) -> Cost {
-        Cost { suspected: false, delay: Duration::ZERO }
-    }
 }
 
 #[cfg(test)]

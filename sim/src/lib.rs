@@ -12,10 +12,11 @@
 //! | [`checks`] | dataset servers of which some lie |
 //! | [`censorship`] | cancer nodes, which let chosen keys vanish |
 //! | [`field`] | the second floor: millions of nodes as flat arrays |
+//! | [`figures`] | shares, means, quantiles |
 //! | [`experiment`] | experiment files: sweeps over models, statistics, claims, plots, reports |
 //! | [`geometry`] | networks drawn at random: distances, neighbours, vacant cells |
 //! | [`adversary`] | attacks, and what they cost |
-//! | [`kademlia`], [`chord`], [`cells`] | other networks, and the grid as counts, for millions of nodes |
+//! | [`kademlia`], [`chord`] | other networks, for millions of nodes |
 //! | [`peers`] | experiments that set the grid beside them |
 //! | [`small_grids`] | few nodes in a grid that is made for many |
 //! | [`machine`] | what the machine that runs it has, and what was taken of it |
@@ -36,7 +37,6 @@
 //! ```
 
 pub mod adversary;
-pub mod cells;
 pub mod censorship;
 pub mod chance;
 pub mod checks;
@@ -44,6 +44,7 @@ pub mod chord;
 pub mod churn;
 pub mod experiment;
 pub mod field;
+pub mod figures;
 pub mod geometry;
 pub mod host;
 pub mod identity;

@@ -3,6 +3,7 @@
 
 pub mod churn;
 pub mod eclipse;
+mod grid;
 pub mod hops;
 pub mod lookups;
 mod network;

@@ -1,6 +1,6 @@
 //! The two floors of the simulator say the same: real state machines with time and messages, and the flat field that
 //! shares their geometry and choice of hops, over the same 2,000 nodes.
-#![allow(clippy::unwrap_used, reason = "a test may fail")]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may fail, and says what it has measured")]
 
 use core::time::Duration;
 
@@ -39,7 +39,7 @@ impl Figures {
         let (mut chance, mut walk, mut by_hops) = (Chance::new(seed), Walk::default(), [0_usize; 16]);
         for _ in 0..REQUESTS {
             let pair = (field.random_node(&mut chance).unwrap(), chance.pick(cells).unwrap());
-            if let Some(arrival) = walk.go(field.shape(), field, pair, |_| true, chance.generator()) {
+            if let Some(arrival) = walk.go(field, pair, |_| true, chance.generator()) {
                 by_hops[usize::from(arrival.hops)] += 1;
             }
         }

@@ -190,12 +190,12 @@ fn chosen(hostile: f64, boasts: bool) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::adversary::draws;
+    use crate::figures;
 
     fn mean_of(boa: &BoaConstrictor, name: &str) -> f64 {
         boa.check().unwrap();
         let trials: Vec<f64> = (0..60).map(|seed| boa.trial(seed).unwrap()[name]).collect();
-        draws::mean(&trials)
+        figures::mean(&trials)
     }
 
     #[test]

@@ -24,8 +24,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::adversary::{draws, within};
+use crate::adversary::within;
 use crate::experiment::{Measures, Model};
+use crate::figures;
 use crate::queueing::Discipline;
 use server::Server;
 
@@ -125,8 +126,8 @@ impl Model for DhtFlood {
 
     fn trial(&self, seed: u64) -> Result<Measures, String> {
         let mut outcome = Server::new(self, seed).run();
-        let p50 = draws::quantile(&mut outcome.waits, 0.5);
-        let p99 = draws::quantile(&mut outcome.waits, 0.99);
+        let p50 = figures::quantile(&mut outcome.waits, 0.5);
+        let p99 = figures::quantile(&mut outcome.waits, 0.99);
         Ok(BTreeMap::from([
             ("goodput", outcome.in_time / outcome.asked.max(1.0)),
             ("served_too_late", outcome.late / outcome.asked.max(1.0)),

@@ -1,4 +1,4 @@
-//! The laws that chance follows here, drawn exactly, and what a sample of draws says.
+//! The laws that chance follows here, drawn exactly.
 //!
 //! Nothing is approximated by a normal law: tails are what these experiments are about.
 
@@ -56,20 +56,6 @@ pub fn hypergeometric(chance: &mut Chance, members: u32, marked: u32, drawn: u32
     found
 }
 
-/// The mean; 0 of an empty sample.
-#[expect(clippy::cast_precision_loss, reason = "samples are far smaller than 2^53")]
-pub fn mean(sample: &[f64]) -> f64 {
-    if sample.is_empty() { 0.0 } else { sample.iter().sum::<f64>() / sample.len() as f64 }
-}
-
-/// The value below which the share `q` of the sample lies (nearest rank); sorts it. 0 of an empty sample.
-#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index")]
-pub fn quantile(sample: &mut [f64], q: f64) -> f64 {
-    sample.sort_by(f64::total_cmp);
-    let rank = (q * sample.len() as f64).ceil() as usize;
-    sample.get(rank.saturating_sub(1)).copied().unwrap_or(0.0)
-}
-
 /// The point that a standard normal variable exceeds with chance `alpha`: bisection of the complementary error
 /// function, to 1e-9.
 pub fn normal_excess(alpha: f64) -> f64 {
@@ -89,6 +75,7 @@ pub fn normal_excess(alpha: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::figures::mean;
 
     /// Mean and variance of draws, against those of the law, within five standard errors of the mean.
     fn check(name: &str, mut draw: impl FnMut(&mut Chance) -> f64, expected: f64, variance: f64) {
@@ -117,8 +104,6 @@ mod tests {
         assert_eq!(binomial(&mut chance, 10, 0.0), 0);
         assert_eq!(binomial(&mut chance, 10, 1.0), 10);
         assert_eq!(hypergeometric(&mut chance, 5, 5, 9), 5);
-        assert_eq!(quantile(&mut [], 0.5), 0.0);
-        assert_eq!(quantile(&mut [3.0, 1.0, 2.0], 0.5), 2.0);
     }
 
     #[test]

@@ -17,6 +17,7 @@ use crate::adversary::price::{self, DAY, HOUR, Proof};
 use crate::adversary::{draws, shape, within};
 use crate::chance::Chance;
 use crate::experiment::{Measures, Model};
+use crate::figures;
 
 /// The parameters, see the module.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -84,16 +85,16 @@ impl Model for GpuAdversary {
         let laptop_hours = self.laptop_hours();
         let waits: Vec<f64> = (0..self.sieges).map(|_| draws::exponential(&mut chance, laptop_hours)).collect();
         let card_hours = laptop_hours / self.proof.machines_a_card(self.laptop_cores);
-        let identities = draws::mean(&sieges);
+        let identities = figures::mean(&sieges);
         Ok(BTreeMap::from([
             ("laptop_hours_an_identity", laptop_hours),
-            ("laptop_hours_drawn", draws::mean(&waits)),
+            ("laptop_hours_drawn", figures::mean(&waits)),
             ("core_days_an_identity", price::core_days(self.bits)),
             ("card_minutes_an_identity", card_hours * 60.0),
             ("machines_a_card", self.proof.machines_a_card(self.laptop_cores)),
             ("identities_a_card_day", DAY / HOUR / card_hours),
             ("identities_to_hold", identities),
-            ("identities_to_hold_p90", draws::quantile(&mut sieges, 0.9)),
+            ("identities_to_hold_p90", figures::quantile(&mut sieges, 0.9)),
             ("hold_core_days", identities * price::core_days(self.bits)),
             ("hold_card_hours", identities * card_hours),
             ("hold_days_with_cards", identities * card_hours / self.cards / 24.0),

@@ -22,9 +22,10 @@ use grid::cell::{Axis, Cell, Shape};
 use serde::{Deserialize, Serialize};
 
 use crate::adversary::dht_flood::DhtFlood;
-use crate::adversary::{draws, price, shape, within};
+use crate::adversary::{price, shape, within};
 use crate::chance::Chance;
 use crate::experiment::{Measures, Model};
+use crate::figures;
 use crate::queueing::Discipline;
 use world::World;
 
@@ -157,19 +158,19 @@ impl SpyAndFlood {
             beside.extend(first_beside);
         }
         let mut measures = BTreeMap::from([
-            ("mints_in_cell", draws::mean(&in_cell)),
-            ("mints_on_line", draws::mean(&on_line)),
-            ("mints_beside", draws::mean(&beside)),
-            ("core_days_in_cell", draws::mean(&in_cell) * self.identity_core_days),
-            ("core_days_beside", draws::mean(&beside) * self.identity_core_days),
+            ("mints_in_cell", figures::mean(&in_cell)),
+            ("mints_on_line", figures::mean(&on_line)),
+            ("mints_beside", figures::mean(&beside)),
+            ("core_days_in_cell", figures::mean(&in_cell) * self.identity_core_days),
+            ("core_days_beside", figures::mean(&beside) * self.identity_core_days),
         ]);
         measures.extend([
-            ("mints_in_cell_p50", draws::quantile(&mut in_cell, 0.5)),
-            ("mints_in_cell_p90", draws::quantile(&mut in_cell, 0.9)),
-            ("mints_in_cell_p99", draws::quantile(&mut in_cell, 0.99)),
-            ("mints_beside_p50", draws::quantile(&mut beside, 0.5)),
-            ("mints_beside_p90", draws::quantile(&mut beside, 0.9)),
-            ("mints_beside_p99", draws::quantile(&mut beside, 0.99)),
+            ("mints_in_cell_p50", figures::quantile(&mut in_cell, 0.5)),
+            ("mints_in_cell_p90", figures::quantile(&mut in_cell, 0.9)),
+            ("mints_in_cell_p99", figures::quantile(&mut in_cell, 0.99)),
+            ("mints_beside_p50", figures::quantile(&mut beside, 0.5)),
+            ("mints_beside_p90", figures::quantile(&mut beside, 0.9)),
+            ("mints_beside_p99", figures::quantile(&mut beside, 0.99)),
         ]);
         measures
     }
@@ -260,7 +261,7 @@ mod tests {
         let over_worlds = |boasts| {
             let spy = SpyAndFlood { flood: 0.0, boasts, ..base.clone() };
             let worlds: Vec<f64> = (0..300).map(|seed| spy.trial(seed).unwrap()["originated_seen"]).collect();
-            draws::mean(&worlds)
+            figures::mean(&worlds)
         };
         let (loud, quiet) = (over_worlds(true), over_worlds(false));
         assert!((loud / quiet - 4.0).abs() < 0.8, "four are compared: {loud} and {quiet}");

@@ -9,9 +9,10 @@
 use grid::cell::{Cell, Shape};
 use serde::{Deserialize, Serialize};
 
-use crate::censorship::{Apart, DEFAULT_COMPARED, Infested, Lookup, check_compared, homes};
+use crate::censorship::{Apart, DEFAULT_COMPARED, Flattered, Lookup, check_compared};
 use crate::chance::Chance;
 use crate::experiment::{Measures, Model};
+use crate::field::infested::Infested;
 use crate::field::{self, Field};
 use crate::machine;
 
@@ -90,8 +91,8 @@ impl Attack<'_> {
 
     /// The share of lookups that fail.
     fn censored(&mut self) -> Result<f64, String> {
-        let world = Infested::new(self.honest.clone(), &self.hostile, self.price.compared);
-        let world = world.map_err(|error| error.to_string())?;
+        let infested = Infested::new(self.honest.clone(), &self.hostile).map_err(|error| error.to_string())?;
+        let world = Flattered { infested, compared: self.price.compared };
         let (mut lookup, mut failed) = (Lookup::default(), 0_u32);
         for _ in 0..self.price.lookups {
             let from = self.honest.random_node(&mut self.chance).ok_or("there is no honest node")?;
@@ -119,10 +120,9 @@ impl Price {
     fn curve(&self, seed: u64) -> Result<Vec<(f64, f64)>, String> {
         let honest = Field::random(self.shape()?, self.nodes, seed).map_err(|error| error.to_string())?;
         let mut chance = Chance::of(seed, 1);
-        let peaceful = Infested::new(honest.clone(), &Field::empty(self.shape()?), 1);
-        let peaceful = peaceful.map_err(|error| error.to_string())?;
-        let somebody = honest.random_node(&mut chance).ok_or("there is no honest node")?;
-        let cells = homes(&peaceful, somebody, self.replicas, &mut chance);
+        let peaceful =
+            Infested::new(honest.clone(), &Field::empty(self.shape()?)).map_err(|error| error.to_string())?;
+        let cells = peaceful.random_homes(self.replicas.into(), &mut chance);
         let hostile = Field::empty(self.shape()?);
         let mut attack = Attack { price: self, honest, cells, chance, hostile, minted: 0 };
         let mut curve = vec![(0.0, attack.censored()?)];

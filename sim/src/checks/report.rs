@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::checks::plan::{Conspiracy, Plan, Protocol};
 use crate::checks::run::{Outcome, Setting, Tally};
+use crate::figures::ratio;
 
 /// Everything that was measured. Nothing in it depends on the machine that simulates.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -129,11 +130,6 @@ fn extra_requests(tally: &Tally) -> f64 {
 #[expect(clippy::cast_precision_loss, reason = "counts of a simulation are far below 2^53")]
 fn extra_bytes(plan: &Plan, tally: &Tally) -> f64 {
     tally.bytes / (tally.requests as f64 * f64::from(plan.answer_bytes)) - 1.0
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts of a simulation are far below 2^53")]
-fn ratio(part: u64, whole: u64) -> f64 {
-    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
 impl fmt::Display for Report {

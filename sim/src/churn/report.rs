@@ -8,6 +8,7 @@ use grid::time::Time;
 use serde::Serialize;
 
 use crate::churn::plan::Plan;
+use crate::figures::ratio;
 use crate::network::Network;
 use crate::oracle;
 use crate::scenario::Outcome;
@@ -151,7 +152,7 @@ impl Records {
         let fewer_than = |cells| by_cells.range(..cells).map(|(_, count)| count).sum();
         let (stored, lost) = (pointers.len(), fewer_than(1));
         let (in_fewer_than_2_cells, in_fewer_than_3_cells) = (fewer_than(2), fewer_than(3));
-        let lost_share = ratio(lost, stored);
+        let lost_share = ratio(lost as u64, stored as u64);
         Self { stored, lost, lost_share, in_fewer_than_2_cells, in_fewer_than_3_cells, by_cells }
     }
 }
@@ -244,11 +245,6 @@ impl Census {
 fn percentile(sorted: &[u64], percent: usize) -> Option<u64> {
     let last = sorted.len().checked_sub(1)?;
     sorted.get(last * percent / 100).copied()
-}
-
-#[expect(clippy::cast_precision_loss, reason = "counts of a simulation are far below 2^53")]
-fn ratio(part: usize, whole: usize) -> f64 {
-    if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
 impl fmt::Display for Report {

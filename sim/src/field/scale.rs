@@ -8,8 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::chance::Chance;
 use crate::experiment::{Measures, Model};
-use crate::field::walk::Walk;
+use crate::field::walk::{Arrival, Walk};
 use crate::field::{self, Field};
+use crate::figures::ratio;
 use crate::machine;
 
 /// Lookups that one generator draws: results do not depend on who does them, or when.
@@ -69,7 +70,7 @@ impl Tally {
     /// Mean hops of those that arrived.
     pub fn mean_hops(&self) -> f64 {
         let sum = self.by_hops.iter().zip(0_u64..).map(|(&count, hops)| count * hops).sum();
-        ratio(sum, self.arrived().max(1))
+        ratio(sum, self.arrived())
     }
 
     /// The most hops that any took.
@@ -95,11 +96,6 @@ impl Tally {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "counts of a simulation are below 2^53")]
-pub(crate) fn ratio(part: u64, whole: u64) -> f64 {
-    part as f64 / whole as f64
-}
-
 /// Routes lookups of random keys from random nodes, on all threads of the current pool. The same on any number of
 /// them.
 pub fn look_up(field: &Field, lookups: u64, seed: u64) -> Tally {
@@ -119,10 +115,10 @@ pub fn look_up(field: &Field, lookups: u64, seed: u64) -> Tally {
     tallies.reduce(Tally::default, |sum, tally| sum.add(&tally))
 }
 
-fn one(field: &Field, walk: &mut Walk, chance: &mut Chance) -> Option<super::walk::Arrival> {
+fn one(field: &Field, walk: &mut Walk, chance: &mut Chance) -> Option<Arrival> {
     let from = field.random_node(chance)?;
     let target = home_of(field, &random_key(chance))?;
-    walk.go(field.shape(), field, (from, target), |_| true, chance.generator())
+    walk.go(field, (from, target), |_| true, chance.generator())
 }
 
 /// A key that nobody chose.
@@ -163,7 +159,7 @@ impl Scale {
         let mut chance = Chance::of(seed, u64::MAX);
         let sample = SAMPLED.min(field.nodes());
         let nodes = (0..sample).filter_map(|_| field.random_node(&mut chance));
-        ratio(nodes.map(|node| field.neighbours_of(node)).sum(), sample.max(1))
+        ratio(nodes.map(|node| field.neighbours_of(node)).sum(), sample)
     }
 }
 
@@ -185,7 +181,7 @@ impl Model for Scale {
             ("expected_hops", f64::from(shape.dims()) * (1.0 - 1.0 / g)),
             ("most_hops", f64::from(u32::try_from(tally.most_hops()).unwrap_or(u32::MAX))),
             ("success", tally.success()),
-            ("messages", ratio(tally.messages, self.lookups.max(1))),
+            ("messages", ratio(tally.messages, self.lookups)),
             ("neighbours", Self::mean_neighbours(&field, seed)),
             ("side", g),
             ("vacant", ratio(vacant, shape.cells())),

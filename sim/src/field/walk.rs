@@ -3,18 +3,142 @@
 //! Each node on the way chooses by [`Leg::next_hop`], and where no move is open the request goes back to the one before,
 //! which tries another. The origin allows `d` hops first and two more if these do not suffice, as the state machine does.
 
-use grid::cell::{Cell, Shape};
-use grid::neighbours::Neighbours;
+use core::time::Duration;
+
+use grid::cell::Cell;
+use grid::neighbours::{Cost, Neighbours};
 use grid::route::Leg;
 use rand_core::Rng;
 
-use crate::field::Node;
+use crate::field::{Field, Node};
 
 /// Hops beyond `d` that are allowed for sidesteps when the first search has failed.
 const SIDESTEPS: u8 = 2;
 /// Messages after which a search is given up: what the five seconds that an origin waits for an answer allow where a
 /// message takes 80 ms.
 const PATIENCE: u32 = 64;
+
+/// What a walk goes through: a field, and what its nodes know and do of which the field says nothing.
+pub trait World {
+    /// Who is where.
+    fn field(&self) -> &Field;
+
+    /// What the one who chooses expects of a hop to a candidate.
+    fn cost(&self, chooser: Node, candidate: Node) -> Cost;
+
+    /// How many candidates are compared by cost.
+    fn compared(&self) -> usize;
+
+    /// Whether a node drops what it is given, so that the walk ends with it.
+    fn drops(&self, _: Node) -> bool {
+        false
+    }
+}
+
+/// All cost the same: there is no time here.
+impl World for Field {
+    fn field(&self) -> &Field {
+        self
+    }
+
+    fn cost(&self, _: Node, _: Node) -> Cost {
+        Cost { suspected: false, delay: Duration::ZERO }
+    }
+
+    fn compared(&self) -> usize {
+        1
+    }
+}
+
+/// A world as the node sees it that has to choose.
+struct View<'a, W> {
+    world: &'a W,
+    chooser: Node,
+}
+
+impl<W: World> Neighbours for View<'_, W> {
+    type Node = Node;
+
+    fn count_in(&self, cell: Cell) -> usize {
+        self.world.field().count(cell).into()
+    }
+
+    fn node_in(&self, cell: Cell, number: usize) -> Option<Node> {
+        self.world.field().node_in(cell, number)
+    }
+
+    /// None: in a field that is not nearly empty nobody needs any.
+    fn bridges(&self) -> impl Iterator<Item = (Node, Cell)> {
+        core::iter::empty()
+    }
+
+    fn cost(&self, node: Node) -> Cost {
+        self.world.cost(self.chooser, node)
+    }
+
+    fn compared(&self) -> usize {
+        self.world.compared()
+    }
+}
+
+/// Where a request is to go.
+pub trait Goal: Copy {
+    /// The cell in which the request ends.
+    fn cell(self) -> Cell;
+
+    /// Whether it ends with this node.
+    fn is_at(self, node: Node) -> bool;
+
+    /// The node that it goes to next because it is to end there, for who has it in this cell.
+    fn within_reach(self, here: Cell) -> Option<Node>;
+}
+
+/// To any node of the cell.
+impl Goal for Cell {
+    fn cell(self) -> Cell {
+        self
+    }
+
+    fn is_at(self, node: Node) -> bool {
+        node.cell() == self
+    }
+
+    fn within_reach(self, _: Cell) -> Option<Node> {
+        None
+    }
+}
+
+/// Where a request is to go that may be for a cell or for a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Aim {
+    /// To any node of a cell.
+    Cell(Cell),
+    /// To one node, to whom all its neighbours have a link.
+    Node(Node),
+}
+
+impl Goal for Aim {
+    fn cell(self) -> Cell {
+        match self {
+            Self::Cell(cell) => cell,
+            Self::Node(node) => node.cell(),
+        }
+    }
+
+    fn is_at(self, node: Node) -> bool {
+        match self {
+            Self::Cell(cell) => cell.is_at(node),
+            Self::Node(aim) => node == aim,
+        }
+    }
+
+    fn within_reach(self, here: Cell) -> Option<Node> {
+        match self {
+            Self::Node(aim) if here.is_neighbour(&aim.cell()) => Some(aim),
+            Self::Cell(_) | Self::Node(_) => None,
+        }
+    }
+}
 
 /// A walk under way; kept between walks, so that its lists are made once.
 #[derive(Debug, Default)]
@@ -36,27 +160,49 @@ pub struct Arrival {
     pub messages: u32,
 }
 
+/// How a search ended.
+enum End {
+    Arrived,
+    /// Somebody has dropped it: the last of the path.
+    Dropped,
+    /// No way was found with the hops allowed.
+    Vain,
+}
+
 impl Walk {
-    /// Sends a request from a node to a cell, over nodes for which `usable` holds; `None` if it does not arrive.
-    pub fn go<N: Neighbours<Node = Node>, R: Rng>(
+    /// Sends a request from a node, over nodes for which `usable` holds; `None` if it does not arrive.
+    ///
+    /// One who drops requests is on the [`path`](Self::path) as its last; a node that is aimed at is always usable.
+    pub fn go<W: World, R: Rng>(
         &mut self,
-        shape: Shape,
-        world: &N,
-        (from, target): (Node, Cell),
+        world: &W,
+        (from, goal): (Node, impl Goal),
         usable: impl Fn(Node) -> bool,
         rng: &mut R,
     ) -> Option<Arrival> {
         self.messages = 0;
-        [shape.dims(), shape.dims() + SIDESTEPS].into_iter().find_map(|allowed| {
+        let dims = world.field().shape().dims();
+        for allowed in [dims, dims + SIDESTEPS] {
             self.begin(from);
             let patience = self.messages + PATIENCE;
-            self.search(shape, world, (target, allowed, patience), &usable, rng)
-        })
+            match self.search(world, (goal, allowed, patience), &usable, rng) {
+                End::Arrived => return Some(Arrival { hops: self.hops(), messages: self.messages }),
+                End::Dropped => return None,
+                End::Vain => {}
+            }
+        }
+        None
     }
 
-    /// The nodes of the way that arrived, the origin first.
+    /// The nodes of the way on which the request is, or has arrived, or was lost; the origin first. Empty if it has
+    /// come back to the origin, who knows no other way.
     pub fn path(&self) -> &[Node] {
         &self.path
+    }
+
+    /// Messages of the last walk, those of searches in vain included; answers are not counted.
+    pub const fn messages(&self) -> u32 {
+        self.messages
     }
 
     fn begin(&mut self, from: Node) {
@@ -66,27 +212,35 @@ impl Walk {
         self.visited.push(from.name());
     }
 
-    fn search<N: Neighbours<Node = Node>, R: Rng>(
+    /// A way is never longer than what is allowed, since no move is chosen that the hops left do not afford.
+    fn hops(&self) -> u8 {
+        u8::try_from(self.path.len().saturating_sub(1)).unwrap_or(u8::MAX)
+    }
+
+    fn search<W: World, R: Rng>(
         &mut self,
-        shape: Shape,
-        world: &N,
-        (target, allowed, patience): (Cell, u8, u32),
+        world: &W,
+        (goal, allowed, patience): (impl Goal, u8, u32),
         usable: impl Fn(Node) -> bool,
         rng: &mut R,
-    ) -> Option<Arrival> {
-        loop {
-            let here = self.path.last()?.cell();
-            // A way is never longer than `allowed`, since no move is chosen that the hops left do not afford.
-            let hops = u8::try_from(self.path.len() - 1).unwrap_or(u8::MAX);
-            if here == target {
-                return Some(Arrival { hops, messages: self.messages });
+    ) -> End {
+        while let Some(&chooser) = self.path.last() {
+            let hops = self.hops();
+            // Nobody drops a request of its own.
+            if hops > 0 && world.drops(chooser) {
+                return End::Dropped;
+            }
+            if goal.is_at(chooser) {
+                return End::Arrived;
             }
             if self.messages >= patience {
-                return None;
+                return End::Vain;
             }
-            let leg = Leg { here, target, hops_left: allowed.saturating_sub(hops) };
+            let leg = Leg { here: chooser.cell(), target: goal.cell(), hops_left: allowed.saturating_sub(hops) };
             let open = |node: Node| usable(node) && !self.visited.contains(&node.name());
-            match leg.next_hop(shape, world, open, rng) {
+            let view = View { world, chooser };
+            let next = goal.within_reach(leg.here);
+            match next.or_else(|| leg.next_hop(world.field().shape(), &view, open, rng)) {
                 Some(next) => {
                     self.path.push(next);
                     self.visited.push(next.name());
@@ -94,12 +248,13 @@ impl Walk {
                 None => {
                     self.path.pop();
                     if self.path.is_empty() {
-                        return None;
+                        return End::Vain;
                     }
                 }
             }
             self.messages += 1;
         }
+        End::Vain
     }
 }
 
@@ -108,6 +263,7 @@ mod tests {
     use super::*;
     use crate::chance::Chance;
     use crate::field::Field;
+    use grid::cell::Shape;
 
     #[test]
     fn a_dead_end_is_left_again_and_a_sidestep_taken() {
@@ -121,7 +277,7 @@ mod tests {
         for seed in 0..20 {
             let mut walk = Walk::default();
             let pair = (from, cell(2, 2));
-            let arrival = walk.go(shape, &field, pair, |_| true, Chance::new(seed).generator()).unwrap();
+            let arrival = walk.go(&field, pair, |_| true, Chance::new(seed).generator()).unwrap();
             let cells: Vec<_> = walk.path().iter().map(|node| node.cell()).collect();
             assert_eq!(cells, [cell(0, 0), cell(0, 1), cell(2, 1), cell(2, 2)]);
             assert_eq!(arrival.hops, 3);
@@ -131,7 +287,7 @@ mod tests {
         assert_eq!(messages.into_iter().collect::<Vec<_>>(), [3, 5]);
         let mut walk = Walk::default();
         let cut = |node: Node| node.cell() != cell(2, 1);
-        assert_eq!(walk.go(shape, &field, (from, cell(2, 2)), cut, Chance::new(1).generator()), None);
+        assert_eq!(walk.go(&field, (from, cell(2, 2)), cut, Chance::new(1).generator()), None);
     }
 
     #[test]
@@ -141,11 +297,27 @@ mod tests {
         let mut chance = Chance::new(4);
         let mut walk = Walk::default();
         for _ in 0..2000 {
-            let pair = (field.random_node(&mut chance).unwrap(), field.random_node(&mut chance).unwrap().cell());
-            let arrived = walk.go(shape, &field, pair, |_| true, chance.generator());
+            let from = field.random_node(&mut chance).unwrap();
+            let pair = (from, field.random_node(&mut chance).unwrap().cell());
+            let arrived = walk.go(&field, pair, |_| true, chance.generator());
             let distinct: std::collections::BTreeSet<_> = walk.visited.iter().collect();
             assert_eq!(distinct.len(), walk.visited.len());
             assert!(arrived.is_none_or(|arrival| arrival.hops <= 5));
+        }
+    }
+
+    /// Every request for one node comes to it and to nobody else of its cell first, in as many hops as coordinates differ;
+    /// one for a mate of the same cell takes one.
+    #[test]
+    fn a_node_is_found_by_its_neighbours() {
+        let shape = Shape::new(3, 4).unwrap();
+        let field = Field::random(shape, 640, 3).unwrap();
+        let (mut chance, mut walk) = (Chance::new(4), Walk::default());
+        for _ in 0..2000 {
+            let [from, to] = [0; 2].map(|_| field.random_node(&mut chance).unwrap());
+            let hops = if from == to { 0 } else { from.cell().distance(&to.cell()).max(1) };
+            let arrival = walk.go(&field, (from, Aim::Node(to)), |node| node != to, chance.generator()).unwrap();
+            assert_eq!((arrival.hops, arrival.messages, walk.path().last()), (hops, hops.into(), Some(&to)));
         }
     }
 }

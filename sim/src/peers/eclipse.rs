@@ -17,11 +17,15 @@
 
 use core::time::Duration;
 
+use grid::cell::{Axis, Cell};
 use serde::{Deserialize, Serialize};
 
-use super::network::{Figures, require};
-use crate::cells::{Aim, Cells};
+use super::grid::{Grid, Retries, shape_of};
+use super::network::{Figures, require, whole};
+use crate::chance::Chance;
 use crate::experiment::{Measures, Model};
+use crate::field::walk::{Aim, World};
+use crate::figures::ratio;
 use crate::kademlia::draws::{Draws, mix};
 use crate::kademlia::ids::{BITS, Ids};
 use crate::kademlia::search::{Attack, Goal, Search};
@@ -133,10 +137,11 @@ impl Model for Eclipse {
 
     fn check(&self) -> Result<(), String> {
         let Self { nodes, dims, side, k, alpha, paths, identities, identity_days, .. } = *self;
-        let cells = side.checked_pow(dims).filter(|&cells| (1..=1 << 26).contains(&cells));
-        require(cells.is_some(), || format!("side = {side}, dims = {dims}: 1 to {} cells in all", 1 << 26))?;
         require((1..=10_000_000).contains(&nodes), || format!("nodes = {nodes}: 1 to 10,000,000"))?;
         require(identities <= 100_000_000, || format!("identities = {identities}: 100,000,000 or fewer"))?;
+        if self.network == Attacked::Grid {
+            shape_of(dims, side, u64::from(nodes) + u64::from(identities))?;
+        }
         require((1..=256).contains(&k), || format!("k = {k}: 1 to 256 contacts a bucket"))?;
         require((1..=k).contains(&alpha), || format!("alpha = {alpha}: 1 to k = {k} requests under way"))?;
         require((1..=k).contains(&paths), || format!("paths = {paths}: 1 to k = {k}, each begins with a contact"))?;
@@ -144,8 +149,8 @@ impl Model for Eclipse {
         require(self.victims >= 1 && self.lookups >= 1, || {
             format!("victims = {}, lookups = {}: 1 or more of each", self.victims, self.lookups)
         })?;
-        require(self.replicas >= 1 && self.attempts >= 1, || {
-            format!("replicas = {}, attempts = {}: 1 or more of each", self.replicas, self.attempts)
+        require((1..=16).contains(&self.replicas) && self.attempts >= 1, || {
+            format!("replicas = {}, attempts = {}: 1 to 16 cells, 1 or more routes", self.replicas, self.attempts)
         })
     }
 
@@ -178,46 +183,44 @@ impl Model for Eclipse {
 
 impl Eclipse {
     fn in_grid(&self, seed: u64, tally: &mut Tally) -> Result<(), String> {
-        let grid = Cells::random(self.dims, self.side, seed, self.nodes, self.identities);
-        let mut draws = Draws::new(mix(seed, 1));
-        let victim = grid.honest_node(&mut draws).ok_or("no honest node")?;
-        let random_aims = |draws: &mut Draws| -> Vec<Aim> {
-            (0..self.replicas).map(|_| Aim::Cell(grid.random_cell(draws))).collect()
+        let shape = shape_of(self.dims, self.side, u64::from(self.nodes) + u64::from(self.identities))?;
+        let grid = Grid::random(shape, (self.nodes, self.identities), seed)?;
+        let mut chance = Chance::of(seed, 1);
+        let honest_node = |chance: &mut Chance| grid.infested().random_honest(chance).ok_or("no honest node");
+        let random_aims = |chance: &mut Chance| -> Vec<Aim> {
+            grid.infested().random_homes(self.replicas, chance).into_iter().map(Aim::Cell).collect()
         };
+        let victim = honest_node(&mut chance)?;
         let aims = match self.victim {
-            Victim::Key => random_aims(&mut draws),
+            Victim::Key => random_aims(&mut chance),
             Victim::Finders | Victim::Entries => vec![Aim::Node(victim)],
         };
-        let around = aims.iter().map(|&aim| match aim {
-            Aim::Cell(cell) => grid.residents(cell),
-            Aim::Node((cell, _)) => grid.neighbourhood(cell),
-        });
-        let (honest, hostile) = around.fold((0, 0), |sum, cell| (sum.0 + cell.0, sum.1 + cell.1));
-        tally.hostile_around.push(share(hostile, honest + hostile));
-        self.grid_hits(&grid, victim.0, &mut draws, tally);
+        tally.hostile_around.push(hostile_around(&grid, &aims));
+        Self::grid_hits(&grid, victim.cell(), &mut chance, tally);
+        let retries = Retries { attempts: self.attempts, timeout: Duration::from_secs(1) };
         for _ in 0..self.lookups {
             let (from, aims) = match self.victim {
-                Victim::Key | Victim::Finders => (grid.honest_node(&mut draws).ok_or("no honest node")?, aims.clone()),
-                Victim::Entries => (victim, random_aims(&mut draws)),
+                Victim::Key | Victim::Finders => (honest_node(&mut chance)?, aims.clone()),
+                Victim::Entries => (victim, random_aims(&mut chance)),
             };
-            let (weather, timeout) = (Weather::default(), Duration::from_secs(1));
-            let found = grid.look_up(&weather, timeout, &mut draws, from, &aims, self.attempts);
+            let found = grid.look_up(retries, (from, &aims), &mut chance);
             tally.note(found.hops.is_some(), found.latency, found.messages);
         }
         Ok(())
     }
 
     /// Mints until one identity is in a cell, on one of its lines, and anywhere beside it.
-    fn grid_hits(&self, grid: &Cells, cell: usize, draws: &mut Draws, tally: &mut Tally) {
-        let line = self.side as usize;
-        let mut mint = |name, place: usize, hits: &dyn Fn(usize) -> bool| {
-            let mints = (1..).find(|_: &u32| hits(grid.random_cell(draws))).unwrap_or(u32::MAX);
+    fn grid_hits(grid: &Grid, cell: Cell, chance: &mut Chance, tally: &mut Tally) {
+        let mut mint = |name, place: usize, hits: &dyn Fn(Cell) -> bool| {
+            let mut minted = || grid.field().shape().cell_at(chance.number());
+            let mints = (1..).find(|_: &u32| hits(minted())).unwrap_or(u32::MAX);
             tally.until[place].0 = name;
             tally.until[place].1.push(f64::from(mints));
         };
         mint("until_in_cell", 0, &|other| other == cell);
-        mint("until_on_line", 1, &|other| other / line == cell / line);
-        mint("until_beside", 2, &|other| grid.distance(cell, other) <= 1);
+        let moved = |other: Cell| other.with(Axis::FIRST, cell.coordinate(Axis::FIRST));
+        mint("until_on_line", 1, &|other| moved(other) == cell);
+        mint("until_beside", 2, &|other| other.is_neighbour(&cell));
     }
 
     fn in_kademlia(&self, seed: u64, alpha: usize, paths: usize, tally: &mut Tally) -> Result<(), String> {
@@ -235,7 +238,7 @@ impl Eclipse {
         } else {
             let closest = network.ids().closest(aim, self.k);
             let hostile = closest.iter().filter(|&&node| network.is_hostile(node)).count();
-            tally.hostile_around.push(share(whole(hostile), whole(closest.len())));
+            tally.hostile_around.push(ratio(hostile as u64, closest.len() as u64));
         }
         let goal = if self.victim == Victim::Finders { Goal::Closest } else { Goal::Holder };
         let (timeout, weather) = (Duration::from_secs(1), Weather::default());
@@ -293,12 +296,15 @@ impl Tally {
     }
 }
 
-fn share(part: u32, whole: u32) -> f64 {
-    f64::from(part) / f64::from(whole.max(1))
-}
-
-fn whole(count: usize) -> u32 {
-    u32::try_from(count).unwrap_or(u32::MAX)
+/// The hostile share of the nodes in the cells of a record, or of those who know a node.
+fn hostile_around(grid: &Grid, aims: &[Aim]) -> f64 {
+    let (all, honest) = (grid.infested().all(), grid.infested().honest());
+    let counts = aims.iter().map(|&aim| match aim {
+        Aim::Cell(cell) => [honest, all].map(|field| u64::from(field.count(cell))),
+        Aim::Node(node) => [honest, all].map(|field| field.around(node.cell())),
+    });
+    let [honest, all] = counts.fold([0, 0], |sum, counts| [sum[0] + counts[0], sum[1] + counts[1]]);
+    ratio(all - honest, all)
 }
 
 #[cfg(test)]
@@ -348,8 +354,9 @@ mod tests {
     #[test]
     fn the_impossible_is_refused() {
         let refusal = |model: Eclipse| model.check().unwrap_err();
-        assert!(refusal(Eclipse { side: 100, dims: 9, ..Eclipse::default() }).contains("67108864 cells"));
-        assert!(refusal(Eclipse { side: 0, ..Eclipse::default() }).contains("1 to"));
+        assert!(refusal(Eclipse { dims: 9, ..Eclipse::default() }).contains("dimensions"));
+        assert!(refusal(Eclipse { side: 0, ..Eclipse::default() }).contains("side"));
+        assert!(refusal(Eclipse { identities: 1_000_000, ..Eclipse::default() }).contains("take at most"));
         assert!(refusal(Eclipse { victims: 0, ..Eclipse::default() }).contains("1 or more"));
     }
 }

@@ -4,10 +4,13 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::network::{Figures, Network, require, shape_for};
-use crate::cells::{Aim, Cells};
+use super::grid::{Grid, Retries, shape_of};
+use super::network::{Figures, Network, require, shape_for, whole};
+use crate::chance::Chance;
 use crate::chord::Chord;
 use crate::experiment::{Measures, Model};
+use crate::field::MOST_PER_CELL;
+use crate::field::walk::{Aim, World};
 use crate::kademlia::Kademlia;
 use crate::kademlia::draws::{Draws, mix};
 use crate::kademlia::search::{Attack, Goal, Search};
@@ -139,10 +142,15 @@ impl Model for PeerLookups {
         require((0.0..1.0).contains(&hostile), || {
             format!("hostile = {hostile}: a share of 0 or more and below 1, for somebody honest has to look up")
         })?;
-        require((0.1..=1e6).contains(&per_cell), || format!("per_cell = {per_cell}: 0.1 to 1,000,000 nodes a cell"))?;
-        require(self.replicas >= 1 && self.attempts >= 1, || {
-            format!("replicas = {}, attempts = {}: 1 or more of each", self.replicas, self.attempts)
+        let per_cell_fits = (0.1..=MOST_PER_CELL).contains(&per_cell);
+        require(per_cell_fits, || format!("per_cell = {per_cell}: 0.1 to {MOST_PER_CELL} nodes a cell"))?;
+        require((1..=16).contains(&self.replicas) && self.attempts >= 1, || {
+            format!("replicas = {}, attempts = {}: 1 to 16 cells, 1 or more routes", self.replicas, self.attempts)
         })?;
+        if self.network == Network::Grid {
+            let (dims, side) = shape_for(nodes, per_cell);
+            shape_of(dims, side, nodes.into())?;
+        }
         let gib = f64::from(nodes) * BYTES_PER_NODE / f64::from(1 << 30);
         require(gib <= MEMORY_GIB, || {
             let most = MEMORY_GIB * f64::from(1 << 30) / BYTES_PER_NODE;
@@ -212,23 +220,21 @@ impl PeerLookups {
     fn in_grid(&self, seed: u64) -> Result<Measures, String> {
         let (dims, side) = shape_for(self.nodes, self.per_cell);
         let hostile = (f64::from(self.nodes) * self.hostile) as u32;
-        let grid = Cells::random(dims, side, seed, self.nodes - hostile, hostile);
-        let (mut draws, mut tally) = (Draws::new(mix(seed, 0)), Tally::default());
+        let shape = shape_of(dims, side, self.nodes.into())?;
+        let grid = Grid::random(shape, (self.nodes - hostile, hostile), seed)?;
+        let (mut chance, mut tally) = (Chance::of(seed, 1), Tally::default());
+        let retries = Retries { attempts: self.attempts, timeout: self.timeout() };
         for _ in 0..self.lookups {
-            let from = grid.honest_node(&mut draws).ok_or("all nodes happen to be hostile")?;
-            let aims: Vec<Aim> = (0..self.replicas).map(|_| Aim::Cell(grid.random_cell(&mut draws))).collect();
-            let weather = Weather::default();
-            let found = grid.look_up(&weather, self.timeout(), &mut draws, from, &aims, self.attempts);
+            let from = grid.infested().random_honest(&mut chance).ok_or("all nodes happen to be hostile")?;
+            let homes = grid.infested().random_homes(self.replicas, &mut chance);
+            let aims: Vec<Aim> = homes.into_iter().map(Aim::Cell).collect();
+            let found = grid.look_up(retries, (from, &aims), &mut chance);
             tally.note(found.hops, found.latency, found.messages);
-            let (honest, hostile) = grid.neighbourhood(from.0);
-            tally.contacts.push(f64::from(honest + hostile - 1));
+            let neighbours = grid.field().neighbours_of(from);
+            tally.contacts.push(f64::from(u32::try_from(neighbours).unwrap_or(u32::MAX)));
         }
         Ok(tally.measures(self.neighbour_bytes, grid.bytes_per_node()))
     }
-}
-
-fn whole(count: usize) -> u32 {
-    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -251,13 +257,10 @@ mod tests {
 
     #[test]
     fn without_hostile_nodes_lookups_succeed() {
-        for network in [Network::Kademlia, Network::SKademlia, Network::Chord] {
+        for network in [Network::Grid, Network::Kademlia, Network::SKademlia, Network::Chord] {
             let measures = trial(&PeerLookups { network, lookups: 300, ..PeerLookups::default() });
             assert_eq!(measures["success"], 1.0, "{network:?}");
         }
-        // A key whose three cells are all vacant is not found: e^-12.
-        let grid = trial(&PeerLookups { network: Network::Grid, lookups: 300, ..PeerLookups::default() });
-        assert!(grid["success"] > 0.99, "{grid:?}");
     }
 
     #[test]

@@ -1,5 +1,9 @@
 //! What the experiments with several networks have in common.
 
+use grid::cell::MAX_DIMS;
+
+use crate::figures::mean;
+
 /// Which network.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -20,8 +24,8 @@ pub enum Network {
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "roots of what fits 32 bits do")]
 pub(super) fn shape_for(nodes: u32, per_cell: f64) -> (u32, u32) {
     let cells = (f64::from(nodes) / per_cell).max(1.0);
-    let dims = cells.log(8.0).round().max(1.0);
-    (dims as u32, cells.powf(dims.recip()).round().max(1.0) as u32)
+    let dims = cells.log(8.0).round().clamp(1.0, MAX_DIMS.into());
+    (dims as u32, cells.powf(dims.recip()).round().max(2.0) as u32)
 }
 
 /// A figure of which there are many.
@@ -34,9 +38,8 @@ impl Figures {
     }
 
     /// 0 of none.
-    #[expect(clippy::cast_precision_loss, reason = "counts are far below 2^53")]
     pub(super) fn mean(&self) -> f64 {
-        self.0.iter().fold(0.0, |sum, figure| sum + figure) / self.0.len().max(1) as f64
+        mean(&self.0)
     }
 
     /// What that many hundredths of them do not exceed; 0 of none.
@@ -45,6 +48,11 @@ impl Figures {
         sorted.sort_by(f64::total_cmp);
         sorted.get(sorted.len().saturating_sub(1) * percent / 100).copied().unwrap_or(0.0)
     }
+}
+
+/// A count that fits 32 bits, as those here do.
+pub(super) fn whole(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 /// A refusal, unless what is asked for is so.
@@ -58,7 +66,7 @@ mod tests {
 
     #[test]
     fn shapes_have_about_eight_coordinates_and_the_nodes_asked_for() {
-        assert_eq!(shape_for(1, 4.0), (1, 1));
+        assert_eq!(shape_for(1, 4.0), (1, 2));
         for nodes in [100, 1000, 32_768, 10_000_000] {
             let (dims, side) = shape_for(nodes, 4.0);
             let per_cell = f64::from(nodes) / f64::from(side).powi(i32::try_from(dims).unwrap());

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use super::{BoaConstrictor, chosen};
 use crate::adversary::draws;
 use crate::chance::Chance;
+use crate::figures;
 use crate::queueing::Discipline;
 
 /// One victim cell and what lies beside it.
@@ -90,7 +91,7 @@ impl<'a> Siege<'a> {
 
     fn mean(&self, of: impl Fn(&Victim) -> f64) -> f64 {
         let values: Vec<f64> = self.victims.iter().map(of).collect();
-        draws::mean(&values)
+        figures::mean(&values)
     }
 }
 
@@ -109,11 +110,11 @@ impl Victim {
 
     /// Nobody at all counts as nobody hostile: an empty cell's neighbours stand in for it.
     fn share(&self) -> f64 {
-        share(self.hostile, self.honest)
+        hostile_share(self.hostile, self.honest)
     }
 
     fn share_beside(&self) -> f64 {
-        share(self.hostile_beside, self.honest_beside)
+        hostile_share(self.hostile_beside, self.honest_beside)
     }
 
     fn pressure(&self, service: Discipline) -> f64 {
@@ -122,10 +123,10 @@ impl Victim {
             return f64::from(u8::from(hostile > 0));
         }
         // A node's neighbours are the others of its cell and those beside.
-        share(hostile, self.honest.saturating_sub(1) + self.honest_beside)
+        hostile_share(hostile, self.honest.saturating_sub(1) + self.honest_beside)
     }
 }
 
-fn share(hostile: u32, honest: u32) -> f64 {
-    if hostile == 0 { 0.0 } else { f64::from(hostile) / f64::from(hostile + honest) }
+fn hostile_share(hostile: u32, honest: u32) -> f64 {
+    figures::ratio(hostile.into(), u64::from(hostile) + u64::from(honest))
 }

@@ -10,6 +10,7 @@ use rand_core::Rng;
 
 use crate::adversary::draws;
 use crate::chance::Chance;
+use crate::kademlia::draws::Draws;
 
 /// Links beyond one an axis that a request may cross.
 const SPARE_HOPS: u8 = 4;
@@ -180,7 +181,11 @@ impl Neighbours for View<'_> {
     fn cost(&self, node: NodeId) -> Cost {
         let fastest = self.world.boasts && is_spy(node);
         // Any latency of 1 to 170 ms, the same each time for the same two.
-        let micros = if fastest { 0 } else { 1000 + mix(self.viewer ^ number_of(node).rotate_left(32)) % 169_000 };
+        let micros = if fastest {
+            0
+        } else {
+            1000 + Draws::new(self.viewer ^ number_of(node).rotate_left(32)).number() % 169_000
+        };
         Cost { suspected: false, delay: Duration::from_micros(micros) }
     }
 }
@@ -191,12 +196,4 @@ fn is_spy(node: NodeId) -> bool {
 
 fn number_of(node: NodeId) -> u64 {
     node.as_bytes()[..8].iter().fold(0, |number, &byte| number << 8 | u64::from(byte))
-}
-
-/// `SplitMix64`'s finisher (Steele, Lea, Flood, "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014).
-fn mix(seed: u64) -> u64 {
-    let mut z = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
 }
