@@ -3,6 +3,13 @@
 
 use core::time::Duration;
 
+use crate::queue::Limits;
+
+/// Of a node's work queue. A thousand requests are served within a few hundred milliseconds, and nobody waits for longer
+/// than that; the bytes are what 128 of the largest puts take. Control comes first in any case; interactive work is never
+/// pushed aside by it for more than half of the time, and a tenth is bulk's, as the design says: it may ooze, not stand.
+const WORK_QUEUE: Limits = Limits { entries: 1024, bytes: 32 << 20, quantum: 16, floors: [30, 50, 10] };
+
 /// How a node behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
@@ -20,6 +27,8 @@ pub struct Config {
     pub hedge_after: Duration,
     /// Requests that a node forwards at the same time; more are refused as busy.
     pub max_forwarding: usize,
+    /// The bounds of the queue in which others' requests wait for their turn.
+    pub work_queue: Limits,
     /// How long the other nodes of a cell have to confirm a replica.
     pub replicate_timeout: Duration,
     /// How long another node of the cell has to send a record that this one lacks.
@@ -87,6 +96,7 @@ impl Default for Config {
             operation_timeout: Duration::from_secs(30),
             hedge_after: Duration::from_millis(400),
             max_forwarding: 4096,
+            work_queue: WORK_QUEUE,
             replicate_timeout: Duration::from_secs(2),
             recover_timeout: Duration::from_secs(10),
             reconcile_every: Duration::from_secs(60),

@@ -79,6 +79,9 @@ pub enum Input {
         /// From the request.
         ticket: Ticket,
     },
+    /// The shell has time for one of the requests that wait ([`crate::overlay::Overlay::waiting`]). Messages are taken in
+    /// at once and cost little; what they ask for is done when nothing more urgent is there.
+    Turn,
 }
 
 /// What a node's owner can want.

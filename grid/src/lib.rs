@@ -14,6 +14,7 @@
 //! | [`density`] | how many nodes a line is believed to have |
 //! | [`id`], [`peer`], [`record`], [`provider`] | names; nodes, values and offers that somebody has checked |
 //! | [`neighbours`], [`route`], [`latency`] | the routing table, and the choice of the next hop |
+//! | [`queue`] | in which order a node serves what waits for it |
 //! | [`message`] | what nodes say to each other |
 //! | [`trust`] | which dataset servers are asked, checked and believed |
 //! | [`input`], [`output`], [`overlay`] | the state machine's doors |
@@ -64,6 +65,7 @@ pub mod parameters;
 pub mod peer;
 pub mod placement;
 pub mod provider;
+pub mod queue;
 pub mod ranges;
 pub mod record;
 pub mod route;

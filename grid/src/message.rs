@@ -2,11 +2,13 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use crate::cell::{Axis, Cell};
 use crate::id::{NodeId, RecordKey, RequestId};
 use crate::peer::Peer;
 use crate::provider::{Provider, Topic};
+use crate::queue::Class;
 use crate::ranges::{Item, RangeReport};
 use crate::record::{Mark, Record};
 
@@ -99,6 +101,33 @@ pub enum Message {
     Offered(Provider),
 }
 
+impl Message {
+    /// How urgent it is on its link.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Request(request) => request.class(),
+            Self::Answer(answer) => answer.class,
+            Self::Replicate { .. } | Self::Fetched { .. } | Self::Ranges(_) => Class::Bulk,
+            Self::Fetch { .. } | Self::Replicated { .. } | Self::Offered(_) => Class::Interactive,
+            Self::Announce(_)
+            | Self::Farewell
+            | Self::Accepted(_)
+            | Self::Refused(..)
+            | Self::Ping(_)
+            | Self::Pong(_)
+            | Self::ProbeFor { .. }
+            | Self::ProbedAlive { .. }
+            | Self::Suspect(_)
+            | Self::RosterQuery
+            | Self::Roster(_)
+            | Self::LineSummary(_)
+            | Self::LineMembers { .. }
+            | Self::CardQuery(_)
+            | Self::Cards(_) => Class::Control,
+        }
+    }
+}
+
 /// A number that ties an answer to its question, between two nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Nonce(pub u64);
@@ -125,11 +154,42 @@ pub struct Request {
     pub hops: u8,
     /// Links it may still cross.
     pub hops_left: u8,
+    /// How urgent it is, as whoever asks says; see [`Request::class`].
+    pub class: Class,
     /// What is asked.
     pub body: RequestBody,
 }
 
 impl Request {
+    /// The class in which it is served: what it says, but control only for what keeps the grid together.
+    pub fn class(&self) -> Class {
+        match (&self.body, self.class) {
+            (RequestBody::Join(_) | RequestBody::Audit(_), class) => class,
+            (_, class) => class.max(Class::Interactive),
+        }
+    }
+
+    /// What it costs to serve or to pass on, in units of the simplest request. Rough: what is compared is neighbours
+    /// who ask for many different things.
+    pub(crate) fn work(&self) -> u32 {
+        let payload = u32::try_from(self.body.payload() / BYTES_A_UNIT).unwrap_or(u32::MAX);
+        let base: u32 = match &self.body {
+            // Sealing takes an RSA operation, about as long as twenty records take.
+            RequestBody::Join(_) => 20,
+            RequestBody::Put(_) => 4,
+            RequestBody::Get { reach: Reach::Nearest, .. } => 2,
+            RequestBody::Get { reach: Reach::Cell | Reach::Newest, .. } => 8,
+            RequestBody::Audit(_) | RequestBody::Provide(_) | RequestBody::Providers(_) | RequestBody::Ask { .. } => 2,
+            RequestBody::Echo(_) => 1,
+        };
+        base.saturating_add(payload)
+    }
+
+    /// Memory that it takes while it waits, about.
+    pub(crate) fn bytes(&self) -> usize {
+        core::mem::size_of::<Self>() + self.body.payload()
+    }
+
     /// Who joins by it, if that is what it is for.
     pub(crate) fn newcomer(&self) -> Option<NodeId> {
         match &self.body {
@@ -158,6 +218,9 @@ impl Request {
         }
     }
 }
+
+/// Bytes whose handling costs about as much as the simplest request.
+const BYTES_A_UNIT: usize = 4 << 10;
 
 /// The longest question to a node's own services, in bytes.
 pub const MAX_QUESTION: usize = 4 << 10;
@@ -198,6 +261,20 @@ pub enum RequestBody {
     },
 }
 
+impl RequestBody {
+    /// Bytes of what it carries.
+    fn payload(&self) -> usize {
+        match self {
+            Self::Join(peer) => peer.card().identity.len() + peer.card().credential.len(),
+            Self::Put(record) => usize::try_from(record.weight()).unwrap_or(usize::MAX),
+            Self::Echo(bytes) => bytes.len(),
+            Self::Audit(items) => core::mem::size_of_val(items.as_slice()),
+            Self::Ask { question, .. } => question.len(),
+            Self::Get { .. } | Self::Provide(_) | Self::Providers(_) => 0,
+        }
+    }
+}
+
 /// How far a get goes within a cell.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
@@ -216,6 +293,8 @@ pub struct Answer {
     pub id: RequestId,
     /// Links that the request crossed to reach the node that answers.
     pub hops: u8,
+    /// The class of the request: its answer travels in the same.
+    pub class: Class,
     /// The cell of the node that answers.
     pub from: Cell,
     /// The answer itself.
@@ -343,9 +422,12 @@ pub enum Refusal {
     /// This request has been here before.
     #[error("it has been here before")]
     Loop,
-    /// Too many requests under way.
-    #[error("too busy")]
-    Busy,
+    /// Too much waits here, and this request is worth less than the rest.
+    #[error("too busy, for about {} ms", retry_after.as_millis())]
+    Busy {
+        /// When it may be better.
+        retry_after: Duration,
+    },
     /// The sender may not ask this: a guest only joins.
     #[error("not allowed to ask this")]
     NotAllowed,

@@ -141,7 +141,7 @@ impl<R: Rng> Overlay<R> {
             links: Links::default(),
             liveness: Liveness::default(),
             providers: Providers::default(),
-            requests: Requests::default(),
+            requests: Requests::new(&config),
             scout: Scout::default(),
             services: Services::default(),
             store: Store::new(parameters.replica_cells),
@@ -192,8 +192,14 @@ impl<R: Rng> Overlay<R> {
             | Input::Opened { .. }
             | Input::Stored { .. }
             | Input::Loaded { .. }
-            | Input::Unread { .. } => {}
+            | Input::Unread { .. }
+            | Input::Turn => {}
         }
+    }
+
+    /// How many requests wait for their turn, see [`Input::Turn`].
+    pub fn waiting(&self) -> usize {
+        if self.left { 0 } else { self.parts.requests.waiting() }
     }
 
     /// This node.
@@ -254,6 +260,7 @@ impl Parts {
             Input::Stored { ticket, outcome } => self.store.on_stored(ticket, outcome, cx),
             Input::Loaded { ticket, record } => self.store.on_loaded(ticket, record, cx),
             Input::Unread { ticket } => self.store.on_unread(ticket, cx),
+            Input::Turn => self.requests.on_turn(cx),
         }
     }
 

@@ -25,6 +25,7 @@ use crate::neighbours::Table;
 use crate::output::{Event, Output, RequestFailure};
 use crate::overlay::Timer;
 use crate::peer::{DialFailure, Peer};
+use crate::queue::Class;
 use crate::time::{Calendar, Day, Time};
 
 use rand_core::Rng;
@@ -121,6 +122,7 @@ pub(crate) struct Ask {
     pub(crate) asker: Asker,
     /// The first hop, where only one is possible: the introducer.
     pub(crate) via: Option<NodeId>,
+    pub(crate) class: Class,
     pub(crate) target: Cell,
     pub(crate) body: RequestBody,
 }

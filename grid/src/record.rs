@@ -13,6 +13,7 @@ use alloc::sync::Arc;
 use core::fmt;
 
 use crate::id::{RecordKey, RoutingKey};
+use crate::queue::Class;
 
 pub use holding::Holding;
 pub use pointer::{Pointer, PointerError, Stamp, Verifier};
@@ -170,6 +171,14 @@ impl Record {
                 Self(Arc::new(Contents { pointer: pointer.clone(), key: *key, body }))
             }
             (Body::Version(_) | Body::Chunk(_), _) => self.clone(),
+        }
+    }
+
+    /// How urgently it travels: who reads a file wants to see its beginning soon, and the rest may ooze.
+    pub fn class(&self) -> Class {
+        match &self.0.body {
+            Body::Chunk(chunk) => Class::of_chunk(chunk.number),
+            Body::Version(_) => Class::Interactive,
         }
     }
 

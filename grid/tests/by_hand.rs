@@ -13,6 +13,7 @@ use grid::overlay::{Overlay, Timer};
 use grid::parameters::Parameters;
 use grid::peer::{Card, Facts, Peer, Verifier as CardVerifier};
 use grid::placement::replica_cells;
+use grid::queue::Class;
 use grid::record::pointer::StampDigest;
 use grid::record::terms::StampMessage;
 use grid::record::{Body, Chunk, Pointer, Record, Rules, Stamp, Subject, Terms, Tree, Verifier};
@@ -106,13 +107,17 @@ impl Node {
         self.now = self.now + Duration::from_millis(1);
         let mut outputs = Vec::new();
         self.overlay.handle(self.now, input, &mut outputs);
+        while self.overlay.waiting() > 0 {
+            self.overlay.handle(self.now, Input::Turn, &mut outputs);
+        }
         outputs
     }
 
     /// What the node wants to have done about a put from its neighbour, and what it answers.
     fn put(&mut self, record: &Record, number: u8) -> (bool, Option<AnswerBody>) {
         let (id, target) = (RequestId::from_bytes([number; 16]), self.home);
-        let request = Request { id, target, hops: 0, hops_left: 2, body: RequestBody::Put(record.clone()) };
+        let (class, body) = (Class::Interactive, RequestBody::Put(record.clone()));
+        let request = Request { id, target, hops: 0, hops_left: 2, class, body };
         let message = Message::Request(request);
         let outputs = self.tell(Input::Message { from: self.neighbour, message });
         let stores = outputs.iter().any(|output| matches!(output, Output::Store { .. }));

@@ -29,8 +29,11 @@ use crate::verifier::Verifier;
 const UPKEEP: Duration = Duration::from_secs(3600);
 /// How often the state machine is told what the wall clock shows, which may be set, or go on while the machine sleeps.
 const CALENDAR: Duration = Duration::from_secs(60);
-/// Inputs taken between two looks at the timers.
+/// Inputs taken between two looks at the timers, and at the requests that wait.
 const BATCH: usize = 64;
+/// Requests served in between. Fewer than can come in meanwhile: then what does not fit waits in the work queue, where it
+/// is put in order, and not in the transport's; and enough that taking in does not eat up the time for serving.
+const TURNS: usize = 32;
 
 type Reply<T> = oneshot::Sender<Result<T, RequestFailure>>;
 
@@ -85,14 +88,14 @@ impl Driver {
     pub(crate) async fn run(mut self, mut sources: Sources, start: Command) {
         self.handle(Input::Command(start)).await;
         let (mut upkeep, mut calendar) = (tokio::time::interval(UPKEEP), tokio::time::interval(CALENDAR));
-        let mut reports = Vec::with_capacity(BATCH);
+        let (mut reports, mut events) = (Vec::with_capacity(BATCH), Vec::with_capacity(BATCH));
         let mut owned = true;
         while !self.left {
             let next = self.timers.next().unwrap_or_else(|| Instant::now() + UPKEEP);
             tokio::select! {
-                event = sources.transport.recv() => match event {
-                    Some(event) => self.on_transport(event).await,
-                    None => break,
+                taken = sources.transport.recv_many(&mut events, BATCH) => match taken {
+                    0 => break,
+                    _ => self.on_events(&mut events).await,
                 },
                 _ = sources.inputs.recv_many(&mut reports, BATCH), if reports.is_empty() => self.on_reports(&mut reports).await,
                 wish = sources.wishes.recv(), if owned => {
@@ -103,7 +106,9 @@ impl Driver {
                 () = tokio::time::sleep_until(next.into()) => self.on_timers().await,
                 _ = upkeep.tick() => self.on_upkeep().await,
                 _ = calendar.tick() => self.handle(Input::Command(Command::Clock(unix_seconds()))).await,
+                () = std::future::ready(()), if self.overlay.waiting() > 0 => {}
             }
+            self.serve().await;
         }
         self.leave(sources).await;
     }
@@ -121,6 +126,19 @@ impl Driver {
             }
         }
         self.outputs = outputs;
+    }
+
+    /// Serves some of the requests that wait.
+    async fn serve(&mut self) {
+        for _ in 0..TURNS.min(self.overlay.waiting()) {
+            self.handle(Input::Turn).await;
+        }
+    }
+
+    async fn on_events(&mut self, events: &mut Vec<TransportEvent>) {
+        for event in events.drain(..) {
+            self.on_transport(event).await;
+        }
     }
 
     async fn on_transport(&mut self, event: TransportEvent) {

@@ -133,7 +133,8 @@ fn start_all(place: &Place, candidates: Vec<Candidate>) -> Vec<Member> {
     members
 }
 
-/// Each node's rosters become the truth: all that are in cells with at most one other coordinate.
+/// Each node's rosters become the truth, all that are in cells with at most one other coordinate, and all its links are
+/// open: a request goes around one that is not, and that costs it more hops than there are axes.
 fn wait_for_full_rosters(place: &Place, members: &[Member]) {
     let begun = Instant::now();
     for member in members {
@@ -141,13 +142,15 @@ fn wait_for_full_rosters(place: &Place, members: &[Member]) {
             let pairs = other.candidate.cell.iter().zip(&member.candidate.cell);
             other.node.id != member.node.id && pairs.filter(|(a, b)| a != b).count() <= 1
         };
-        let expected = members.iter().filter(near).count() as u64;
-        eventually(&format!("a roster of {expected} nodes"), Duration::from_secs(60), || {
-            let status = place.json(["status", "--json", "--api", &member.node.api]);
-            (status["neighbours"] == expected).then_some(())
+        let expected = members.iter().filter(near).count();
+        eventually(&format!("links to {expected} neighbours"), Duration::from_secs(60), || {
+            let peers = place.json(["peers", "--json", "--api", &member.node.api]);
+            let peers = peers["peers"].as_array().unwrap().iter().filter(|peer| peer["neighbour"] == true);
+            let (linked, others): (Vec<_>, Vec<_>) = peers.partition(|peer| peer["linked"] == true);
+            (linked.len() == expected && others.is_empty()).then_some(())
         });
     }
-    println!("all rosters are complete after {:?} more", begun.elapsed());
+    println!("all rosters are complete, and all links open, after {:?} more", begun.elapsed());
 }
 
 /// A size between 1 byte and the largest, small ones as often as large ones; the ends themselves for sure.

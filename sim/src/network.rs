@@ -279,6 +279,10 @@ impl Network {
         }
         let mut outputs = std::mem::take(&mut self.outputs);
         self.hosts[host].overlay.handle(self.now, input, &mut outputs);
+        // These hosts have time for everything at once.
+        while self.hosts[host].overlay.waiting() > 0 {
+            self.hosts[host].overlay.handle(self.now, Input::Turn, &mut outputs);
+        }
         for output in outputs.drain(..) {
             self.carry_out(host, output);
         }
@@ -375,5 +379,6 @@ fn local_kind(input: &Input) -> &'static str {
         Input::Stored { .. } => "stored",
         Input::Loaded { .. } => "loaded",
         Input::Unread { .. } => "unread",
+        Input::Turn => "turn",
     }
 }

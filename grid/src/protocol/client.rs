@@ -19,6 +19,7 @@ use crate::message::{Answer, AnswerBody, RequestBody};
 use crate::output::{EchoReport, Event, RequestFailure};
 use crate::protocol::{Ask, Asker, Context, Signal};
 use crate::provider::{Provider, Topic};
+use crate::queue::Class;
 use crate::record::{Pointer, Record};
 
 use get::Get;
@@ -68,7 +69,7 @@ impl Client {
             let newest = Newest::begin(ticket, pointer.key(), self.replicas, cx);
             return self.begin(ticket, Operation::Newest(newest), cx);
         }
-        let get = Get::begin(ticket, pointer.chunk_key(chunk), self.replicas, cx);
+        let get = Get::begin(ticket, pointer.chunk_key(chunk), Class::of_chunk(chunk), self.replicas, cx);
         cx.timer(cx.config.hedge_after, Timer::Hedge(ticket));
         self.begin(ticket, Operation::Get(get), cx);
     }
@@ -84,7 +85,7 @@ impl Client {
     }
 
     pub(crate) fn echo<R: Rng>(&mut self, ticket: Ticket, target: Cell, cx: &mut Context<'_, R>) {
-        ask(ticket, target, RequestBody::Echo(Vec::new().into()), cx);
+        ask(ticket, target, Class::Interactive, RequestBody::Echo(Vec::new().into()), cx);
         self.begin(ticket, Operation::Echo(target), cx);
     }
 
@@ -96,7 +97,7 @@ impl Client {
         question: Arc<[u8]>,
         cx: &mut Context<'_, R>,
     ) {
-        ask(ticket, cell, RequestBody::Ask { node, question }, cx);
+        ask(ticket, cell, Class::Interactive, RequestBody::Ask { node, question }, cx);
         self.begin(ticket, Operation::Ask(cell), cx);
     }
 
@@ -162,8 +163,8 @@ impl Operation {
 }
 
 /// Asks a cell for an operation.
-fn ask<R: Rng>(ticket: Ticket, target: Cell, body: RequestBody, cx: &mut Context<'_, R>) {
-    cx.signal(Signal::Ask(Ask { asker: Asker::Client(ticket, target), via: None, target, body }));
+fn ask<R: Rng>(ticket: Ticket, target: Cell, class: Class, body: RequestBody, cx: &mut Context<'_, R>) {
+    cx.signal(Signal::Ask(Ask { asker: Asker::Client(ticket, target), via: None, class, target, body }));
 }
 
 fn echo_done(ticket: Ticket, target: Cell, outcome: Result<Answer, RequestFailure>) -> Event {

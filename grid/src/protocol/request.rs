@@ -5,6 +5,7 @@
 //! (`Refused`) and the node before tries another way: a search in depth that no node takes part in twice. The origin
 //! first allows `d` hops, which suffice when nothing fails; then two more, for sidesteps.
 
+mod inbox;
 mod origin;
 
 use alloc::collections::{BTreeMap, BTreeSet};
@@ -12,6 +13,7 @@ use core::time::Duration;
 
 use rand_core::Rng;
 
+use crate::config::Config;
 use crate::id::{NodeId, RequestId};
 use crate::message::{Answer, AnswerBody, Message, Reach, Refusal, Request, RequestBody};
 use crate::neighbours::Role;
@@ -19,6 +21,7 @@ use crate::protocol::{Ask, Context, Signal};
 use crate::route::Leg;
 use crate::time::Time;
 
+use inbox::Inbox;
 use origin::Origin;
 
 /// When a hop, or a whole request, has had its time.
@@ -28,6 +31,8 @@ pub enum Timer {
     Hop(RequestId, u32),
     /// The request is over, whatever came of it.
     Over(RequestId),
+    /// Those who were too busy for a request of ours may not be any more.
+    Again(u64),
 }
 
 /// Where a request came from, which is where its answer goes.
@@ -59,21 +64,54 @@ struct Pending {
     tried_target: bool,
     /// Somebody who could have brought it further did not take it in time.
     slow: bool,
+    /// Somebody who could have was too busy, and said until when.
+    busy: Option<Duration>,
 }
 
 /// The requests that this node works on or waits for.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Requests {
     pending: BTreeMap<RequestId, Pending>,
+    /// Those that have come and that nothing was done about yet.
+    inbox: Inbox,
+    /// Our own, until others are less busy.
+    resting: BTreeMap<u64, Origin>,
+    rests: u64,
 }
 
 /// Hops beyond `d` that are allowed for sidesteps: two, as the design says.
 const SIDESTEPS: u8 = 2;
 
 impl Requests {
-    /// A request came over a link.
-    pub(crate) fn on_request<R: Rng>(&mut self, from: NodeId, mut request: Request, cx: &mut Context<'_, R>) {
+    pub(crate) fn new(config: &Config) -> Self {
+        let inbox = Inbox::new(config.work_queue);
+        Self { pending: BTreeMap::new(), inbox, resting: BTreeMap::new(), rests: 0 }
+    }
+
+    /// Requests that have come and wait for their turn.
+    pub(crate) fn waiting(&self) -> usize {
+        self.inbox.len()
+    }
+
+    /// A request came over a link: it waits for its turn, if there is room.
+    pub(crate) fn on_request<R: Rng>(&mut self, from: NodeId, request: Request, cx: &mut Context<'_, R>) {
+        match self.objection(from, &request, cx) {
+            Some(refusal) => cx.send(from, Message::Refused(request.id, refusal)),
+            None => self.inbox.take_in(from, request, cx),
+        }
+    }
+
+    /// There is time for one request.
+    pub(crate) fn on_turn<R: Rng>(&mut self, cx: &mut Context<'_, R>) {
+        if let Some((from, request)) = self.inbox.next(cx) {
+            self.take_on(from, request, cx);
+        }
+    }
+
+    /// It is a request's turn.
+    fn take_on<R: Rng>(&mut self, from: NodeId, mut request: Request, cx: &mut Context<'_, R>) {
         let id = request.id;
+        // Much may have happened since it came.
         if let Some(refusal) = self.objection(from, &request, cx) {
             return cx.send(from, Message::Refused(id, refusal));
         }
@@ -100,7 +138,7 @@ impl Requests {
         } else if self.pending.contains_key(&request.id) {
             Some(Refusal::Loop)
         } else if self.pending.len() >= cx.config.max_forwarding {
-            Some(Refusal::Busy)
+            Some(Refusal::Busy { retry_after: self.inbox.retry_after() })
         } else if request.hops_left == 0 {
             Some(Refusal::NoWay)
         } else {
@@ -127,6 +165,7 @@ impl Requests {
             tried: BTreeSet::new(),
             tried_target: false,
             slow: false,
+            busy: None,
         };
         self.pending.insert(id, pending);
     }
@@ -170,12 +209,10 @@ impl Requests {
         } else if vacant {
             self.reply(id, AnswerBody::Vacant, cx);
         } else if let Some(pending) = self.pending.remove(&id) {
+            let obstacle = pending.obstacle();
             match pending.source {
-                Source::Link(from) => {
-                    let refusal = if pending.slow { Refusal::Slow } else { Refusal::NoWay };
-                    cx.send(from, Message::Refused(id, refusal));
-                }
-                Source::Here(origin) => self.no_way(origin, pending.request, pending.slow, cx),
+                Source::Link(from) => cx.send(from, Message::Refused(id, obstacle.unwrap_or(Refusal::NoWay))),
+                Source::Here(origin) => self.no_way(origin, target, obstacle, cx),
             }
         }
     }
@@ -183,7 +220,8 @@ impl Requests {
     /// The answer to a request that we served is ready.
     pub(crate) fn reply<R: Rng>(&mut self, id: RequestId, body: AnswerBody, cx: &mut Context<'_, R>) {
         if let Some(pending) = self.pending.remove(&id) {
-            let answer = Answer { id, hops: pending.request.hops, from: cx.me.cell(), body };
+            let Request { hops, class, .. } = pending.request;
+            let answer = Answer { id, hops, class, from: cx.me.cell(), body };
             pending.source.deliver(answer, cx);
         }
     }
@@ -206,19 +244,21 @@ impl Requests {
         cx: &mut Context<'_, R>,
     ) {
         if let Some(pending) = self.pending.get_mut(&id).filter(|pending| pending.is_with(from)) {
-            pending.slow |= matches!(refusal, Refusal::Slow | Refusal::Busy);
+            pending.note(refusal);
             cx.table.end_request(from);
             self.advance(id, cx);
         }
     }
 
-    pub(crate) fn on_answer<R: Rng>(&mut self, from: NodeId, answer: Answer, cx: &mut Context<'_, R>) {
+    pub(crate) fn on_answer<R: Rng>(&mut self, from: NodeId, mut answer: Answer, cx: &mut Context<'_, R>) {
         let Some(pending) = self.pending.get(&answer.id).filter(|pending| pending.is_with(from)) else { return };
         cx.table.end_request(from);
         if let State::Offered(_, since) = pending.state {
             cx.table.observe(cx.now, from, cx.now.since(since));
         }
         if let Some(pending) = self.pending.remove(&answer.id) {
+            // It travels as urgently as it was asked for, whatever its sender says.
+            answer.class = pending.request.class;
             pending.source.deliver(answer, cx);
         }
     }
@@ -227,6 +267,7 @@ impl Requests {
         match timer {
             Timer::Hop(id, hop) => self.on_hop_timeout(id, hop, cx),
             Timer::Over(id) => self.on_over(id, cx),
+            Timer::Again(number) => self.on_rested(number, cx),
         }
     }
 
@@ -268,6 +309,7 @@ impl Requests {
 
     /// A link broke: what was sent over it goes another way at once.
     pub(crate) fn on_link_down<R: Rng>(&mut self, node: NodeId, cx: &mut Context<'_, R>) {
+        self.inbox.forget(node);
         let stranded = self.pending.iter().filter(|(_, pending)| pending.is_with(node)).map(|(&id, _)| id);
         for id in stranded.collect::<alloc::vec::Vec<_>>() {
             self.advance(id, cx);
@@ -281,6 +323,23 @@ impl Pending {
             Source::Link(from) => Some(*from),
             Source::Here(_) => None,
         }
+    }
+
+    /// What a next hop's refusal says of the way.
+    fn note(&mut self, refusal: Refusal) {
+        match refusal {
+            Refusal::Busy { retry_after } => {
+                self.busy = Some(self.busy.map_or(retry_after, |before| before.min(retry_after)));
+            }
+            Refusal::Slow => self.slow = true,
+            Refusal::NoWay | Refusal::Loop | Refusal::NotAllowed => {}
+        }
+    }
+
+    /// Why there may be a way though none was found: who did not answer is not known to be busy only.
+    fn obstacle(&self) -> Option<Refusal> {
+        let busy = self.busy.map(|retry_after| Refusal::Busy { retry_after });
+        if self.slow { Some(Refusal::Slow) } else { busy }
     }
 
     fn is_by_way_of_one(&self) -> bool {

@@ -20,6 +20,7 @@ use crate::neighbours::{Member, Neighbours};
 use crate::output::{Output, RequestFailure};
 use crate::peer::Peer;
 use crate::protocol::{Ask, Asker, Context, Signal};
+use crate::queue::Class;
 
 /// When to look again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -62,7 +63,7 @@ impl Scout {
         let ways: Vec<NodeId> = neighbours.chain(cx.table.bridges().map(|(id, _)| id)).collect();
         if let Some(&via) = pick(cx.rng, &ways) {
             let body = RequestBody::Join(cx.me.without_contact());
-            cx.signal(Signal::Ask(Ask { asker: Asker::Scout, via: Some(via), target, body }));
+            cx.signal(Signal::Ask(Ask { asker: Asker::Scout, via: Some(via), class: Class::Control, target, body }));
         }
     }
 

@@ -1,5 +1,7 @@
 //! One message of each kind, and a verifier that believes cards whose identity is a number.
 
+use std::time::Duration;
+
 use grid::cell::Shape;
 use grid::id::{GridId, NodeId, RequestId};
 use grid::message::{
@@ -7,6 +9,7 @@ use grid::message::{
 };
 use grid::peer::{Card, Facts, Peer, Verifier};
 use grid::provider::{Offer, Provider, Topic};
+use grid::queue::Class;
 use grid::ranges::{Item, KeyRange, RangeContent, RangeReport};
 use grid::record::terms::TermsLimits;
 use grid::record::{Mark, Pointer, PointerError, PriceTable, Record, Rules, Stamp, Subject, Terms, Tree};
@@ -131,12 +134,19 @@ pub(crate) fn read(bytes: &[u8]) -> Result<Decoded, WireError> {
 
 fn request(body: RequestBody) -> Message {
     let target = shape().cell(&[1, 250, 299]).unwrap();
-    Message::Request(Request { id: RequestId::from_bytes([0x1d; 16]), target, hops: 2, hops_left: 9, body })
+    Message::Request(Request {
+        id: RequestId::from_bytes([0x1d; 16]),
+        target,
+        hops: 2,
+        hops_left: 9,
+        class: Class::Interactive,
+        body,
+    })
 }
 
 fn answer(body: AnswerBody) -> Message {
     let from = shape().cell(&[0, 251, 7]).unwrap();
-    Message::Answer(Answer { id: RequestId::from_bytes([0x1d; 16]), hops: 3, from, body })
+    Message::Answer(Answer { id: RequestId::from_bytes([0x1d; 16]), hops: 3, class: Class::Bulk, from, body })
 }
 
 /// Every kind of message and of what it may hold, each with a name.
@@ -158,7 +168,7 @@ fn links() -> Vec<(&'static str, Message)> {
         ("accepted", Message::Accepted(id)),
         ("refused-no-way", Message::Refused(id, Refusal::NoWay)),
         ("refused-loop", Message::Refused(id, Refusal::Loop)),
-        ("refused-busy", Message::Refused(id, Refusal::Busy)),
+        ("refused-busy", Message::Refused(id, Refusal::Busy { retry_after: Duration::from_millis(300) })),
         ("refused-not-allowed", Message::Refused(id, Refusal::NotAllowed)),
         ("refused-slow", Message::Refused(id, Refusal::Slow)),
         ("ping", Message::Ping(nonce)),

@@ -1,5 +1,7 @@
 //! Any message that a node may send.
 
+use std::time::Duration;
+
 use grid::cell::{Axis, Cell};
 use grid::id::{NodeId, RecordKey, RequestId};
 use grid::message::{
@@ -7,6 +9,7 @@ use grid::message::{
 };
 use grid::peer::Peer;
 use grid::provider::{Provider, Topic};
+use grid::queue::Class;
 use grid::ranges::{Item, KeyRange, RangeContent, RangeReport};
 use grid::record::{Mark, Record};
 use proptest::collection::vec;
@@ -22,7 +25,8 @@ pub(crate) fn any_message() -> impl Strategy<Value = Message> {
 }
 
 fn links() -> impl Strategy<Value = Message> {
-    let refusal = select(vec![Refusal::NoWay, Refusal::Loop, Refusal::Busy, Refusal::NotAllowed, Refusal::Slow]);
+    let busy = Refusal::Busy { retry_after: Duration::from_millis(1234) };
+    let refusal = select(vec![Refusal::NoWay, Refusal::Loop, busy, Refusal::NotAllowed, Refusal::Slow]);
     prop_oneof![
         any_peer().prop_map(Message::Announce),
         Just(Message::Farewell),
@@ -37,11 +41,20 @@ fn links() -> impl Strategy<Value = Message> {
 }
 
 fn requests() -> impl Strategy<Value = Message> {
-    let request = (id(), cell(), any::<u8>(), any::<u8>(), request_body())
-        .prop_map(|(id, target, hops, hops_left, body)| Request { id, target, hops, hops_left, body });
-    let answer =
-        (id(), any::<u8>(), cell(), answer_body()).prop_map(|(id, hops, from, body)| Answer { id, hops, from, body });
+    let request = (id(), cell(), any::<u8>(), any::<u8>(), class(), request_body())
+        .prop_map(|(id, target, hops, hops_left, class, body)| Request { id, target, hops, hops_left, class, body });
+    let answer = (id(), any::<u8>(), class(), cell(), answer_body()).prop_map(|(id, hops, class, from, body)| Answer {
+        id,
+        hops,
+        class,
+        from,
+        body,
+    });
     prop_oneof![request.prop_map(Message::Request), answer.prop_map(Message::Answer)]
+}
+
+fn class() -> impl Strategy<Value = Class> {
+    select(Class::ALL.to_vec())
 }
 
 fn request_body() -> impl Strategy<Value = RequestBody> {

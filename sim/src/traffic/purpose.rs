@@ -136,6 +136,7 @@ mod tests {
     use grid::cell::Shape;
     use grid::message::{Answer, AnswerBody, Nonce};
     use grid::parameters::Parameters;
+    use grid::queue::Class;
     use grid::record::Rules;
 
     fn passage(seconds: u64, joined: bool) -> Passage {
@@ -145,7 +146,14 @@ mod tests {
 
     fn request(number: u8, body: RequestBody) -> Message {
         let target = Shape::new(2, 2).unwrap().cell_at(0);
-        Message::Request(Request { id: RequestId::from_bytes([number; 16]), target, hops: 0, hops_left: 4, body })
+        Message::Request(Request {
+            id: RequestId::from_bytes([number; 16]),
+            target,
+            hops: 0,
+            hops_left: 4,
+            class: Class::Interactive,
+            body,
+        })
     }
 
     #[test]
@@ -160,7 +168,13 @@ mod tests {
         assert_eq!(purposes.of(&now, &request(2, RequestBody::Put(other))), Purpose::Repair);
         let from = Shape::new(2, 2).unwrap().cell_at(0);
         let id = RequestId::from_bytes([2; 16]);
-        let answer = Message::Answer(Answer { id, hops: 1, from, body: AnswerBody::Stored { nodes: 1 } });
+        let answer = Message::Answer(Answer {
+            id,
+            hops: 1,
+            class: Class::Interactive,
+            from,
+            body: AnswerBody::Stored { nodes: 1 },
+        });
         assert_eq!(purposes.of(&now, &answer), Purpose::Repair);
         assert_eq!(purposes.of(&now, &Message::Accepted(RequestId::from_bytes([1; 16]))), Purpose::Client);
     }

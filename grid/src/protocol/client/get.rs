@@ -13,11 +13,13 @@ use crate::output::{Event, GetReport, RequestFailure};
 use crate::placement::replica_cells;
 use crate::protocol::Context;
 use crate::protocol::client::ask;
+use crate::queue::Class;
 use crate::record::Record;
 
 #[derive(Debug)]
 pub(super) struct Get {
     key: RecordKey,
+    class: Class,
     /// The cells that keep it when none is vacant.
     homes: Vec<Cell>,
     /// Cells that were not asked yet, in the order in which they are to be.
@@ -36,7 +38,13 @@ pub(super) struct Get {
 }
 
 impl Get {
-    pub(super) fn begin<R: Rng>(ticket: Ticket, key: RecordKey, replicas: u8, cx: &mut Context<'_, R>) -> Self {
+    pub(super) fn begin<R: Rng>(
+        ticket: Ticket,
+        key: RecordKey,
+        class: Class,
+        replicas: u8,
+        cx: &mut Context<'_, R>,
+    ) -> Self {
         let mut cells = replica_cells(cx.table.shape(), &key.routing_key());
         let home = cx.me.cell();
         let first = usize::from(replicas).min(cells.len());
@@ -45,6 +53,7 @@ impl Get {
         cells[..first].sort_by_key(|cell| cell.distance(&home));
         let mut get = Self {
             key,
+            class,
             homes: cells[..first].to_vec(),
             rest: cells.into(),
             lacking: VecDeque::new(),
@@ -75,7 +84,7 @@ impl Get {
         self.waiting += 1;
         self.last_asked = target;
         let reach = if self.thorough { Reach::Cell } else { Reach::Nearest };
-        ask(ticket, target, RequestBody::Get { key: self.key, reach }, cx);
+        ask(ticket, target, self.class, RequestBody::Get { key: self.key, reach }, cx);
         true
     }
 
@@ -107,7 +116,7 @@ impl Get {
     /// put, or all their nodes are new, get it now. Nobody waits for their answers.
     fn repair<R: Rng>(&mut self, ticket: Ticket, record: &Record, cx: &mut Context<'_, R>) {
         for target in core::mem::take(&mut self.lacking).into_iter().filter(|cell| self.homes.contains(cell)) {
-            ask(ticket, target, RequestBody::Put(record.clone()), cx);
+            ask(ticket, target, Class::Bulk, RequestBody::Put(record.clone()), cx);
         }
     }
 

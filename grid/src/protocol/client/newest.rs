@@ -15,6 +15,7 @@ use crate::output::{Event, GetReport, RequestFailure};
 use crate::placement::replica_cells;
 use crate::protocol::Context;
 use crate::protocol::client::ask;
+use crate::queue::Class;
 use crate::record::{Mark, Record};
 
 #[derive(Debug)]
@@ -87,7 +88,7 @@ impl Newest {
 
     fn ask<R: Rng>(&mut self, ticket: Ticket, target: Cell, cx: &mut Context<'_, R>) {
         self.asking.insert(target);
-        ask(ticket, target, RequestBody::Get { key: self.key, reach: Reach::Newest }, cx);
+        ask(ticket, target, Class::Interactive, RequestBody::Get { key: self.key, reach: Reach::Newest }, cx);
     }
 
     pub(super) fn on_asked<R: Rng>(
@@ -201,7 +202,7 @@ impl Newest {
         for (&cell, _) in self.heard.iter().filter(|(_, theirs)| **theirs != Some(mark)) {
             if !self.giving.contains_key(&cell) && self.given.insert(cell, mark) != Some(mark) {
                 self.giving.insert(cell, mark);
-                ask(ticket, cell, RequestBody::Put(best.record.clone()), cx);
+                ask(ticket, cell, Class::Bulk, RequestBody::Put(best.record.clone()), cx);
             }
         }
     }

@@ -13,6 +13,7 @@ use crate::placement::replica_cells;
 use crate::protocol::Context;
 use crate::protocol::client::ask;
 use crate::provider::{Provider, Topic};
+use crate::queue::Class;
 
 /// The cells of a topic, asked one question.
 #[derive(Debug)]
@@ -37,7 +38,7 @@ impl Cells {
     fn ask_next<R: Rng>(&mut self, ticket: Ticket, cx: &mut Context<'_, R>) {
         if let Some(target) = self.rest.pop_front() {
             self.waiting += 1;
-            ask(ticket, target, self.body.clone(), cx);
+            ask(ticket, target, Class::Interactive, self.body.clone(), cx);
         }
     }
 

@@ -50,7 +50,7 @@ impl Put {
         }
         if let Some(target) = self.rest.pop_front() {
             self.waiting += 1;
-            ask(ticket, target, RequestBody::Put(self.record.clone()), cx);
+            ask(ticket, target, self.record.class(), RequestBody::Put(self.record.clone()), cx);
         }
     }
 

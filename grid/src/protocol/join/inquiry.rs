@@ -13,6 +13,7 @@ use crate::output::{JoinStep, Output, RequestFailure};
 use crate::peer::Peer;
 use crate::protocol::join::Timer;
 use crate::protocol::{Ask, Asker, Context, Signal};
+use crate::queue::Class;
 
 /// How far it has come.
 #[derive(Debug, PartialEq, Eq)]
@@ -48,7 +49,13 @@ impl Inquiry {
         cx: &mut Context<'_, R>,
     ) -> Self {
         let body = RequestBody::Join(cx.me.without_contact());
-        cx.signal(Signal::Ask(Ask { asker: Asker::Join(number), via: Some(introducer), target, body }));
+        cx.signal(Signal::Ask(Ask {
+            asker: Asker::Join(number),
+            via: Some(introducer),
+            class: Class::Control,
+            target,
+            body,
+        }));
         Self { axis, tries, progress: Progress::Asking, step: 0 }
     }
 

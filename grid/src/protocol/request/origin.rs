@@ -1,14 +1,20 @@
 //! The origin's side of a request: several attempts, each by other first hops than those that failed.
 
 use alloc::collections::BTreeSet;
+use core::time::Duration;
 
 use rand_core::Rng;
 
+use crate::cell::Cell;
+use crate::chance::jitter;
 use crate::id::NodeId;
-use crate::message::Request;
+use crate::message::{Refusal, Request};
 use crate::output::RequestFailure;
 use crate::protocol::request::{Requests, SIDESTEPS, Source, Timer};
 use crate::protocol::{Ask, Context, Signal};
+
+/// Nobody is asked again sooner: a busy node's queue moves within tens of milliseconds.
+const LEAST_REST: Duration = Duration::from_millis(50);
 
 /// What the origin keeps of its request.
 #[derive(Debug)]
@@ -37,6 +43,7 @@ impl Requests {
             target: origin.ask.target,
             hops: 0,
             hops_left: cx.table.shape().dims() + extra,
+            class: origin.ask.class,
             body: origin.ask.body.clone(),
         };
         // The last hop may be from another node of the cell to the one that it is for.
@@ -56,15 +63,42 @@ impl Requests {
         self.advance(id, cx);
     }
 
-    /// No way was found within the hops allowed: allow more, once.
-    pub(super) fn no_way<R: Rng>(&mut self, mut origin: Origin, request: Request, slow: bool, cx: &mut Context<'_, R>) {
-        if origin.wide {
-            // Where somebody did not answer, nothing is known about the cell; else there is nobody to ask.
-            let failure = if slow { RequestFailure::TimedOut } else { RequestFailure::NoWay };
-            return fail(&origin, failure(request.target), cx);
+    /// No way was found within the hops allowed: allow more, once; or wait until those on the way are less busy.
+    pub(super) fn no_way<R: Rng>(
+        &mut self,
+        mut origin: Origin,
+        target: Cell,
+        obstacle: Option<Refusal>,
+        cx: &mut Context<'_, R>,
+    ) {
+        if !origin.wide {
+            origin.wide = true;
+            return self.attempt(origin, cx);
         }
-        origin.wide = true;
-        self.attempt(origin, cx);
+        match obstacle {
+            Some(Refusal::Busy { retry_after }) if origin.attempts < cx.config.attempts => {
+                self.rest(origin, retry_after, cx);
+            }
+            Some(Refusal::Busy { .. }) => fail(&origin, RequestFailure::Busy(target), cx),
+            // Where somebody did not answer, nothing is known about the cell; else there is nobody to ask.
+            Some(_) => fail(&origin, RequestFailure::TimedOut(target), cx),
+            None => fail(&origin, RequestFailure::NoWay(target), cx),
+        }
+    }
+
+    /// Tries again later, not all at the same moment.
+    fn rest<R: Rng>(&mut self, origin: Origin, time: Duration, cx: &mut Context<'_, R>) {
+        self.rests += 1;
+        self.resting.insert(self.rests, origin);
+        let time = time.clamp(LEAST_REST, cx.config.answer_timeout);
+        let time = time + jitter(cx.rng, time);
+        cx.timer(time, Timer::Again(self.rests));
+    }
+
+    pub(super) fn on_rested<R: Rng>(&mut self, number: u64, cx: &mut Context<'_, R>) {
+        if let Some(origin) = self.resting.remove(&number) {
+            self.attempt(origin, cx);
+        }
     }
 
     /// Somebody took the request over, and nothing came back: go around the first hops that were used.

@@ -18,6 +18,7 @@ use crate::output::{Event, RequestFailure};
 use crate::placement::first_cells;
 use crate::protocol::store::{Reader, Store, Timer};
 use crate::protocol::{Ask, Asker, Context, Signal};
+use crate::queue::Class;
 use crate::ranges::{Item, is_news};
 use crate::record::Record;
 
@@ -146,7 +147,7 @@ impl Store {
             let body = RequestBody::Audit(batch.items.clone());
             let target = batch.cell;
             self.audit.asked.insert(number, batch);
-            cx.signal(Signal::Ask(Ask { asker: Asker::Audit(number), via: None, target, body }));
+            cx.signal(Signal::Ask(Ask { asker: Asker::Audit(number), via: None, class: Class::Control, target, body }));
         }
         self.step_soon(self.audit.pace(), cx);
     }
@@ -255,7 +256,7 @@ impl Store {
         match record {
             Some(record) => {
                 let body = RequestBody::Put(record);
-                cx.signal(Signal::Ask(Ask { asker: Asker::Push, via: None, target, body }));
+                cx.signal(Signal::Ask(Ask { asker: Asker::Push, via: None, class: Class::Bulk, target, body }));
             }
             None => self.on_pushed(cx),
         }

@@ -109,7 +109,19 @@ pub(super) struct WireRequest {
     pub(super) target: WireCell,
     pub(super) hops: u8,
     pub(super) hops_left: u8,
+    pub(super) class: WireClass,
     pub(super) body: WireRequestBody,
+}
+
+/// A [`Class`](grid::queue::Class).
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) enum WireClass {
+    /// 0
+    Control,
+    /// 1
+    Interactive,
+    /// 2
+    Bulk,
 }
 
 /// A [`RequestBody`](grid::message::RequestBody).
@@ -156,6 +168,7 @@ pub(super) enum WireReach {
 pub(super) struct WireAnswer {
     pub(super) id: [u8; 16],
     pub(super) hops: u8,
+    pub(super) class: WireClass,
     pub(super) from: WireCell,
     pub(super) body: WireAnswerBody,
 }
@@ -240,7 +253,7 @@ pub(super) enum WireRefusal {
     /// 1
     Loop,
     /// 2
-    Busy,
+    Busy { retry_after_ms: u16 },
     /// 3
     NotAllowed,
     /// 4

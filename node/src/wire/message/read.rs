@@ -1,5 +1,7 @@
 //! From the messages that travel to those that the core may see: every claim that can be checked here is checked here.
 
+use std::time::Duration;
+
 use grid::cell::{Axis, Cell, Shape};
 use grid::id::{NodeId, RecordKey, RequestId};
 use grid::message::{
@@ -7,12 +9,13 @@ use grid::message::{
 };
 use grid::peer::{Card, Peer};
 use grid::provider::{Provider, Topic};
+use grid::queue::Class;
 use grid::ranges::{Item, KeyRange, RangeContent, RangeReport};
 use grid::record::{Mark, Record, Rules};
 
 use super::mirror::{
-    WireAnswer, WireAnswerBody, WireCell, WireItem, WireMark, WireMessage, WireName, WireRange, WireRangeContent,
-    WireReach, WireRefusal, WireRequest, WireRequestBody, WireStoreFailure,
+    WireAnswer, WireAnswerBody, WireCell, WireClass, WireItem, WireMark, WireMessage, WireName, WireRange,
+    WireRangeContent, WireReach, WireRefusal, WireRequest, WireRequestBody, WireStoreFailure,
 };
 use crate::wire::card::WireCard;
 use crate::wire::error::WireError;
@@ -73,9 +76,10 @@ impl Reader<'_> {
     }
 
     fn request(&mut self, request: WireRequest) -> Result<Request, WireError> {
-        let WireRequest { id, target, hops, hops_left, body } = request;
+        let WireRequest { id, target, hops, hops_left, class, body } = request;
         let target = self.cell(&target)?;
-        Ok(Request { id: RequestId::from_bytes(id), target, hops, hops_left, body: self.request_body(body)? })
+        let (id, class) = (RequestId::from_bytes(id), class.into());
+        Ok(Request { id, target, hops, hops_left, class, body: self.request_body(body)? })
     }
 
     fn request_body(&mut self, body: WireRequestBody) -> Result<RequestBody, WireError> {
@@ -94,9 +98,10 @@ impl Reader<'_> {
     }
 
     fn answer(&mut self, answer: WireAnswer) -> Result<Answer, WireError> {
-        let WireAnswer { id, hops, from, body } = answer;
+        let WireAnswer { id, hops, class, from, body } = answer;
         let from = self.cell(&from)?;
-        Ok(Answer { id: RequestId::from_bytes(id), hops, from, body: self.answer_body(body)? })
+        let (id, class) = (RequestId::from_bytes(id), class.into());
+        Ok(Answer { id, hops, class, from, body: self.answer_body(body)? })
     }
 
     fn answer_body(&mut self, body: WireAnswerBody) -> Result<AnswerBody, WireError> {
@@ -179,12 +184,24 @@ impl From<WireStoreFailure> for StoreFailure {
     }
 }
 
+impl From<WireClass> for Class {
+    fn from(class: WireClass) -> Self {
+        match class {
+            WireClass::Control => Self::Control,
+            WireClass::Interactive => Self::Interactive,
+            WireClass::Bulk => Self::Bulk,
+        }
+    }
+}
+
 impl From<WireRefusal> for Refusal {
     fn from(refusal: WireRefusal) -> Self {
         match refusal {
             WireRefusal::NoWay => Self::NoWay,
             WireRefusal::Loop => Self::Loop,
-            WireRefusal::Busy => Self::Busy,
+            WireRefusal::Busy { retry_after_ms } => {
+                Self::Busy { retry_after: Duration::from_millis(retry_after_ms.into()) }
+            }
             WireRefusal::NotAllowed => Self::NotAllowed,
             WireRefusal::Slow => Self::Slow,
         }

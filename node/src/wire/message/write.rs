@@ -4,12 +4,13 @@ use grid::cell::Cell;
 use grid::id::NodeId;
 use grid::message::{Answer, AnswerBody, Message, Reach, Refusal, Request, RequestBody, StoreFailure};
 use grid::peer::Peer;
+use grid::queue::Class;
 use grid::ranges::{Item, RangeContent, RangeReport};
 use grid::record::Mark;
 
 use super::mirror::{
-    WireAnswer, WireAnswerBody, WireCell, WireItem, WireMark, WireMessage, WireName, WireRange, WireRangeContent,
-    WireReach, WireRefusal, WireRequest, WireRequestBody, WireStoreFailure,
+    WireAnswer, WireAnswerBody, WireCell, WireClass, WireItem, WireMark, WireMessage, WireName, WireRange,
+    WireRangeContent, WireReach, WireRefusal, WireRequest, WireRequestBody, WireStoreFailure,
 };
 use crate::wire::card::WireCard;
 
@@ -51,8 +52,9 @@ impl From<&Message> for WireMessage {
 
 impl From<&Request> for WireRequest {
     fn from(request: &Request) -> Self {
-        let Request { id, target, hops, hops_left, body } = request;
-        Self { id: *id.as_bytes(), target: target.into(), hops: *hops, hops_left: *hops_left, body: body.into() }
+        let Request { id, target, hops, hops_left, class, body } = request;
+        let (id, class) = (*id.as_bytes(), (*class).into());
+        Self { id, target: target.into(), hops: *hops, hops_left: *hops_left, class, body: body.into() }
     }
 }
 
@@ -73,8 +75,9 @@ impl From<&RequestBody> for WireRequestBody {
 
 impl From<&Answer> for WireAnswer {
     fn from(answer: &Answer) -> Self {
-        let Answer { id, hops, from, body } = answer;
-        Self { id: *id.as_bytes(), hops: *hops, from: from.into(), body: body.into() }
+        let Answer { id, hops, class, from, body } = answer;
+        let (id, class) = (*id.as_bytes(), (*class).into());
+        Self { id, hops: *hops, class, from: from.into(), body: body.into() }
     }
 }
 
@@ -119,11 +122,23 @@ impl From<StoreFailure> for WireStoreFailure {
     }
 }
 
+impl From<Class> for WireClass {
+    fn from(class: Class) -> Self {
+        match class {
+            Class::Control => Self::Control,
+            Class::Interactive => Self::Interactive,
+            Class::Bulk => Self::Bulk,
+        }
+    }
+}
+
 impl From<Refusal> for WireRefusal {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Loop => Self::Loop,
-            Refusal::Busy => Self::Busy,
+            Refusal::Busy { retry_after } => {
+                Self::Busy { retry_after_ms: u16::try_from(retry_after.as_millis()).unwrap_or(u16::MAX) }
+            }
             Refusal::NotAllowed => Self::NotAllowed,
             Refusal::Slow => Self::Slow,
             // As above: the sender of the request tries another way in any case.
