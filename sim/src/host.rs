@@ -1,5 +1,6 @@
 //! One simulated machine: the state machine, its links, and its disk.
 
+use core::time::Duration;
 use std::collections::BTreeMap;
 
 use grid::id::{NodeId, RecordKey};
@@ -56,6 +57,10 @@ pub struct Host {
     pub island: u8,
     /// When its credential was issued: each run has a newer one.
     pub issued: u64,
+    /// How long it takes to serve a request; zero for one that has time for everything at once.
+    pub service: Duration,
+    /// Whether it is at work, and will take the next request when it is done.
+    pub(crate) busy: bool,
 }
 
 impl Host {

@@ -151,6 +151,8 @@ impl Network {
             position,
             island: 0,
             issued: 1,
+            service: Duration::ZERO,
+            busy: false,
         });
         self.start(host, introducer);
         Ok(host)
@@ -175,7 +177,7 @@ impl Network {
         let overlay = Box::new(Overlay::new(&self.parameters, self.config.clone(), me, self.chance.fork()));
         let old = &mut self.hosts[host];
         (old.overlay, old.power, old.issued, old.joined) = (overlay, Power::Up, issued, false);
-        old.left = false;
+        (old.left, old.busy) = (false, false);
         old.run += 1;
         old.links.clear();
         self.start(host, introducer);
@@ -229,6 +231,16 @@ impl Network {
         self.hosts[host].disk.full = full;
     }
 
+    /// From now on a host takes that long to serve a request, one after the other; what comes meanwhile waits.
+    pub fn set_service(&mut self, host: HostIndex, service: Duration) {
+        self.hosts[host].service = service;
+    }
+
+    /// A host says something over an open link that its state machine would not: hostile hosts do.
+    pub fn say(&mut self, from: HostIndex, to: HostIndex, message: Message) {
+        self.send(from, to, message);
+    }
+
     /// Gives a node a command, now.
     pub fn command(&mut self, host: HostIndex, command: Command) {
         if let Command::Put { record, .. } = &command {
@@ -278,15 +290,31 @@ impl Network {
             return;
         }
         let mut outputs = std::mem::take(&mut self.outputs);
+        let is_done = matches!(input, Input::Turn);
         self.hosts[host].overlay.handle(self.now, input, &mut outputs);
-        // These hosts have time for everything at once.
-        while self.hosts[host].overlay.waiting() > 0 {
-            self.hosts[host].overlay.handle(self.now, Input::Turn, &mut outputs);
+        if self.hosts[host].service.is_zero() {
+            while self.hosts[host].overlay.waiting() > 0 {
+                self.hosts[host].overlay.handle(self.now, Input::Turn, &mut outputs);
+            }
+        } else {
+            self.work(host, is_done);
         }
         for output in outputs.drain(..) {
             self.carry_out(host, output);
         }
         self.outputs = outputs;
+    }
+
+    /// A host that serves one request after the other begins the next, if it has nothing in hand. What it does about a
+    /// request is seen when it is done.
+    fn work(&mut self, host: HostIndex, is_done: bool) {
+        let its = &mut self.hosts[host];
+        its.busy &= !is_done;
+        if !its.busy && its.overlay.waiting() > 0 {
+            its.busy = true;
+            let service = its.service;
+            self.plan_local(service, host, Input::Turn);
+        }
     }
 
     pub(crate) fn plan(&mut self, after: Duration, happening: Happening) {

@@ -71,7 +71,7 @@ impl Network {
         self.book.peer(sealed.host, sealed.issued).ok()
     }
 
-    fn send(&mut self, from: HostIndex, to: HostIndex, message: Message) {
+    pub(crate) fn send(&mut self, from: HostIndex, to: HostIndex, message: Message) {
         let (a, b) = (self.hosts[from].position, self.hosts[to].position);
         let Some(end) = self.hosts[from].links.get_mut(to) else { return };
         let latency = self.weather.latency(a, b, &mut self.chance);
