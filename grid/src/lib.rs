@@ -16,6 +16,7 @@
 //! | [`neighbours`], [`route`], [`latency`] | the routing table, and the choice of the next hop |
 //! | [`queue`] | in which order a node serves what waits for it |
 //! | [`message`] | what nodes say to each other |
+//! | [`ledger`] | what neighbours did for us and we for them, and whom that puts last |
 //! | [`trust`] | which dataset servers are asked, checked and believed |
 //! | [`input`], [`output`], [`overlay`] | the state machine's doors |
 //! | [`config`], [`time`] | what a node decides for itself; the time it is told |
@@ -57,6 +58,7 @@ pub mod density;
 pub mod id;
 pub mod input;
 pub mod latency;
+pub mod ledger;
 pub mod message;
 pub mod neighbours;
 pub mod output;

@@ -16,6 +16,7 @@
 //! | [`experiment`] | experiment files: sweeps over models, statistics, claims, plots, reports |
 //! | [`geometry`] | networks drawn at random: distances, neighbours, vacant cells |
 //! | [`adversary`] | attacks, and what they cost |
+//! | [`barter`] | neighbours that serve each other, and leeches |
 //! | [`kademlia`], [`chord`] | other networks, for millions of nodes |
 //! | [`peers`] | experiments that set the grid beside them |
 //! | [`small_grids`] | few nodes in a grid that is made for many |
@@ -37,6 +38,7 @@
 //! ```
 
 pub mod adversary;
+pub mod barter;
 pub mod censorship;
 pub mod chance;
 pub mod checks;

@@ -11,6 +11,7 @@ use crate::adversary::dht_flood::DhtFlood;
 use crate::adversary::gpu_adversary::GpuAdversary;
 use crate::adversary::roster_lies::RosterLies;
 use crate::adversary::spy_and_flood::SpyAndFlood;
+use crate::barter::Barter;
 use crate::censorship::Censorship;
 use crate::censorship::Price;
 use crate::churn::model::Churn;
@@ -24,6 +25,7 @@ use crate::small_grids::SmallGrids;
 
 /// Every model, in the order of their names.
 static KINDS: &[Kind] = &[
+    Kind::of::<Barter>(),
     Kind::of::<BoaConstrictor>(),
     Kind::of::<Censorship>(),
     Kind::of::<Price>(),

@@ -1,0 +1,153 @@
+//! One neighbour's account.
+
+use core::time::Duration;
+
+use super::policy::Policy;
+use super::tariff::Work;
+use super::verdict::{Test, Usual, Verdict};
+
+/// What was counted in one direction, since the account was opened. Plain figures, which nothing is decided by.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Requests.
+    pub asked: u64,
+    /// Those that were served.
+    pub served: u64,
+    /// Those that were refused, or not answered in their time.
+    pub refused: u64,
+}
+
+impl Counts {
+    fn serve(&mut self) {
+        self.served = self.served.saturating_add(1);
+    }
+
+    fn refuse(&mut self) {
+        self.refused = self.refused.saturating_add(1);
+    }
+
+    pub(super) fn ask(&mut self) {
+        self.asked = self.asked.saturating_add(1);
+    }
+}
+
+/// What a neighbour and we did for each other. Amounts fade; see [`Policy::half_life`].
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Account {
+    /// What we did for it.
+    pub(super) given: f64,
+    /// What it did for us.
+    pub(super) received: f64,
+    /// The sum of the squares of what both are made of: the variance of their difference, if it is chance who asks whom.
+    pub(super) squares: f64,
+    pub(super) test: Test,
+    /// Its requests to us.
+    pub(super) theirs: Counts,
+    /// Our requests to it.
+    pub(super) ours: Counts,
+    /// The ledger's time up to which the amounts have faded.
+    pub(super) at: Duration,
+}
+
+/// No amount grows beyond this: from here on a float does not count single units any more, and sums and squares are far
+/// from infinite.
+const MOST: f64 = (1_u64 << 53) as f64;
+
+impl Account {
+    /// The account as it is at a later moment of the ledger's time.
+    pub(super) fn faded(mut self, now: Duration, policy: &Policy) -> Self {
+        let factor = fading(now.saturating_sub(self.at), policy);
+        self.given *= factor;
+        self.received *= factor;
+        // Each of the parts fades, so its square does twice.
+        self.squares *= factor * factor;
+        self.test.fade(factor, policy);
+        self.at = self.at.max(now);
+        self
+    }
+
+    /// The same after a time in which this node did not run or did not write: in the neighbour's favour, see
+    /// [`super::Ledger::restore`].
+    pub(super) fn forgiven(mut self, away: Duration, policy: &Policy) -> Self {
+        let factor = fading(away, policy);
+        self.given *= factor;
+        self.test.fade(factor, policy);
+        self
+    }
+
+    /// What it did for us beyond what we did for it; negative if it owes us.
+    pub(super) fn balance(&self) -> f64 {
+        self.received - self.given
+    }
+
+    pub(super) fn standing(&self, policy: &Policy) -> f64 {
+        policy.standing(self.balance(), self.squares)
+    }
+
+    pub(super) fn weight(&self, policy: &Policy) -> f64 {
+        match self.test.verdict {
+            Verdict::Leech => policy.floor,
+            Verdict::Open | Verdict::Fair => policy.weight(self.standing(policy)),
+        }
+    }
+
+    /// We served it.
+    pub(super) fn give(&mut self, work: Work, policy: &Policy) {
+        self.theirs.serve();
+        add(&mut self.given, work.amount(), MOST);
+        self.exchange(work, policy);
+    }
+
+    /// It served us.
+    pub(super) fn receive(&mut self, work: Work, usual: Usual, policy: &Policy) {
+        self.ours.serve();
+        add(&mut self.received, work.amount(), MOST);
+        self.exchange(work, policy);
+        self.test.observe(false, usual, policy);
+    }
+
+    fn exchange(&mut self, work: Work, policy: &Policy) {
+        let (amount, largest) = (work.amount(), policy.largest.amount());
+        add(&mut self.squares, amount * amount.min(largest), MOST * largest);
+    }
+
+    /// We did not serve it.
+    pub(super) fn deny(&mut self) {
+        self.theirs.refuse();
+    }
+
+    /// It did not serve us. Whether that says something about it: not while we owe it more than chance explains.
+    pub(super) fn suffer(&mut self, usual: Usual, policy: &Policy) -> bool {
+        self.ours.refuse();
+        let counts = self.standing(policy) <= -policy.good;
+        if counts {
+            self.test.observe(true, usual, policy);
+        }
+        counts
+    }
+
+    /// Nothing that matters would be lost with it.
+    pub(super) fn is_square(&self, policy: &Policy) -> bool {
+        self.balance().abs() < policy.credit.amount() && self.test.verdict != Verdict::Leech
+    }
+
+    /// Takes amounts that were read from somewhere, whatever they are, as such as could have come about.
+    pub(super) fn made_sane(mut self, policy: &Policy) -> Self {
+        let sane = |amount: f64, most: f64| if amount.is_finite() { amount.clamp(0.0, most) } else { 0.0 };
+        self.given = sane(self.given, MOST);
+        self.received = sane(self.received, MOST);
+        self.squares = sane(self.squares, MOST * policy.largest.amount());
+        self.test.make_sane(policy);
+        self
+    }
+}
+
+fn add(sum: &mut f64, amount: f64, most: f64) {
+    *sum = (*sum + amount).min(most);
+}
+
+/// What is left of an amount after that time.
+fn fading(elapsed: Duration, policy: &Policy) -> f64 {
+    let half_life = policy.half_life.as_secs_f64();
+    if half_life > 0.0 { libm::exp2(-elapsed.as_secs_f64() / half_life) } else { 1.0 }
+}
