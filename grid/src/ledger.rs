@@ -2,7 +2,7 @@
 //!
 //! Two neighbours add up how much work they did for each other and do simple statistics to see whether one of them is a
 //! leech. Nobody else's word counts, so nobody can be praised or blamed by a friend or an enemy; and nobody is ever
-//! refused or ejected for a debt: [`Ledger::weight`] orders what waits in a queue that is full, and where there is room
+//! refused or ejected for a debt: [`Ledger::share`] orders what waits in a queue that is full, and where there is room
 //! for all it changes nothing.
 //!
 //! | Part | What it is for |
@@ -48,6 +48,7 @@ use alloc::collections::BTreeMap;
 use core::time::Duration;
 
 use crate::id::NodeId;
+use crate::queue::Weight;
 use crate::time::Time;
 
 use account::Account;
@@ -125,31 +126,28 @@ impl Ledger {
 
     /// A neighbour asks us for something.
     pub fn asked(&mut self, now: Time, id: NodeId) {
-        self.entry(now, id).theirs.ask();
+        self.change(now, id, |account, _, _| account.theirs.ask());
     }
 
     /// We did what a neighbour asked for.
     pub fn gave(&mut self, now: Time, id: NodeId, work: Work) {
-        let policy = self.policy;
-        self.entry(now, id).give(work, &policy);
+        self.change(now, id, |account, policy, _| account.give(work, policy));
     }
 
     /// We did not do what a neighbour asked for.
     pub fn denied(&mut self, now: Time, id: NodeId) {
-        self.entry(now, id).deny();
+        self.change(now, id, |account, _, _| account.deny());
     }
 
     /// We ask a neighbour for something.
     pub fn asking(&mut self, now: Time, id: NodeId) {
-        self.entry(now, id).ours.ask();
+        self.change(now, id, |account, _, _| account.ours.ask());
     }
 
     /// A neighbour did what we asked for.
     pub fn received(&mut self, now: Time, id: NodeId, work: Work) {
-        let (policy, usual) = (self.policy, self.usual);
-        let account = self.entry(now, id);
-        account.receive(work, usual, &policy);
-        if account.test.verdict != Verdict::Leech {
+        let verdict = self.change(now, id, |account, policy, usual| account.receive(work, usual, policy));
+        if verdict != Verdict::Leech {
             self.usual.observe(false);
         }
     }
@@ -160,16 +158,19 @@ impl Ledger {
     /// refusal is evidence, whatever reason it gives, for a leech would give whichever is excused; how much it weighs
     /// depends on how many the others refuse.
     pub fn refused(&mut self, now: Time, id: NodeId) {
-        let (policy, usual) = (self.policy, self.usual);
-        let account = self.entry(now, id);
-        let counts = account.suffer(usual, &policy);
-        if counts && account.test.verdict != Verdict::Leech {
+        let verdict = self.change(now, id, |account, policy, usual| account.suffer(usual, policy));
+        if verdict.is_some_and(|verdict| verdict != Verdict::Leech) {
             self.usual.observe(true);
         }
     }
 
-    /// A neighbour's share of a full queue, beside 1 of those in good standing: between [`Policy::floor`] and 1. A
-    /// stranger's is 1, for as much as [`Policy::credit`] allows.
+    /// A neighbour's share in the work queue, as of when something last happened between us: who waits in the queue has
+    /// asked a moment ago. A stranger's is full, for as much as [`Policy::credit`] allows.
+    pub fn share(&self, id: &NodeId) -> Weight {
+        self.accounts.get(id).map_or(Weight::FULL, |account| account.share)
+    }
+
+    /// The same as a number and at this moment: between [`Policy::floor`] and 1.
     pub fn weight(&self, now: Time, id: &NodeId) -> f64 {
         self.look(now, id).weight(&self.policy)
     }
@@ -219,7 +220,8 @@ impl Ledger {
         let at = ledger.clock.advance(now);
         let away = Duration::from_secs(unix.saturating_sub(saved.unix));
         for one in saved.accounts {
-            let account = Account { at, ..one.account().made_sane(&policy).forgiven(away, &policy) };
+            let mut account = Account { at, ..one.account().made_sane(&policy).forgiven(away, &policy) };
+            account.set_share(&policy);
             ledger.make_room(at, one.id);
             ledger.accounts.insert(one.id, account);
         }
@@ -236,12 +238,15 @@ impl Ledger {
         known.unwrap_or_default()
     }
 
-    fn entry(&mut self, now: Time, id: NodeId) -> &mut Account {
+    /// Changes an account, which is opened if it is not there.
+    fn change<T>(&mut self, now: Time, id: NodeId, act: impl FnOnce(&mut Account, &Policy, Usual) -> T) -> T {
         let at = self.clock.advance(now);
         self.make_room(at, id);
         let account = self.accounts.entry(id).or_insert(Account { at, ..Account::default() });
         *account = account.faded(at, &self.policy);
-        account
+        let outcome = act(account, &self.policy, self.usual);
+        account.set_share(&self.policy);
+        outcome
     }
 
     /// Forgets an account if there is no room for another one.

@@ -263,7 +263,7 @@ pub enum RequestBody {
 
 impl RequestBody {
     /// Bytes of what it carries.
-    fn payload(&self) -> usize {
+    pub(crate) fn payload(&self) -> usize {
         match self {
             Self::Join(peer) => peer.card().identity.len() + peer.card().credential.len(),
             Self::Put(record) => usize::try_from(record.weight()).unwrap_or(usize::MAX),
@@ -339,6 +339,25 @@ pub enum AnswerBody {
     Reply(Arc<[u8]>),
     /// To a question: that node is not in this cell, or not just now.
     Absent,
+}
+
+impl AnswerBody {
+    /// Bytes of what it carries.
+    pub(crate) fn payload(&self) -> usize {
+        match self {
+            Self::Welcome(bytes) | Self::Echo(bytes) | Self::Reply(bytes) => bytes.len(),
+            Self::Found(record) => usize::try_from(record.weight()).unwrap_or(usize::MAX),
+            Self::Audited { lacking, declined } => 2 * (lacking.len() + declined.len()),
+            Self::Providers(providers) => core::mem::size_of_val(providers.as_slice()),
+            Self::Stored { .. }
+            | Self::NotStored(_)
+            | Self::NotFound
+            | Self::Vacant
+            | Self::Provided
+            | Self::Busy
+            | Self::Absent => 0,
+        }
+    }
 }
 
 /// Why a node could not store a record.

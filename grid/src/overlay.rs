@@ -11,6 +11,9 @@ use crate::cell::Cell;
 use crate::config::Config;
 use crate::id::{NodeId, RecordKey, RequestId};
 use crate::input::{Command, Input};
+use crate::ledger::policy::Policy;
+use crate::ledger::saved::Snapshot;
+use crate::ledger::{Ledger, Statement};
 use crate::message::{AnswerBody, Message, RequestBody};
 use crate::neighbours::{Member, Role, Table};
 use crate::output::{Event, Output};
@@ -76,6 +79,7 @@ pub struct Overlay<R> {
     calendar: Calendar,
     rng: R,
     table: Table,
+    ledger: Ledger,
     tickets: u64,
     signals: VecDeque<Signal>,
     parts: Parts,
@@ -148,7 +152,8 @@ impl<R: Rng> Overlay<R> {
         };
         let table = Table::new(parameters.shape, me.cell());
         let calendar = Calendar::default();
-        Self { me, config, calendar, rng, table, tickets: 0, signals: VecDeque::new(), parts, left: false }
+        let ledger = Ledger::new(Policy::default());
+        Self { me, config, calendar, rng, table, ledger, tickets: 0, signals: VecDeque::new(), parts, left: false }
     }
 
     /// Takes one input and appends what is to be done about it to `out`, in the order in which it is to be done.
@@ -163,6 +168,7 @@ impl<R: Rng> Overlay<R> {
             me: &self.me,
             config: &self.config,
             table: &mut self.table,
+            ledger: &mut self.ledger,
             rng: &mut self.rng,
             tickets: &mut self.tickets,
             out,
@@ -222,6 +228,22 @@ impl<R: Rng> Overlay<R> {
             record_bytes,
             joined: self.parts.join.is_joined(),
         }
+    }
+
+    /// The accounts of all neighbours, past ones too, each with its cell if it is known now.
+    pub fn statements(&self, now: Time) -> Vec<(Statement, Option<Cell>)> {
+        let with_cell = |one: Statement| (one, self.table.peer(one.id).map(Peer::cell));
+        self.ledger.statements(now).map(with_cell).collect()
+    }
+
+    /// The ledger, to be kept over a restart; `unix` is the wall clock's time, in seconds.
+    pub fn ledger_snapshot(&self, now: Time, unix: u64) -> Snapshot {
+        self.ledger.snapshot(now, unix)
+    }
+
+    /// Goes on with the ledger of an earlier run, see [`Ledger::restore`]. Before anything else is done.
+    pub fn restore_ledger(&mut self, now: Time, unix: u64, saved: Snapshot) {
+        self.ledger = Ledger::restore(Policy::default(), now, unix, saved);
     }
 
     /// All nodes that this one knows, with their cards: for checking whether they still hold.

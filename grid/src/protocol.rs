@@ -20,7 +20,8 @@ use crate::cell::Cell;
 use crate::config::Config;
 use crate::id::{NodeId, RequestId};
 use crate::input::Ticket;
-use crate::message::{Answer, AnswerBody, Message, Nonce, RequestBody};
+use crate::ledger::Ledger;
+use crate::message::{Answer, AnswerBody, Message, Nonce, Refusal, RequestBody};
 use crate::neighbours::Table;
 use crate::output::{Event, Output, RequestFailure};
 use crate::overlay::Timer;
@@ -40,6 +41,7 @@ pub(crate) struct Context<'a, R> {
     pub(crate) me: &'a Peer,
     pub(crate) config: &'a Config,
     pub(crate) table: &'a mut Table,
+    pub(crate) ledger: &'a mut Ledger,
     pub(crate) rng: &'a mut R,
     pub(crate) tickets: &'a mut u64,
     pub(crate) out: &'a mut Vec<Output>,
@@ -49,6 +51,12 @@ pub(crate) struct Context<'a, R> {
 impl<R: Rng> Context<'_, R> {
     pub(crate) fn send(&mut self, to: NodeId, message: Message) {
         self.out.push(Output::Send { to, message });
+    }
+
+    /// Does not do what a neighbour asks for.
+    pub(crate) fn refuse(&mut self, to: NodeId, id: RequestId, refusal: Refusal) {
+        self.ledger.denied(self.now, to);
+        self.send(to, Message::Refused(id, refusal));
     }
 
     pub(crate) fn timer(&mut self, after: Duration, timer: impl Into<Timer>) {

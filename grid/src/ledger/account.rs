@@ -5,6 +5,7 @@ use core::time::Duration;
 use super::policy::Policy;
 use super::tariff::Work;
 use super::verdict::{Test, Usual, Verdict};
+use crate::queue::Weight;
 
 /// What was counted in one direction, since the account was opened. Plain figures, which nothing is decided by.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,7 +33,7 @@ impl Counts {
 }
 
 /// What a neighbour and we did for each other. Amounts fade; see [`Policy::half_life`].
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Account {
     /// What we did for it.
     pub(super) given: f64,
@@ -47,6 +48,24 @@ pub(super) struct Account {
     pub(super) ours: Counts,
     /// The ledger's time up to which the amounts have faded.
     pub(super) at: Duration,
+    /// Its weight in the work queue as of then. Kept, because a queue that is full compares all lanes for each request.
+    pub(super) share: Weight,
+}
+
+impl Default for Account {
+    fn default() -> Self {
+        let (test, counts) = (Test::default(), Counts::default());
+        Self {
+            given: 0.0,
+            received: 0.0,
+            squares: 0.0,
+            test,
+            theirs: counts,
+            ours: counts,
+            at: Duration::ZERO,
+            share: Weight::FULL,
+        }
+    }
 }
 
 /// No amount grows beyond this: from here on a float does not count single units any more, and sums and squares are far
@@ -84,11 +103,18 @@ impl Account {
         policy.standing(self.balance(), self.squares)
     }
 
+    /// One that refuses what others serve has no benefit of the doubt: of what it owes, nothing is put down to chance. One
+    /// that owes nothing is served like all others, so that two who refuse each other find back.
     pub(super) fn weight(&self, policy: &Policy) -> f64 {
-        match self.test.verdict {
-            Verdict::Leech => policy.floor,
-            Verdict::Open | Verdict::Fair => policy.weight(self.standing(policy)),
-        }
+        policy.weight(match self.test.verdict {
+            Verdict::Leech => policy.standing(self.balance(), 0.0),
+            Verdict::Open | Verdict::Fair => self.standing(policy),
+        })
+    }
+
+    /// Brings its weight in the work queue up to date.
+    pub(super) fn set_share(&mut self, policy: &Policy) {
+        self.share = Weight::of_256(of_256(self.weight(policy)));
     }
 
     /// We served it.
@@ -98,12 +124,13 @@ impl Account {
         self.exchange(work, policy);
     }
 
-    /// It served us.
-    pub(super) fn receive(&mut self, work: Work, usual: Usual, policy: &Policy) {
+    /// It served us. What follows for the verdict.
+    pub(super) fn receive(&mut self, work: Work, usual: Usual, policy: &Policy) -> Verdict {
         self.ours.serve();
         add(&mut self.received, work.amount(), MOST);
         self.exchange(work, policy);
         self.test.observe(false, usual, policy);
+        self.test.verdict
     }
 
     fn exchange(&mut self, work: Work, policy: &Policy) {
@@ -116,14 +143,13 @@ impl Account {
         self.theirs.refuse();
     }
 
-    /// It did not serve us. Whether that says something about it: not while we owe it more than chance explains.
-    pub(super) fn suffer(&mut self, usual: Usual, policy: &Policy) -> bool {
+    /// It did not serve us. What follows for the verdict; nothing while we owe it more than chance explains.
+    pub(super) fn suffer(&mut self, usual: Usual, policy: &Policy) -> Option<Verdict> {
         self.ours.refuse();
-        let counts = self.standing(policy) <= -policy.good;
-        if counts {
+        (self.standing(policy) <= -policy.good).then(|| {
             self.test.observe(true, usual, policy);
-        }
-        counts
+            self.test.verdict
+        })
     }
 
     /// Nothing that matters would be lost with it.
@@ -140,6 +166,11 @@ impl Account {
         self.test.make_sane(policy);
         self
     }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a weight is between 0 and 1")]
+fn of_256(weight: f64) -> u16 {
+    libm::round(weight * 256.0) as u16
 }
 
 fn add(sum: &mut f64, amount: f64, most: f64) {

@@ -40,7 +40,7 @@ pub struct SavedAccount {
 
 impl SavedAccount {
     pub(super) fn of(id: NodeId, account: &Account) -> Self {
-        let Account { given, received, squares, test, theirs, ours, at: _ } = *account;
+        let Account { given, received, squares, test, theirs, ours, at: _, share: _ } = *account;
         Self { id, given, received, squares, evidence: test.evidence, verdict: test.verdict, theirs, ours }
     }
 

@@ -14,6 +14,9 @@
 //! what our neighbours refuse on the whole just now, one in ten at least, and `p1` has [`Policy::leech_odds`] times its
 //! odds. Whoever is called a leech does not count in what is usual.
 //!
+//! **What follows** is that nothing that it owes is put down to chance any more: so one that serves four requests of five
+//! does not hide its debt behind the many that it has served.
+//!
 //! **A verdict is forgiven**: evidence fades with the half-life of the accounts, and each request that is served takes
 //! some away. At half the evidence that it takes for a verdict it is lifted.
 

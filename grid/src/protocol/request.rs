@@ -5,6 +5,7 @@
 //! (`Refused`) and the node before tries another way: a search in depth that no node takes part in twice. The origin
 //! first allows `d` hops, which suffice when nothing fails; then two more, for sidesteps.
 
+mod account;
 mod inbox;
 mod origin;
 
@@ -95,8 +96,9 @@ impl Requests {
 
     /// A request came over a link: it waits for its turn, if there is room.
     pub(crate) fn on_request<R: Rng>(&mut self, from: NodeId, request: Request, cx: &mut Context<'_, R>) {
+        cx.ledger.asked(cx.now, from);
         match self.objection(from, &request, cx) {
-            Some(refusal) => cx.send(from, Message::Refused(request.id, refusal)),
+            Some(refusal) => cx.refuse(from, request.id, refusal),
             None => self.inbox.take_in(from, request, cx),
         }
     }
@@ -113,7 +115,7 @@ impl Requests {
         let id = request.id;
         // Much may have happened since it came.
         if let Some(refusal) = self.objection(from, &request, cx) {
-            return cx.send(from, Message::Refused(id, refusal));
+            return cx.refuse(from, id, refusal);
         }
         request.hops = request.hops.saturating_add(1);
         request.hops_left = request.hops_left.saturating_sub(1).min(cx.table.shape().dims() + SIDESTEPS + 1);
@@ -211,7 +213,7 @@ impl Requests {
         } else if let Some(pending) = self.pending.remove(&id) {
             let obstacle = pending.obstacle();
             match pending.source {
-                Source::Link(from) => cx.send(from, Message::Refused(id, obstacle.unwrap_or(Refusal::NoWay))),
+                Source::Link(from) => cx.refuse(from, id, obstacle.unwrap_or(Refusal::NoWay)),
                 Source::Here(origin) => self.no_way(origin, target, obstacle, cx),
             }
         }
@@ -222,7 +224,7 @@ impl Requests {
         if let Some(pending) = self.pending.remove(&id) {
             let Request { hops, class, .. } = pending.request;
             let answer = Answer { id, hops, class, from: cx.me.cell(), body };
-            pending.source.deliver(answer, cx);
+            pending.deliver(answer, cx);
         }
     }
 
@@ -245,6 +247,7 @@ impl Requests {
     ) {
         if let Some(pending) = self.pending.get_mut(&id).filter(|pending| pending.is_with(from)) {
             pending.note(refusal);
+            account::refused(from, refusal, cx);
             cx.table.end_request(from);
             self.advance(id, cx);
         }
@@ -259,7 +262,8 @@ impl Requests {
         if let Some(pending) = self.pending.remove(&answer.id) {
             // It travels as urgently as it was asked for, whatever its sender says.
             answer.class = pending.request.class;
-            pending.source.deliver(answer, cx);
+            account::answered(from, &pending.request, &answer, cx);
+            pending.deliver(answer, cx);
         }
     }
 
@@ -289,6 +293,7 @@ impl Requests {
             }
         }
         cx.table.end_request(next);
+        cx.ledger.refused(cx.now, next);
         cx.table.observe(cx.now, next, cx.now.since(since));
         cx.signal(Signal::Doubt(next));
         if let Some(pending) = self.pending.get_mut(&id) {
@@ -301,9 +306,11 @@ impl Requests {
         let Some(pending) = self.pending.remove(&id) else { return };
         if let State::Offered(next, _) | State::Accepted(next) = pending.state {
             cx.table.end_request(next);
+            cx.ledger.refused(cx.now, next);
         }
-        if let Source::Here(origin) = pending.source {
-            self.timed_out(origin, pending.tried, cx);
+        match pending.source {
+            Source::Link(from) => cx.ledger.denied(cx.now, from),
+            Source::Here(origin) => self.timed_out(origin, pending.tried, cx),
         }
     }
 
@@ -364,16 +371,19 @@ impl Pending {
         self.tried_target |= cx.table.peer(next).is_some_and(|peer| peer.cell() == self.request.target);
         self.state = State::Offered(next, cx.now);
         cx.table.begin_request(next);
+        cx.ledger.asking(cx.now, next);
         cx.send(next, Message::Request(self.request.clone()));
         cx.timer(hop_timeout(next, cx), Timer::Hop(self.request.id, self.hop()));
     }
-}
 
-impl Source {
+    /// Hands the answer to whoever asked.
     fn deliver<R: Rng>(self, answer: Answer, cx: &mut Context<'_, R>) {
-        match self {
-            Self::Link(from) => cx.send(from, Message::Answer(answer)),
-            Self::Here(origin) => cx.signal(Signal::Asked(origin.ask.asker, Ok(answer))),
+        match self.source {
+            Source::Link(from) => {
+                account::answer(from, &self.request, &answer, cx);
+                cx.send(from, Message::Answer(answer));
+            }
+            Source::Here(origin) => cx.signal(Signal::Asked(origin.ask.asker, Ok(answer))),
         }
     }
 }

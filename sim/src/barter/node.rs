@@ -57,31 +57,26 @@ impl Node {
     }
 
     /// Takes a request in, and returns what there is no room for. Lanes are neighbours, by their numbers.
-    pub(super) fn push(&mut self, order: Order, now: Time, names: &[NodeId], from: u32, one: Try) -> Vec<Try> {
+    pub(super) fn push(&mut self, order: Order, names: &[NodeId], from: u32, one: Try) -> Vec<Try> {
         let lane = if order == Order::Fifo { 0 } else { from };
         let job = Job { lane, class: Class::Interactive, worth: 0, work: WORK, bytes: 0, item: one };
-        let weight = |lane: u32| weight_of(&self.ledger, order, now, &names[lane as usize]);
+        let weight = |lane: u32| weight_of(&self.ledger, order, &names[lane as usize]);
         self.queue.push(job, weight).into_iter().map(|job| job.item).collect()
     }
 
     /// Takes out what is served next.
-    pub(super) fn pop(&mut self, order: Order, now: Time, names: &[NodeId]) -> Option<Try> {
-        let weight = |lane: u32| weight_of(&self.ledger, order, now, &names[lane as usize]);
+    pub(super) fn pop(&mut self, order: Order, names: &[NodeId]) -> Option<Try> {
+        let weight = |lane: u32| weight_of(&self.ledger, order, &names[lane as usize]);
         self.queue.pop(weight).map(|job| job.item)
     }
 }
 
 /// A neighbour's weight in the queue.
-fn weight_of(ledger: &Ledger, order: Order, now: Time, id: &NodeId) -> Weight {
+fn weight_of(ledger: &Ledger, order: Order, id: &NodeId) -> Weight {
     match order {
         Order::Fifo | Order::Turns => Weight::FULL,
-        Order::Ledger => of_256(ledger.weight(now, id)),
+        Order::Ledger => ledger.share(id),
     }
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 256")]
-fn of_256(weight: f64) -> Weight {
-    Weight::of_256((weight * 256.0).round() as u16)
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the number of a phase")]

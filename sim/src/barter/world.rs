@@ -271,7 +271,7 @@ impl<'a> World<'a> {
 
     fn enqueue(&mut self, server: u32, from: u32, one: Try) -> Vec<usize> {
         let order = self.model.order;
-        let dropped = self.nodes[server as usize].push(order, self.now, &self.names, from, one);
+        let dropped = self.nodes[server as usize].push(order, &self.names, from, one);
         let dropped: Vec<_> =
             dropped.into_iter().filter(|&one| self.is_current(one)).map(|(request, _)| request).collect();
         dropped.iter().for_each(|&request| self.refuse(request));
@@ -296,7 +296,7 @@ impl<'a> World<'a> {
     /// Begins the next service, if the server is free and something waits that still matters.
     fn serve_next(&mut self, server: u32) {
         while !self.nodes[server as usize].busy
-            && let Some(one) = self.nodes[server as usize].pop(self.model.order, self.now, &self.names)
+            && let Some(one) = self.nodes[server as usize].pop(self.model.order, &self.names)
         {
             if self.is_current(one) {
                 self.requests[one.0].begun = true;

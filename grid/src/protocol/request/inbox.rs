@@ -5,9 +5,9 @@ use core::time::Duration;
 use rand_core::Rng;
 
 use crate::id::NodeId;
-use crate::message::{Message, Refusal, Request};
+use crate::message::{Refusal, Request};
 use crate::protocol::Context;
-use crate::queue::{Job, Limits, Weight, WorkQueue};
+use crate::queue::{Job, Limits, WorkQueue};
 use crate::time::Time;
 
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl Inbox {
         let (class, work, bytes) = (request.class(), request.work(), request.bytes());
         let item = Waiting { request, since: cx.now };
         let job = Job { lane: from, class, worth: 0, work, bytes, item };
-        for dropped in self.queue.push(job, |_| Weight::FULL) {
+        for dropped in self.queue.push(job, |lane| cx.ledger.share(&lane)) {
             self.refuse(&dropped, cx);
         }
     }
@@ -51,7 +51,7 @@ impl Inbox {
     /// Whose turn it is. Who has waited for longer than anybody waits for a hop has been given up by its sender: it is
     /// not worth serving any more.
     pub(super) fn next<R: Rng>(&mut self, cx: &mut Context<'_, R>) -> Option<(NodeId, Request)> {
-        while let Some(job) = self.queue.pop(|_| Weight::FULL) {
+        while let Some(job) = self.queue.pop(|lane| cx.ledger.share(&lane)) {
             self.waited = cx.now.since(job.item.since);
             if self.waited <= cx.config.hop_timeout {
                 return Some((job.lane, job.item.request));
@@ -68,6 +68,6 @@ impl Inbox {
 
     fn refuse<R: Rng>(&self, job: &Job<NodeId, Waiting>, cx: &mut Context<'_, R>) {
         let refusal = Refusal::Busy { retry_after: self.retry_after() };
-        cx.send(job.lane, Message::Refused(job.item.request.id, refusal));
+        cx.refuse(job.lane, job.item.request.id, refusal);
     }
 }
