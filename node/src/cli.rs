@@ -10,6 +10,7 @@ mod get;
 mod grid;
 mod identity;
 mod identity_file;
+mod ledger;
 mod mint;
 mod offers;
 mod price;
@@ -69,6 +70,11 @@ enum Command {
     Status(state::StateArgs),
     /// Show the nodes that a running node knows.
     Peers(state::StateArgs),
+    /// Show what a running node's neighbours did for it, and it for them.
+    ///
+    /// Work is counted in bytes taken in and sent on once; what is a day old counts half. Who owes much comes last when
+    /// there is too much to do, and nothing else.
+    Ledger(state::StateArgs),
     Demo(demo::DemoArgs),
     /// Measure this machine.
     #[command(subcommand)]
@@ -141,6 +147,7 @@ fn perform(command: Command) -> Result<(), Failure> {
         Command::Trust(args) => block_on(dataset::check::trust(args)),
         Command::Status(args) => block_on(state::status(args)),
         Command::Peers(args) => block_on(state::peers(args)),
+        Command::Ledger(args) => block_on(ledger::ledger(args)),
         Command::Run(args) => block_on(run::run(*args)),
         Command::Demo(args) => block_on(demo::demo(args)),
     }

@@ -120,9 +120,14 @@ pub async fn start_with_events(options: NodeOptions) -> Result<(NodeHandle, broa
     let (wishes, wished) = mpsc::channel(WISHES);
     let (events, heard) = broadcast::channel(LISTENER_LAG);
     let events = Arc::new(events);
+    let clock = SteadyClock::start();
+    let mut overlay = Overlay::new(&parameters, config, me, StdRng::from_seed(rand::random()));
+    if let Some(saved) = storage.ledger()? {
+        overlay.restore_ledger(clock.now(), clock::unix_seconds(), saved);
+    }
     let driver = Driver {
-        overlay: Overlay::new(&parameters, config, me, StdRng::from_seed(rand::random())),
-        clock: SteadyClock::start(),
+        overlay,
+        clock,
         timers: Timers::default(),
         links: Default::default(),
         transport,

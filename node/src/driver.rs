@@ -20,14 +20,15 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use crate::clock::{SteadyClock, unix_seconds};
 use crate::handle::{NodeStatus, Question, Wish};
 use crate::own::{OwnCard, is_link_local};
-use crate::shelf::Shelf;
+use crate::shelf::{Order, Shelf};
 use crate::timers::Timers;
 use crate::transport::{Outbox, TransportCommand, TransportEvent};
 use crate::verifier::Verifier;
 
 /// How often expired identities are looked for, and whether our own credential is due.
 const UPKEEP: Duration = Duration::from_secs(3600);
-/// How often the state machine is told what the wall clock shows, which may be set, or go on while the machine sleeps.
+/// How often the state machine is told what the wall clock shows, which may be set, or go on while the machine sleeps; and
+/// how often the ledger is kept: a crash forgets what was done since then.
 const CALENDAR: Duration = Duration::from_secs(60);
 /// Inputs taken between two looks at the timers, and at the requests that wait.
 const BATCH: usize = 64;
@@ -105,7 +106,7 @@ impl Driver {
                 },
                 () = tokio::time::sleep_until(next.into()) => self.on_timers().await,
                 _ = upkeep.tick() => self.on_upkeep().await,
-                _ = calendar.tick() => self.handle(Input::Command(Command::Clock(unix_seconds()))).await,
+                _ = calendar.tick() => self.on_minute().await,
                 () = std::future::ready(()), if self.overlay.waiting() > 0 => {}
             }
             self.serve().await;
@@ -227,6 +228,10 @@ impl Driver {
                 _ = reply.send(self.overlay.peers());
                 return;
             }
+            Wish::Ledger(reply) => {
+                _ = reply.send(self.overlay.statements(self.clock.now()));
+                return;
+            }
             Wish::Leave => Command::Leave,
             Wish::Stop => {
                 self.left = true;
@@ -254,6 +259,18 @@ impl Driver {
             asked: self.asked,
         };
         _ = reply.send(status);
+    }
+
+    async fn on_minute(&mut self) {
+        self.handle(Input::Command(Command::Clock(unix_seconds()))).await;
+        self.keep_ledger();
+    }
+
+    fn keep_ledger(&self) {
+        let snapshot = self.overlay.ledger_snapshot(self.clock.now(), unix_seconds());
+        if self.shelf.order(Order::Ledger(snapshot)).is_err() {
+            tracing::warn!("the disk does not keep up; the ledger is not up to date");
+        }
     }
 
     /// Renews the credential when it is due, and drops neighbours whose identities have expired.
@@ -294,6 +311,7 @@ impl Driver {
         self.links.clear();
         _ = self.transport.send(TransportCommand::Shutdown).await;
         self.transport.closed().await;
+        self.keep_ledger();
         self.shelf.close().await;
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use grid::cell::Cell;
 use grid::id::{GridId, NodeId};
 use grid::input::Ticket;
+use grid::ledger::Statement;
 use grid::output::{EchoReport, Event, GetReport, PutReport, RequestFailure};
 use grid::overlay::{NeighbourStatus, Status};
 use grid::peer::Peer;
@@ -85,6 +86,7 @@ pub(crate) enum Wish {
     Reply(Ticket, Option<Arc<[u8]>>),
     Status(oneshot::Sender<NodeStatus>),
     Peers(oneshot::Sender<Vec<NeighbourStatus>>),
+    Ledger(oneshot::Sender<Vec<(Statement, Option<Cell>)>>),
     Leave,
     Stop,
 }
@@ -217,6 +219,14 @@ impl NodeHandle {
     /// If the node has stopped.
     pub async fn peers(&self) -> Result<Vec<NeighbourStatus>, Stopped> {
         self.ask(Wish::Peers).await
+    }
+
+    /// The accounts of its neighbours, each with the neighbour's cell if it is known now.
+    ///
+    /// # Errors
+    /// If the node has stopped.
+    pub async fn ledger(&self) -> Result<Vec<(Statement, Option<Cell>)>, Stopped> {
+        self.ask(Wish::Ledger).await
     }
 
     /// What happens from now on. Who reads too slowly misses the oldest events.

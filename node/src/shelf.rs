@@ -3,6 +3,7 @@
 
 use grid::id::{NodeId, RecordKey};
 use grid::input::{Input, Ticket};
+use grid::ledger::saved::Snapshot;
 use grid::message::StoreFailure;
 use grid::peer::Card;
 use grid::record::Record;
@@ -18,6 +19,7 @@ pub(crate) enum Order {
     Discard(RecordKey),
     Remember(NodeId, Card),
     Forget(NodeId),
+    Ledger(Snapshot),
 }
 
 /// The disk does not keep up.
@@ -104,6 +106,11 @@ fn carry_out(storage: &Storage, orders: Vec<Order>) -> Vec<Input> {
             }
             Order::Remember(node, card) => note(storage.remember(node, &card)),
             Order::Forget(node) => note(storage.forget(node)),
+            Order::Ledger(snapshot) => {
+                if let Err(error) = storage.keep_ledger(&snapshot) {
+                    tracing::warn!(%error, "the ledger cannot be kept");
+                }
+            }
         }
     }
     commit(storage, &mut stores, &mut reports);

@@ -7,6 +7,7 @@
 mod cache;
 mod error;
 mod folder;
+mod ledger;
 mod tables;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use grid::id::{NodeId, RecordKey};
+use grid::ledger::saved::Snapshot;
 use grid::peer::Card;
 use grid::record::{Holding, Record, Rules};
 use redb::{AccessGuard, Database, ReadTransaction, ReadableDatabase, ReadableTable, WriteTransaction};
@@ -190,6 +192,27 @@ impl Storage {
                 Ok(Card { identity: identity.into(), credential: credential.into(), contact: contact.map(Into::into) })
             });
             cards.collect()
+        })
+    }
+
+    /// The ledger of the last run. One that cannot be read is put aside, and there is none then.
+    ///
+    /// # Errors
+    /// If the disk fails.
+    pub fn ledger(&self) -> Result<Option<Snapshot>, StorageError> {
+        let path = self.shared.folder.ledger();
+        ledger::read(&path).map_err(|error| StorageError::Io { path, error })
+    }
+
+    /// Keeps the ledger for the next run.
+    ///
+    /// # Errors
+    /// [`StorageError::Full`] if there is no space, others if the disk fails.
+    pub fn keep_ledger(&self, snapshot: &Snapshot) -> Result<(), StorageError> {
+        let path = self.shared.folder.ledger();
+        ledger::write(&path, snapshot).map_err(|error| match means_full(&error) {
+            true => StorageError::Full { file: path },
+            false => StorageError::Io { path, error },
         })
     }
 

@@ -15,7 +15,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use super::runtime::{self, Entry};
-use super::types::{Fault, FoundHeaders, Offered, Peers, Providers, Put, Status};
+use super::types::{Fault, FoundHeaders, Ledger, Offered, Peers, Providers, Put, Status};
 use super::{CELLS, DEFAULT_API, FROM_CELL, HOPS, MILLISECONDS, SEQUENCE, TWIN, WRITTEN};
 use crate::pointer::PointerText;
 use crate::wire::{WireRecord, codec};
@@ -149,6 +149,14 @@ impl Client {
     /// [`ClientError`]
     pub async fn peers(&self) -> Result<Peers, ClientError> {
         self.json(Method::GET, "/v1/peers", Vec::new()).await
+    }
+
+    /// What its neighbours did for it, and it for them.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn ledger(&self) -> Result<Ledger, ClientError> {
+        self.json(Method::GET, "/v1/ledger", Vec::new()).await
     }
 
     /// Announces that the node offers something: a name, or a pointer's record.

@@ -11,7 +11,7 @@ use grid::message::StoreFailure;
 use grid::output::RequestFailure;
 
 use super::server::Shared;
-use super::types::{Fault, Peer, Peers, Status};
+use super::types::{Account, Fault, Ledger, Peer, Peers, Status};
 use crate::handle::{OperationError, Stopped};
 
 /// A request that failed, and with which status.
@@ -123,6 +123,13 @@ pub(super) async fn status(State(shared): State<Arc<Shared>>) -> Result<Json<Sta
 pub(super) async fn peers(State(shared): State<Arc<Shared>>) -> Result<Json<Peers>, Failure> {
     let peers = shared.node.peers().await?.iter().map(Peer::of).collect();
     Ok(Json(Peers { peers }))
+}
+
+/// What its neighbours did for it, and it for them.
+#[utoipa::path(get, path = "/v1/ledger", responses((status = 200, body = Ledger)))]
+pub(super) async fn ledger(State(shared): State<Arc<Shared>>) -> Result<Json<Ledger>, Failure> {
+    let accounts = shared.node.ledger().await?.iter().map(Account::of).collect();
+    Ok(Json(Ledger { accounts }))
 }
 
 /// Makes the node say farewell to its neighbours and end.

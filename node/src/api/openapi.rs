@@ -28,6 +28,7 @@ use super::{datasets, handlers, offers, reading, records};
         reading::trust,
         handlers::status,
         handlers::peers,
+        handlers::ledger,
         handlers::leave
     )
 )]

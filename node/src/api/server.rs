@@ -172,6 +172,7 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/trust", get(reading::trust))
         .route("/v1/status", get(handlers::status))
         .route("/v1/peers", get(handlers::peers))
+        .route("/v1/ledger", get(handlers::ledger))
         .route("/v1/leave", post(handlers::leave))
         .route("/v1/openapi.json", get(openapi::document))
         .fallback(handlers::unknown)

@@ -7,7 +7,9 @@ use utoipa::ToSchema;
 
 use super::handlers::milliseconds;
 use crate::handle::{self, NodeStatus};
+use grid::cell::Cell;
 use grid::id::GridId;
+use grid::ledger::{Statement, verdict};
 use grid::overlay::NeighbourStatus;
 use grid::parameters::Parameters;
 use grid::record::terms::TermsLimits;
@@ -199,6 +201,84 @@ pub struct Peer {
     pub neighbour: bool,
     /// How long it takes to answer, in milliseconds, as far as known.
     pub latency_ms: Option<f64>,
+}
+
+/// What a node's neighbours did for it, and it for them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Ledger {
+    /// In the order of their names.
+    pub accounts: Vec<Account>,
+}
+
+/// One neighbour's account. Work is counted in bytes taken in and sent on once; what is old counts less.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct Account {
+    /// The neighbour's name, in hex.
+    pub id: String,
+    /// Its cell, if the node knows it just now.
+    pub cell: Option<Vec<u16>>,
+    /// Work done for it.
+    pub given: f64,
+    /// Work that it did.
+    pub received: f64,
+    /// The second less the first; negative if it owes something.
+    pub balance: f64,
+    /// The balance by what chance explains: from -1 to 1 it may be chance.
+    pub standing: f64,
+    /// Its weight in the work queue when that is full, 0 to 1.
+    pub weight: f64,
+    /// Whether it refuses more than others do.
+    pub verdict: Verdict,
+    /// Its requests.
+    pub asked: u64,
+    /// Those that were served.
+    pub served: u64,
+    /// Those that were not.
+    pub refused: u64,
+    /// Requests to it.
+    pub asked_of_it: u64,
+    /// Those that it served.
+    pub served_by_it: u64,
+    /// Those that it did not.
+    pub refused_by_it: u64,
+}
+
+/// Whether a neighbour refuses more than others do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Not enough is known.
+    Open,
+    /// No.
+    Fair,
+    /// Yes: what it owes is not put down to chance.
+    Leech,
+}
+
+impl Account {
+    /// As the node tells it.
+    pub(super) fn of((one, cell): &(Statement, Option<Cell>)) -> Self {
+        Self {
+            id: one.id.to_string(),
+            cell: cell.map(|cell| cell.coordinates().to_vec()),
+            given: one.given,
+            received: one.received,
+            balance: one.balance,
+            standing: one.standing,
+            weight: one.weight,
+            verdict: match one.verdict {
+                verdict::Verdict::Open => Verdict::Open,
+                verdict::Verdict::Fair => Verdict::Fair,
+                verdict::Verdict::Leech => Verdict::Leech,
+            },
+            asked: one.theirs.asked,
+            served: one.theirs.served,
+            refused: one.theirs.refused,
+            asked_of_it: one.ours.asked,
+            served_by_it: one.ours.served,
+            refused_by_it: one.ours.refused,
+        }
+    }
 }
 
 impl Status {

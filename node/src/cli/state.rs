@@ -12,10 +12,10 @@ use crate::api::types::{Peer, Status};
 pub(super) struct StateArgs {
     /// The node to ask: where its API listens [default: 127.0.0.1:7117].
     #[arg(long, value_parser = api_address)]
-    api: Option<SocketAddr>,
+    pub(super) api: Option<SocketAddr>,
     /// Print JSON.
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 }
 
 pub(super) async fn status(args: StateArgs) -> Result<(), Failure> {

@@ -48,6 +48,11 @@ impl Folder {
         self.path.join("rook.redb")
     }
 
+    /// The ledger's file.
+    pub(super) fn ledger(&self) -> PathBuf {
+        self.path.join("ledger.rook")
+    }
+
     /// Refuses before a write is begun that the disk has no space for: that is cheaper than a failed one, and leaves
     /// something to repair the database with.
     pub(super) fn check_space(&self, bytes: u64) -> Result<(), StorageError> {

@@ -19,10 +19,12 @@ const FILES: &[(&str, &str)] = &[
     ("eclipse_routes", include_str!("../../experiments/eclipse_routes.toml")),
     ("flood_effort", include_str!("../../experiments/flood_effort.toml")),
     ("flood_queue", include_str!("../../experiments/flood_queue.toml")),
+    ("free_riders", include_str!("../../experiments/free_riders.toml")),
     ("geometry", include_str!("../../experiments/geometry.toml")),
     ("gpu_adversary", include_str!("../../experiments/gpu_adversary.toml")),
     ("gpu_price", include_str!("../../experiments/gpu_price.toml")),
     ("kademlia_hops", include_str!("../../experiments/kademlia_hops.toml")),
+    ("leeches", include_str!("../../experiments/leeches.toml")),
     ("roster_churn", include_str!("../../experiments/roster_churn.toml")),
     ("roster_lies", include_str!("../../experiments/roster_lies.toml")),
     ("s_kademlia", include_str!("../../experiments/s_kademlia.toml")),
@@ -30,6 +32,7 @@ const FILES: &[(&str, &str)] = &[
     ("scale_peers", include_str!("../../experiments/scale_peers.toml")),
     ("small_grids", include_str!("../../experiments/small_grids.toml")),
     ("spy_and_flood", include_str!("../../experiments/spy_and_flood.toml")),
+    ("whitewashing", include_str!("../../experiments/whitewashing.toml")),
 ];
 
 /// Their names, in order.
