@@ -103,7 +103,7 @@ impl<'a> World<'a> {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a share of the nodes")]
     fn make_leeches(&mut self) {
         let count = (f64::from(self.model.nodes) * self.model.leeches).round() as u32;
-        let gap = self.model.nodes.checked_div(count / 2).unwrap_or(0);
+        let gap = self.model.nodes.checked_div(count.div_ceil(2)).unwrap_or(0);
         for number in 0..count {
             let place = number / 2 * gap + number % 2;
             let node = self.ring[place as usize];

@@ -1,0 +1,47 @@
+#![allow(clippy::unwrap_used, reason = "a test may fail")]
+//! Real state machines keep accounts with each other.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use grid::id::NodeId;
+use grid::ledger::Statement;
+use grid::ledger::verdict::Verdict;
+use sim::scenario::Scenario;
+
+const SEED: u64 = 2003;
+
+/// Every account, by whose it is and whom it is with.
+fn accounts(scenario: &Scenario) -> BTreeMap<(NodeId, NodeId), Statement> {
+    let now = scenario.network.now();
+    let of_host = |host: &sim::host::Host| {
+        let me = host.overlay.me().id();
+        let statements = host.overlay.statements(now).into_iter();
+        statements.map(move |(statement, _)| ((me, statement.id), statement)).collect::<Vec<_>>()
+    };
+    scenario.network.hosts().iter().flat_map(of_host).collect()
+}
+
+#[test]
+fn both_sides_of_a_link_come_to_the_same_account() {
+    let mut scenario = Scenario::new(2, 4, SEED).unwrap();
+    scenario.grow(64, Duration::from_millis(500)).unwrap();
+    scenario.network.run_for(Duration::from_secs(60));
+    let (keys, puts) = scenario.put_records(100);
+    assert_eq!(puts.succeeded(), 100, "{puts:?}");
+    assert_eq!(scenario.get_records(&keys).succeeded(), 100);
+    assert_eq!(scenario.ask_random_cells(2000).succeeded(), 2000);
+
+    let accounts = accounts(&scenario);
+    let mut compared = 0;
+    for (&(me, other), mine) in &accounts {
+        let theirs = &accounts[&(other, me)];
+        // They charge as far apart as an answer is on its way, which fades no more than a millionth of it.
+        assert!((mine.given - theirs.received).abs() <= 1e-5 * mine.given, "{me} {other}: {mine:?} {theirs:?}");
+        assert_eq!((mine.theirs.asked, mine.theirs.served), (theirs.ours.asked, theirs.ours.served), "{me} {other}");
+        compared += usize::from(mine.given > 0.0);
+    }
+    assert!(compared > 1000, "{compared} of {}", accounts.len());
+    let doubted = accounts.values().filter(|account| account.verdict == Verdict::Leech || account.weight < 0.1).count();
+    assert!(doubted * 100 <= accounts.len(), "{doubted} of {} among honest nodes", accounts.len());
+}
