@@ -334,14 +334,14 @@ impl<'a> World<'a> {
         if !is_leech {
             *self.tally.work.of(by_leech) += price.units();
         }
-        if by_leech {
-            return;
-        }
-        *self.tally.taken.of(is_leech) += price.units();
         if self.is_late(born) {
             self.tally.late.of(is_leech).served += 1;
             *self.tally.waits.of(is_leech) += self.now.since(born).as_secs_f64();
         }
+        if by_leech {
+            return;
+        }
+        *self.tally.taken.of(is_leech) += price.units();
         let tens = self.requests[request].tens;
         self.tally.tries.entry(tens).or_default().of(is_leech).served += 1;
     }
