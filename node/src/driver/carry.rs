@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use grid::id::NodeId;
 use grid::input::{Command, Input, Ticket};
-use grid::message::{Message, StoreFailure};
+use grid::message::{Answer, AnswerBody, Message, Refusal, StoreFailure};
 use grid::output::{Event, Output};
 use grid::peer::{DialTarget, Peer};
 use libp2p::multiaddr::Protocol;
@@ -13,8 +13,9 @@ use libp2p::{Multiaddr, PeerId};
 use super::{Driver, Waiter};
 use crate::handle::Question;
 use crate::shelf::Order;
-use crate::transport::TransportCommand;
+use crate::transport::{Full, TransportCommand};
 use crate::wire::encode_message;
+use crate::wire::piece::Lane;
 use crate::{sealing, verifier::Verifier};
 
 impl Driver {
@@ -50,12 +51,25 @@ impl Driver {
         }
     }
 
-    /// Sends on the link's outbox. One that is full belongs to a node that does not read: its link is cut.
+    /// Sends on the link's outbox. One that is full belongs to a node that does not read: its link is cut. One that is
+    /// full of bulk belongs to a slow one: more bulk is not sent, and whoever waits for it hears so.
     async fn send(&mut self, to: NodeId, message: &Message) {
         let Some(outbox) = self.links.get(&to) else { return };
         let asks = matches!(message, Message::Request(_) | Message::Replicate { .. } | Message::Fetch { .. });
         self.asked += u64::from(asks);
-        if !outbox.send(encode_message(message)) {
+        let bytes = encode_message(message);
+        let sent = match outbox.send(lane(message, bytes.len()), bytes) {
+            Err(Full::Bulk) => match instead(message) {
+                Some(Instead::Say(other)) => outbox.send(Lane::Interactive, encode_message(&other)),
+                Some(Instead::Hear(message)) => {
+                    self.soon.push_back(Input::Message { from: to, message });
+                    Ok(())
+                }
+                None => Ok(()),
+            },
+            sent => sent,
+        };
+        if sent.is_err() {
             tracing::info!(node = %to, "a node does not read what it is sent; its link is cut");
             self.close(to).await;
         }
@@ -168,5 +182,38 @@ fn introducer(text: &str) -> (Option<PeerId>, Vec<Multiaddr>) {
             (None, vec![address])
         }
         None => (None, Vec::new()),
+    }
+}
+
+/// The lane of a message.
+fn lane(message: &Message, bytes: usize) -> Lane {
+    match message {
+        // Nothing that was said before is to come after it.
+        Message::Farewell => Lane::Bulk,
+        Message::Request(_) | Message::Answer(_) if bytes < 16 << 10 => Lane::Interactive,
+        Message::Request(_) | Message::Answer(_) | Message::Replicate { .. } | Message::Fetched { .. } => Lane::Bulk,
+        _ => Lane::Control,
+    }
+}
+
+/// What becomes of bulk that finds no room.
+enum Instead {
+    /// The other side is told.
+    Say(Message),
+    /// It is as if the other side had answered so.
+    Hear(Message),
+}
+
+/// What is done about a message that finds no room among the bulk for a node. Of the others that are so large, each will
+/// be asked for again.
+fn instead(message: &Message) -> Option<Instead> {
+    match message {
+        Message::Farewell => Some(Instead::Say(Message::Farewell)),
+        Message::Request(request) => Some(Instead::Hear(Message::Refused(request.id, Refusal::Busy))),
+        Message::Answer(answer) => {
+            let busy = Answer { body: AnswerBody::Busy, ..answer.clone() };
+            Some(Instead::Say(Message::Answer(busy)))
+        }
+        _ => None,
     }
 }
