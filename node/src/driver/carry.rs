@@ -1,12 +1,13 @@
 //! Carrying out what the state machine wants.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use grid::id::NodeId;
 use grid::input::{Command, Input, Ticket};
 use grid::message::{Answer, AnswerBody, Message, Refusal, StoreFailure};
 use grid::output::{Event, Output};
 use grid::peer::{DialTarget, Peer};
+use grid::queue::Class;
 use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, PeerId};
 
@@ -15,7 +16,6 @@ use crate::handle::Question;
 use crate::shelf::Order;
 use crate::transport::{Full, TransportCommand};
 use crate::wire::encode_message;
-use crate::wire::piece::Lane;
 use crate::{sealing, verifier::Verifier};
 
 impl Driver {
@@ -58,9 +58,9 @@ impl Driver {
         let asks = matches!(message, Message::Request(_) | Message::Replicate { .. } | Message::Fetch { .. });
         self.asked += u64::from(asks);
         let bytes = encode_message(message);
-        let sent = match outbox.send(lane(message, bytes.len()), bytes) {
+        let sent = match outbox.send(lane(message), bytes) {
             Err(Full::Bulk) => match instead(message) {
-                Some(Instead::Say(other)) => outbox.send(Lane::Interactive, encode_message(&other)),
+                Some(Instead::Say(other)) => outbox.send(Class::Interactive, encode_message(&other)),
                 Some(Instead::Hear(message)) => {
                     self.soon.push_back(Input::Message { from: to, message });
                     Ok(())
@@ -185,16 +185,16 @@ fn introducer(text: &str) -> (Option<PeerId>, Vec<Multiaddr>) {
     }
 }
 
-/// The lane of a message.
-fn lane(message: &Message, bytes: usize) -> Lane {
+/// The lane of a message: that of its class, but for the farewell. Nothing that was said before is to come after it.
+fn lane(message: &Message) -> Class {
     match message {
-        // Nothing that was said before is to come after it.
-        Message::Farewell => Lane::Bulk,
-        Message::Request(_) | Message::Answer(_) if bytes < 16 << 10 => Lane::Interactive,
-        Message::Request(_) | Message::Answer(_) | Message::Replicate { .. } | Message::Fetched { .. } => Lane::Bulk,
-        _ => Lane::Control,
+        Message::Farewell => Class::Bulk,
+        _ => message.class(),
     }
 }
+
+/// When bulk that found no room may be tried again: by then a megabyte has gone at 10 Mbit/s.
+const BULK_RETRY: Duration = Duration::from_secs(1);
 
 /// What becomes of bulk that finds no room.
 enum Instead {
@@ -209,7 +209,9 @@ enum Instead {
 fn instead(message: &Message) -> Option<Instead> {
     match message {
         Message::Farewell => Some(Instead::Say(Message::Farewell)),
-        Message::Request(request) => Some(Instead::Hear(Message::Refused(request.id, Refusal::Busy))),
+        Message::Request(request) => {
+            Some(Instead::Hear(Message::Refused(request.id, Refusal::Busy { retry_after: BULK_RETRY })))
+        }
         Message::Answer(answer) => {
             let busy = Answer { body: AnswerBody::Busy, ..answer.clone() };
             Some(Instead::Say(Message::Answer(busy)))

@@ -14,6 +14,7 @@ mod window;
 
 use std::time::Duration;
 
+use grid::queue::Class;
 use grid::time::Time;
 
 use self::flight::Flight;
@@ -23,7 +24,7 @@ use self::lanes::Lanes;
 use self::turns::Turns;
 use self::window::Window;
 use super::Limits;
-use crate::wire::piece::{Lane, MAX_PIECE, Reached, append_mark, append_reached};
+use crate::wire::piece::{MAX_PIECE, Reached, append_mark, append_reached};
 
 /// A batch is written at once and has at most so many bytes and a piece; one frame of the layers below.
 pub(crate) const BATCH: usize = MAX_PIECE;
@@ -61,7 +62,7 @@ impl Egress {
     ///
     /// # Errors
     /// [`Full`] if there is no room for it.
-    pub(crate) fn push(&mut self, lane: Lane, message: Vec<u8>) -> Result<(), Full> {
+    pub(crate) fn push(&mut self, lane: Class, message: Vec<u8>) -> Result<(), Full> {
         self.lanes.push(lane, message)
     }
 
@@ -90,7 +91,7 @@ impl Egress {
             let Some(lane) = self.turns.next(next, self.is_open(next)) else { break };
             let length = self.lanes.cut(lane, self.longest(lane), batch);
             self.turns.sent(lane, length, self.next().map(|next| next.is_some()));
-            if lane == Lane::Bulk {
+            if lane == Class::Bulk {
                 // A batch is decrypted as a whole: one with bulk is as short as its piece.
                 room = self.longest(lane);
                 self.wrote(length, now, batch);
@@ -98,22 +99,22 @@ impl Egress {
         }
         // The last bulk before a pause is marked in any case: nothing else would open the window again.
         let next = self.next();
-        if self.flight.unmarked() > 0 && (next[Lane::Bulk.index()].is_none() || !self.is_open(next)) {
+        if self.flight.unmarked() > 0 && (next[Class::Bulk.index()].is_none() || !self.is_open(next)) {
             self.mark(now, batch);
         }
     }
 
     /// The longest piece of a lane. Pieces of bulk are shorter on slow links.
-    fn longest(&self, lane: Lane) -> usize {
+    fn longest(&self, lane: Class) -> usize {
         match lane {
-            Lane::Control | Lane::Interactive => MAX_PIECE,
-            Lane::Bulk => self.window.piece(),
+            Class::Control | Class::Interactive => MAX_PIECE,
+            Class::Bulk => self.window.piece(),
         }
     }
 
     /// The lengths of the lanes' next pieces.
     fn next(&self) -> [Option<usize>; 3] {
-        Lane::ALL.map(|lane| self.lanes.next(lane, self.longest(lane)))
+        Class::ALL.map(|lane| self.lanes.next(lane, self.longest(lane)))
     }
 
     /// A piece of bulk was written.
@@ -126,7 +127,7 @@ impl Egress {
 
     /// Whether bulk may be sent beyond its floor.
     fn is_open(&self, next: [Option<usize>; 3]) -> bool {
-        let length = next[Lane::Bulk.index()].unwrap_or_default() as u64;
+        let length = next[Class::Bulk.index()].unwrap_or_default() as u64;
         let under_way = self.flight.bytes();
         self.closed || under_way == 0 || under_way + length <= self.window.bytes()
     }

@@ -4,13 +4,14 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use grid::queue::Class;
 use grid::time::Time;
 use tokio::sync::Notify;
 
 use super::Limits;
 use super::egress::{Egress, Full, Unasked};
 use crate::clock::SteadyClock;
-use crate::wire::piece::{Lane, Reached};
+use crate::wire::piece::Reached;
 
 #[derive(Debug)]
 struct Shared {
@@ -70,7 +71,7 @@ impl Outbox {
     ///
     /// # Errors
     /// [`Full`] if there is no room.
-    pub(crate) fn send(&self, lane: Lane, message: Vec<u8>) -> Result<(), Full> {
+    pub(crate) fn send(&self, lane: Class, message: Vec<u8>) -> Result<(), Full> {
         self.0.lock().push(lane, message)?;
         self.0.wake.notify_one();
         Ok(())

@@ -11,13 +11,15 @@
 //! ff                                                 the last word: see the end of a link
 //! ```
 //!
-//! Numbers are big-endian; a lane is 0 control, 1 interactive, 2 bulk. On each lane at most one message is begun, so a
-//! reader holds three unfinished messages at most, each no longer than a message may be, and as much of each as has come.
+//! Numbers are big-endian; a lane is that of a [`Class`]: 0 control, 1 interactive, 2 bulk. Within a lane messages keep their
+//! order. On each lane at most one is begun, so a reader holds three unfinished messages at most, each no longer than a
+//! message may be, and as much of each as has come.
 //! A piece that is not the last has [`MIN_PIECE`] bytes at least: nobody is kept busy with crumbs.
 
 use std::io;
 
 use futures::io::{AsyncRead, AsyncReadExt, BufReader};
+use grid::queue::Class;
 
 /// The longest piece: with what stands before it, it fills one frame of Yamux (16 KiB).
 pub const MAX_PIECE: usize = (16 << 10) - 7;
@@ -34,35 +36,6 @@ const MARK: u8 = 0x30;
 const REACHED: u8 = 0x31;
 /// Nothing comes after it.
 pub const LAST_WORD: u8 = 0xff;
-
-/// The lane on which a message goes. Within a lane messages keep their order; those of different lanes overtake.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Lane {
-    /// What keeps the links and the grid together.
-    Control,
-    /// What somebody waits for.
-    Interactive,
-    /// What may take its time.
-    Bulk,
-}
-
-impl Lane {
-    /// All of them, the most urgent first.
-    pub const ALL: [Self; 3] = [Self::Control, Self::Interactive, Self::Bulk];
-
-    /// Its number, on the wire and in lists.
-    pub const fn index(self) -> usize {
-        self as usize
-    }
-
-    fn of(kind: u8) -> Option<Self> {
-        Self::ALL.get(usize::from(kind & 0x0f)).copied()
-    }
-
-    const fn kind(self, of: u8) -> u8 {
-        of + self as u8
-    }
-}
 
 /// How far a stream was read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,7 +84,7 @@ pub enum PieceError {
     #[error("a piece of {length} bytes on the {lane:?} lane, where {rest} are to come")]
     Piece {
         /// On which lane.
-        lane: Lane,
+        lane: Class,
         /// Its length.
         length: usize,
         /// What is lacking of the message.
@@ -119,10 +92,10 @@ pub enum PieceError {
     },
     /// A further piece of a message that was never begun.
     #[error("a piece of a message that was not begun on the {0:?} lane")]
-    NotBegun(Lane),
+    NotBegun(Class),
     /// A message before the one before it was complete.
     #[error("a message on the {0:?} lane within another")]
-    BegunTwice(Lane),
+    BegunTwice(Class),
     /// The stream failed.
     #[error("the stream failed: {0}")]
     Io(#[from] io::Error),
@@ -180,7 +153,7 @@ impl<R: AsyncRead + Unpin> Units<R> {
 
     /// Reads a piece; the message, if it is complete with it.
     async fn piece(&mut self, kind: u8) -> Result<Option<Vec<u8>>, PieceError> {
-        let lane = Lane::of(kind).ok_or(PieceError::UnknownKind(kind))?;
+        let lane = *Class::ALL.get(usize::from(kind & 0x0f)).ok_or(PieceError::UnknownKind(kind))?;
         let begun = self.begun[lane.index()].take();
         let (mut message, piece) = match (kind & 0xf0, begun) {
             (WHOLE, None) => {
@@ -238,15 +211,20 @@ fn ended(error: io::Error) -> PieceError {
 
 /// Appends the piece of a message that begins at `start` and has at most `most` bytes, of which [`MIN_PIECE`] to
 /// [`MAX_PIECE`] count; returns its length. The message is not empty, shorter than 2^32 bytes, and goes on at `start`.
-pub fn append_piece(to: &mut Vec<u8>, lane: Lane, message: &[u8], start: usize, most: usize) -> usize {
+pub fn append_piece(to: &mut Vec<u8>, lane: Class, message: &[u8], start: usize, most: usize) -> usize {
+    let number = match lane {
+        Class::Control => 0,
+        Class::Interactive => 1,
+        Class::Bulk => 2,
+    };
     let rest = &message[start..];
     let length = rest.len().min(most.clamp(MIN_PIECE, MAX_PIECE));
     if start > 0 {
-        to.push(lane.kind(MORE));
+        to.push(MORE | number);
     } else if length == message.len() {
-        to.push(lane.kind(WHOLE));
+        to.push(WHOLE | number);
     } else {
-        to.push(lane.kind(FIRST));
+        to.push(FIRST | number);
         to.extend_from_slice(&u32::try_from(message.len()).unwrap_or(u32::MAX).to_be_bytes());
     }
     to.extend_from_slice(&u16::try_from(length).unwrap_or(u16::MAX).to_be_bytes());
@@ -255,7 +233,7 @@ pub fn append_piece(to: &mut Vec<u8>, lane: Lane, message: &[u8], start: usize, 
 }
 
 /// The units of a message, cut as rarely as may be.
-pub fn whole_message(lane: Lane, message: &[u8]) -> Vec<u8> {
+pub fn whole_message(lane: Class, message: &[u8]) -> Vec<u8> {
     let (mut units, mut start) = (Vec::with_capacity(message.len() + 7), 0);
     while start < message.len() {
         start += append_piece(&mut units, lane, message, start, MAX_PIECE);

@@ -2,7 +2,9 @@
 
 use std::collections::VecDeque;
 
-use crate::wire::piece::{Lane, append_piece};
+use grid::queue::Class;
+
+use crate::wire::piece::append_piece;
 
 /// A message found no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,18 +42,18 @@ impl Lanes {
     ///
     /// # Errors
     /// [`Full`] if there is no room.
-    pub(crate) fn push(&mut self, lane: Lane, message: Vec<u8>) -> Result<(), Full> {
+    pub(crate) fn push(&mut self, lane: Class, message: Vec<u8>) -> Result<(), Full> {
         let queue = &self.queues[lane.index()];
         let room = |messages: usize, bytes: usize, share: usize| {
             messages < self.max_messages / share && bytes + message.len() <= self.max_bytes / share
         };
         let (messages, bytes) = (self.queues.iter().map(|q| q.messages.len()).sum(), self.bytes());
         if !queue.messages.is_empty() {
-            if lane == Lane::Bulk && !room(queue.messages.len(), queue.bytes, 2) {
+            if lane == Class::Bulk && !room(queue.messages.len(), queue.bytes, 2) {
                 return Err(Full::Bulk);
             }
             if !room(messages, bytes, 1) {
-                return Err(if lane == Lane::Bulk { Full::Bulk } else { Full::All });
+                return Err(if lane == Class::Bulk { Full::Bulk } else { Full::All });
             }
         }
         // What is empty says nothing.
@@ -65,7 +67,7 @@ impl Lanes {
 
     /// Cuts the next piece off a lane, of at most so many bytes where the message is longer; its length, 0 if nothing
     /// waits there.
-    pub(crate) fn cut(&mut self, lane: Lane, most: usize, to: &mut Vec<u8>) -> usize {
+    pub(crate) fn cut(&mut self, lane: Class, most: usize, to: &mut Vec<u8>) -> usize {
         let queue = &mut self.queues[lane.index()];
         let Some(message) = queue.messages.front() else { return 0 };
         let length = append_piece(to, lane, message, queue.gone, most);
@@ -79,7 +81,7 @@ impl Lanes {
     }
 
     /// The length of the next piece of a lane, if something waits there.
-    pub(crate) fn next(&self, lane: Lane, most: usize) -> Option<usize> {
+    pub(crate) fn next(&self, lane: Class, most: usize) -> Option<usize> {
         let queue = &self.queues[lane.index()];
         queue.messages.front().map(|message| most.min(message.len() - queue.gone))
     }
@@ -98,34 +100,34 @@ mod tests {
     fn bulk_takes_half_of_the_room_and_others_the_rest() {
         let mut lanes = Lanes::new(100, 1000);
         for _ in 0..5 {
-            lanes.push(Lane::Bulk, vec![0; 100]).unwrap();
+            lanes.push(Class::Bulk, vec![0; 100]).unwrap();
         }
-        assert_eq!(lanes.push(Lane::Bulk, vec![0; 100]), Err(Full::Bulk));
+        assert_eq!(lanes.push(Class::Bulk, vec![0; 100]), Err(Full::Bulk));
         for _ in 0..5 {
-            lanes.push(Lane::Interactive, vec![0; 100]).unwrap();
+            lanes.push(Class::Interactive, vec![0; 100]).unwrap();
         }
-        assert_eq!(lanes.push(Lane::Interactive, vec![0; 1]), Err(Full::All));
-        assert_eq!(lanes.push(Lane::Control, vec![0; 1]), Ok(()), "an empty lane takes one in any case");
-        assert_eq!(lanes.push(Lane::Control, vec![0; 1]), Err(Full::All));
+        assert_eq!(lanes.push(Class::Interactive, vec![0; 1]), Err(Full::All));
+        assert_eq!(lanes.push(Class::Control, vec![0; 1]), Ok(()), "an empty lane takes one in any case");
+        assert_eq!(lanes.push(Class::Control, vec![0; 1]), Err(Full::All));
     }
 
     #[test]
     fn messages_are_counted_too() {
         let mut lanes = Lanes::new(4, 1000);
         let filled = |lanes: &mut Lanes, lane| (0..9).find(|_| lanes.push(lane, vec![1]).is_err());
-        assert_eq!(filled(&mut lanes, Lane::Bulk), Some(2));
-        assert_eq!(filled(&mut lanes, Lane::Control), Some(2));
+        assert_eq!(filled(&mut lanes, Class::Bulk), Some(2));
+        assert_eq!(filled(&mut lanes, Class::Control), Some(2));
     }
 
     #[test]
     fn one_message_always_fits_and_an_empty_one_is_nothing() {
         let mut lanes = Lanes::new(4, 10);
-        lanes.push(Lane::Control, Vec::new()).unwrap();
-        assert_eq!((lanes.bytes(), lanes.next(Lane::Control, 5)), (0, None));
-        lanes.push(Lane::Bulk, vec![1; 5000]).unwrap();
+        lanes.push(Class::Control, Vec::new()).unwrap();
+        assert_eq!((lanes.bytes(), lanes.next(Class::Control, 5)), (0, None));
+        lanes.push(Class::Bulk, vec![1; 5000]).unwrap();
         let mut out = Vec::new();
-        assert_eq!((lanes.next(Lane::Bulk, 2000), lanes.cut(Lane::Bulk, 2000, &mut out)), (Some(2000), 2000));
-        assert_eq!((lanes.next(Lane::Bulk, 4000), lanes.cut(Lane::Bulk, 4000, &mut out)), (Some(3000), 3000));
-        assert_eq!((lanes.bytes(), lanes.cut(Lane::Bulk, 2000, &mut out)), (0, 0));
+        assert_eq!((lanes.next(Class::Bulk, 2000), lanes.cut(Class::Bulk, 2000, &mut out)), (Some(2000), 2000));
+        assert_eq!((lanes.next(Class::Bulk, 4000), lanes.cut(Class::Bulk, 4000, &mut out)), (Some(3000), 3000));
+        assert_eq!((lanes.bytes(), lanes.cut(Class::Bulk, 2000, &mut out)), (0, 0));
     }
 }

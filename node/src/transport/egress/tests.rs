@@ -96,7 +96,7 @@ fn bulk_has_its_floor_when_interactive_fills_the_link() {
     let mut egress = Egress::new(&Limits::default(), Time::ZERO);
     let (mut batch, mut all) = (Vec::new(), 0_u64);
     for _ in 0..2000 {
-        for lane in [Lane::Interactive, Lane::Bulk] {
+        for lane in [Class::Interactive, Class::Bulk] {
             while egress.push(lane, vec![lane as u8; 5000]).is_ok() {}
         }
         egress.fill(Time::ZERO, &mut batch);
@@ -114,13 +114,13 @@ fn who_never_answers_gets_a_window_of_bulk_and_all_the_rest() {
     let mut egress = Egress::new(&Limits::default(), Time::ZERO);
     let mut batch = Vec::new();
     for _ in 0..100 {
-        _ = egress.push(Lane::Bulk, vec![0; 50_000]);
+        _ = egress.push(Class::Bulk, vec![0; 50_000]);
         egress.fill(Time::ZERO, &mut batch);
     }
     assert!(egress.flight.bytes() <= egress.window.bytes());
     assert_eq!(egress.waited(Time::from_micros(7)), Duration::from_micros(7));
     batch.clear();
-    egress.push(Lane::Interactive, vec![1; 100]).unwrap();
+    egress.push(Class::Interactive, vec![1; 100]).unwrap();
     egress.fill(Time::ZERO, &mut batch);
     assert_eq!(batch.len(), 103);
     // What is left goes when nothing comes after it.
@@ -175,7 +175,7 @@ proptest! {
         for (more, at, later) in answers {
             now += later;
             let now = Time::from_micros(now);
-            while egress.push(Lane::Bulk, vec![0; 100_000]).is_ok() {}
+            while egress.push(Class::Bulk, vec![0; 100_000]).is_ok() {}
             loop {
                 batch.clear();
                 egress.fill(now, &mut batch);

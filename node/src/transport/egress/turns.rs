@@ -5,7 +5,7 @@
 //! bulk [a tenth](FLOOR) of all bytes, interactive as many bytes as control. Nothing is earned while nothing waits: who
 //! comes after a pause has no claim to the past.
 
-use crate::wire::piece::Lane;
+use grid::queue::Class;
 
 /// Bulk's floor is one byte in so many.
 pub(crate) const FLOOR: u64 = 10;
@@ -20,38 +20,38 @@ pub(crate) struct Turns {
 }
 
 impl Turns {
-    /// The next lane. `next` has the lengths of the lanes' next pieces, in the order of [`Lane::ALL`]; `open` says whether
+    /// The next lane. `next` has the lengths of the lanes' next pieces, in the order of [`Class::ALL`]; `open` says whether
     /// bulk may be sent beyond its floor.
-    pub(crate) fn next(&self, next: [Option<usize>; 3], open: bool) -> Option<Lane> {
+    pub(crate) fn next(&self, next: [Option<usize>; 3], open: bool) -> Option<Class> {
         let [control, interactive, bulk] = next.map(|length| length.map(|length| length as u64));
         if bulk.is_some_and(|length| self.bulk >= length * (FLOOR - 1)) {
-            Some(Lane::Bulk)
+            Some(Class::Bulk)
         } else if interactive.is_some_and(|length| self.interactive >= length) {
-            Some(Lane::Interactive)
+            Some(Class::Interactive)
         } else if control.is_some() {
-            Some(Lane::Control)
+            Some(Class::Control)
         } else if interactive.is_some() {
-            Some(Lane::Interactive)
+            Some(Class::Interactive)
         } else if bulk.is_some() && open {
-            Some(Lane::Bulk)
+            Some(Class::Bulk)
         } else {
             None
         }
     }
 
     /// A lane has sent a piece; `waiting` says which lanes still have something to send.
-    pub(crate) fn sent(&mut self, lane: Lane, length: usize, waiting: [bool; 3]) {
+    pub(crate) fn sent(&mut self, lane: Class, length: usize, waiting: [bool; 3]) {
         let length = length as u64;
         match lane {
-            Lane::Control => {
+            Class::Control => {
                 self.interactive += length;
                 self.bulk += length;
             }
-            Lane::Interactive => {
+            Class::Interactive => {
                 self.interactive = self.interactive.saturating_sub(length);
                 self.bulk += length;
             }
-            Lane::Bulk => self.bulk = self.bulk.saturating_sub(length * (FLOOR - 1)),
+            Class::Bulk => self.bulk = self.bulk.saturating_sub(length * (FLOOR - 1)),
         }
         let [_, interactive, bulk] = waiting;
         if !interactive {
@@ -75,9 +75,9 @@ mod tests {
     #[test]
     fn the_order_is_control_interactive_bulk() {
         let turns = Turns::default();
-        assert_eq!(turns.next([Some(9), Some(9), Some(9)], true), Some(Lane::Control));
-        assert_eq!(turns.next([None, Some(9), Some(9)], true), Some(Lane::Interactive));
-        assert_eq!(turns.next([None, None, Some(9)], true), Some(Lane::Bulk));
+        assert_eq!(turns.next([Some(9), Some(9), Some(9)], true), Some(Class::Control));
+        assert_eq!(turns.next([None, Some(9), Some(9)], true), Some(Class::Interactive));
+        assert_eq!(turns.next([None, None, Some(9)], true), Some(Class::Bulk));
         assert_eq!(turns.next([None, None, Some(9)], false), None);
         assert_eq!(turns.next([None; 3], true), None);
     }
@@ -86,9 +86,9 @@ mod tests {
     fn nothing_is_earned_while_nothing_waits() {
         let mut turns = Turns::default();
         for _ in 0..1000 {
-            turns.sent(Lane::Control, 1000, [true, false, false]);
+            turns.sent(Class::Control, 1000, [true, false, false]);
         }
-        assert_eq!(turns.next([Some(1000), Some(1), Some(1)], false), Some(Lane::Control));
+        assert_eq!(turns.next([Some(1000), Some(1), Some(1)], false), Some(Class::Control));
     }
 
     proptest! {

@@ -34,9 +34,9 @@ fn more(lane: u8, piece: u16) -> Vec<u8> {
 
 #[test]
 fn the_bytes_are_these() {
-    assert_eq!(whole_message(Lane::Interactive, &[9, 8]), [1, 0, 2, 9, 8]);
+    assert_eq!(whole_message(Class::Interactive, &[9, 8]), [1, 0, 2, 9, 8]);
     let long = vec![5; MAX_PIECE + 1];
-    let units = whole_message(Lane::Bulk, &long);
+    let units = whole_message(Class::Bulk, &long);
     assert_eq!(units[..7], [0x12, 0, 0, 0x3f, 0xfa, 0x3f, 0xf9]);
     assert_eq!(units[7 + MAX_PIECE..], [0x22, 0, 1, 5]);
     let mut units = Vec::new();
@@ -55,18 +55,24 @@ fn a_length_beyond_the_limit_is_refused_before_anything_comes() {
     assert!(matches!(error(&announced(u32::MAX)), PieceError::TooLong { limit: LIMIT, .. }));
     assert!(matches!(error(&announced(LIMIT as u32 + 1)), PieceError::TooLong { .. }));
     assert!(matches!(error(&announced(LIMIT as u32)), PieceError::Truncated));
-    assert!(matches!(read(&whole_message(Lane::Control, &[1; 10]), 9).1, PieceError::TooLong { length: 10, limit: 9 }));
+    assert!(matches!(
+        read(&whole_message(Class::Control, &[1; 10]), 9).1,
+        PieceError::TooLong { length: 10, limit: 9 }
+    ));
 }
 
 #[test]
 fn pieces_out_of_turn_are_refused() {
-    assert!(matches!(error(&more(2, 2000)), PieceError::NotBegun(Lane::Bulk)));
-    assert!(matches!(error(&[first(2, 9000, 2000), more(1, 2000)].concat()), PieceError::NotBegun(Lane::Interactive)));
+    assert!(matches!(error(&more(2, 2000)), PieceError::NotBegun(Class::Bulk)));
+    assert!(matches!(error(&[first(2, 9000, 2000), more(1, 2000)].concat()), PieceError::NotBegun(Class::Interactive)));
     assert!(matches!(
         error(&[first(2, 9000, 2000), first(2, 9000, 2000)].concat()),
-        PieceError::BegunTwice(Lane::Bulk)
+        PieceError::BegunTwice(Class::Bulk)
     ));
-    assert!(matches!(error(&[first(0, 9000, 2000), vec![0, 0, 1, 7]].concat()), PieceError::BegunTwice(Lane::Control)));
+    assert!(matches!(
+        error(&[first(0, 9000, 2000), vec![0, 0, 1, 7]].concat()),
+        PieceError::BegunTwice(Class::Control)
+    ));
     for kind in [0x03, 0x0f, 0x13, 0x2f, 0x32, 0x40, 0xf0, 0xfe] {
         assert!(matches!(error(&[kind, 0, 1, 7]), PieceError::UnknownKind(found) if found == kind), "{kind:#x}");
     }
@@ -88,9 +94,9 @@ fn empty_pieces_crumbs_and_excess_are_refused() {
 }
 
 /// Messages for lanes, and in which order the lanes are served.
-fn messages() -> impl Strategy<Value = Vec<(Lane, Vec<u8>)>> {
+fn messages() -> impl Strategy<Value = Vec<(Class, Vec<u8>)>> {
     let length = prop_oneof![1..200_usize, 1..60_000_usize];
-    vec((select(Lane::ALL.to_vec()), (any::<u8>(), length).prop_map(|(byte, length)| vec![byte; length])), 0..12)
+    vec((select(Class::ALL.to_vec()), (any::<u8>(), length).prop_map(|(byte, length)| vec![byte; length])), 0..12)
 }
 
 proptest! {
@@ -108,7 +114,7 @@ proptest! {
         }
         let mut stream = Vec::new();
         for (turn, most) in turns.into_iter().cycle() {
-            let Some(lane) = (0..3).map(|n| Lane::ALL[(turn + n) % 3]).find(|l| !waiting[l.index()].is_empty()) else {
+            let Some(lane) = (0..3).map(|n| Class::ALL[(turn + n) % 3]).find(|l| !waiting[l.index()].is_empty()) else {
                 break;
             };
             let queue = &mut waiting[lane.index()];
@@ -147,7 +153,7 @@ proptest! {
     /// A message that is cut at any place of the stream is never taken for a whole one.
     #[test]
     fn a_cut_stream_is_no_message(length in 1..40_000_usize, share in 0.0..1.0_f64) {
-        let stream = whole_message(Lane::Bulk, &vec![3; length]);
+        let stream = whole_message(Class::Bulk, &vec![3; length]);
         let cut = (stream.len() as f64 * share) as usize;
         let (units, end) = read(&stream[..cut], LIMIT);
         prop_assert_eq!(units, Vec::new());

@@ -154,12 +154,12 @@ impl World {
         let mut link = number;
         if flow.bulk {
             while self.links[number].lanes.bytes() < 1 << 20 {
-                self.links[number].push(Lane::Bulk, vec![0; 250_000]).unwrap();
+                self.links[number].push(Class::Bulk, vec![0; 250_000]).unwrap();
             }
         } else {
             link = self.flows.iter().position(|other| other.bulk && other.path == flow.path).unwrap();
             let message = [(number as u64).to_be_bytes(), self.now.to_be_bytes()].concat();
-            self.links[link].push(Lane::Interactive, message).unwrap();
+            self.links[link].push(Class::Interactive, message).unwrap();
             let pause = self.rng.random_range(0.005..0.035);
             self.at(self.now + pause, Event::Send(number));
         }
