@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::wildcard_enum_match_arm, reason = "a test may fail")]
+#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a test may fail")]
 //! What an interactive exchange takes while bulk fills the link between two nodes, which goes through a relay of ours
 //! that is as slow and as far as a link over the internet.
 

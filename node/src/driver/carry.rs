@@ -187,10 +187,7 @@ fn introducer(text: &str) -> (Option<PeerId>, Vec<Multiaddr>) {
 
 /// The lane of a message: that of its class, but for the farewell. Nothing that was said before is to come after it.
 fn lane(message: &Message) -> Class {
-    match message {
-        Message::Farewell => Class::Bulk,
-        _ => message.class(),
-    }
+    if *message == Message::Farewell { Class::Bulk } else { message.class() }
 }
 
 /// When bulk that found no room may be tried again: by then a megabyte has gone at 10 Mbit/s.
@@ -207,15 +204,13 @@ enum Instead {
 /// What is done about a message that finds no room among the bulk for a node. Of the others that are so large, each will
 /// be asked for again.
 fn instead(message: &Message) -> Option<Instead> {
-    match message {
-        Message::Farewell => Some(Instead::Say(Message::Farewell)),
-        Message::Request(request) => {
-            Some(Instead::Hear(Message::Refused(request.id, Refusal::Busy { retry_after: BULK_RETRY })))
-        }
-        Message::Answer(answer) => {
-            let busy = Answer { body: AnswerBody::Busy, ..answer.clone() };
-            Some(Instead::Say(Message::Answer(busy)))
-        }
-        _ => None,
+    if let Message::Request(request) = message {
+        Some(Instead::Hear(Message::Refused(request.id, Refusal::Busy { retry_after: BULK_RETRY })))
+    } else if let Message::Answer(answer) = message {
+        Some(Instead::Say(Message::Answer(Answer { body: AnswerBody::Busy, ..answer.clone() })))
+    } else if *message == Message::Farewell {
+        Some(Instead::Say(Message::Farewell))
+    } else {
+        None
     }
 }

@@ -160,4 +160,5 @@ impl Egress {
 }
 
 #[cfg(test)]
+#[allow(clippy::cast_possible_truncation, reason = "numbers of tests are small")]
 mod tests;

@@ -254,4 +254,5 @@ pub fn append_reached(to: &mut Vec<u8>, reached: Reached) {
 }
 
 #[cfg(test)]
+#[allow(clippy::cast_possible_truncation, reason = "numbers of tests are small")]
 mod tests;

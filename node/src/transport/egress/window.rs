@@ -207,4 +207,5 @@ fn scaled(value: u64, by: u64, of: u64) -> u64 {
 }
 
 #[cfg(test)]
+#[allow(clippy::cast_possible_truncation, reason = "numbers of tests are small")]
 mod tests;
