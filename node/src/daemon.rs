@@ -100,14 +100,14 @@ pub async fn start_with_events(options: NodeOptions) -> Result<(NodeHandle, broa
     let credentials = Credentials { keypair: own.keypair().clone(), own: own_seen.clone(), verifier: verifier.clone() };
     let session = Session::new(own_seen, verifier.clone(), parameters.shape, rules, frame_log);
     let (events_in, transport_events) = mpsc::channel(EVENTS);
-    let max_frame = size(parameters.max_message_bytes);
+    let max_message = size(parameters.max_message_bytes);
     let (transport, listening) = transport::start(
         own.keypair().clone(),
         protocol(&parameters)?,
         &listen,
         Arc::new(session),
         limits,
-        max_frame,
+        max_message,
         events_in,
     )
     .await?;
@@ -158,7 +158,7 @@ pub async fn start_with_events(options: NodeOptions) -> Result<(NodeHandle, broa
 
 /// The link protocol of one grid: nodes of two grids have none in common.
 fn protocol(parameters: &Parameters) -> Result<StreamProtocol, StartError> {
-    let name = format!("/rook/{}/link/1", parameters.grid_id());
+    let name = format!("/rook/{}/link/2", parameters.grid_id());
     StreamProtocol::try_from_owned(name.clone()).map_err(|_| StartError::Protocol(name))
 }
 

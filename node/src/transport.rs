@@ -1,8 +1,9 @@
 //! Links between verified nodes, on libp2p: QUIC and TCP, IPv4 and IPv6.
 //!
 //! A link is one stream on one connection, opened by the dialler. Both sides show their credentials on it before
-//! anything else; then each side writes frames when it likes. Other protocols than this one and libp2p's ping are not
-//! spoken: `identify` above all, which would tell every stranger our addresses.
+//! anything else; then each side writes messages when it likes, those of three lanes in pieces among each other
+//! ([`egress`]). Other protocols than this one and libp2p's ping are not spoken: `identify` above all, which would tell
+//! every stranger our addresses.
 //!
 //! ```text
 //! driver --TransportCommand--> hub (owns the swarm) --TransportEvent--> driver
@@ -11,14 +12,16 @@
 //! ```
 //!
 //! Nobody waits in a circle: the hub always takes commands, and keeps its events until the driver takes them; the
-//! driver never waits for a writer, whose queue is bounded and whose link is cut when it is full; a reader may wait for
-//! the driver, which slows down that one sender.
+//! driver never waits for a writer, whose queue is bounded, and whose link is cut when it is full or not read; a reader
+//! may wait for the driver, which slows down that one sender, and never for a writer.
 
 mod behaviour;
+mod egress;
 mod failure;
 mod handler;
 mod hub;
 mod link;
+mod outbox;
 mod session;
 mod swarm;
 
@@ -30,9 +33,10 @@ use grid::peer::{Address, DialFailure, DialTarget, Peer};
 use libp2p::{Multiaddr, PeerId};
 use tokio::sync::{mpsc, oneshot};
 
+pub(crate) use egress::Full;
 pub(crate) use failure::explain as explain_dial;
 pub(crate) use hub::start;
-pub(crate) use link::Outbox;
+pub(crate) use outbox::Outbox;
 pub use session::FrameLog;
 pub(crate) use session::Session;
 pub use swarm::ListenError;
@@ -43,11 +47,12 @@ pub(crate) use swarm::{MEMORY_SHARE, listen};
 pub struct Limits {
     /// How long the other side may take to show its credential, and how long a stream may take to open.
     pub hello_timeout: Duration,
-    /// How long one frame may take to be written before the link is cut: the other side does not read.
+    /// How long a batch of pieces may take to be written, and the other side to read on to a mark, before the link is
+    /// cut: the other side does not read.
     pub write_stall: Duration,
-    /// Frames that may wait for one link.
+    /// Messages that may wait for one link, half of them bulk. If there are more the link is cut; bulk is dropped.
     pub queue_frames: usize,
-    /// Bytes that may wait for one link.
+    /// Bytes that may wait for one link, half of them bulk.
     pub queue_bytes: usize,
     /// Connections in all. The largest neighbourhood of the design's examples has 504 nodes.
     pub max_connections: u32,

@@ -1,12 +1,13 @@
 //! What nodes say to each other, in bytes.
 //!
-//! A link is a stream of frames each way ([`mod@frame`]). The first frame is a [`Hello`], each later one a
-//! [`Message`](grid::message::Message). All bytes come from strangers or from neighbours that may be hostile: nothing is
+//! A link is a stream each way. It begins with frames ([`mod@frame`]), the first of which is a [`Hello`]; then come
+//! [`Message`](grid::message::Message)s in pieces ([`mod@piece`]). All bytes come from strangers or from neighbours that may be hostile: nothing is
 //! believed about a length, and a message reaches the core only after its cells, records and cards have been checked.
 //!
 //! | Part | What it is for |
 //! | --- | --- |
-//! | [`mod@frame`] | tells messages apart in a stream |
+//! | [`mod@frame`] | tells greetings apart in a stream |
+//! | [`mod@piece`] | messages of three lanes on one stream |
 //! | [`codec`] | values to bytes and back |
 //! | [`card`], [`hello`] | how a node presents itself |
 //! | `record`, `offer` | records and offers, and how they are checked |
@@ -20,6 +21,7 @@ pub mod frame;
 pub mod greeting;
 pub mod hello;
 pub mod message;
+pub mod piece;
 
 pub(crate) mod bounded;
 mod offer;

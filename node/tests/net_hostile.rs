@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use futures::AsyncWriteExt;
 use grid::message::{Message, Nonce};
+use grid::queue::Class;
 use libp2p::identity::Keypair;
 use net_support::attacker::{Attacker, is_cut, now, others_do_not_notice, tcp_address, victim};
 use net_support::parameters;
 use node::minting;
 use node::wire::frame::{read_frame, write_frame};
 use node::wire::greeting::Greeting;
+use node::wire::piece::{LAST_WORD, Reached, Unit, Units, append_reached, whole_message};
 use node::wire::{WireCard, encode_message};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -106,23 +108,37 @@ async fn an_identity_with_too_little_work_is_refused() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_verified_neighbour_that_turns_hostile_is_cut() {
     let (victim, honest) = victim().await;
-    // The last of these speaks after its last word.
-    let ping = encode_message(&Message::Ping(Nonce(7)));
-    let attacks: [&[&[u8]]; 4] = [&[&[200, 1, 2, 3]], &[&[2, 1, 2, 3]], &[&[], &[]], &[&[], &ping]];
-    for frames in attacks {
+    let message = |bytes: &[u8]| whole_message(Class::Control, bytes);
+    let ping = message(&encode_message(&Message::Ping(Nonce(7))));
+    let mut unasked = Vec::new();
+    append_reached(&mut unasked, Reached { marks: 1, at: 0 });
+    let first = |length: u32, piece: u16| {
+        [&[0x12][..], &length.to_be_bytes(), &piece.to_be_bytes(), &vec![7; usize::from(piece)]].concat()
+    };
+    let attacks = [
+        ("no message", message(&[200, 1, 2, 3])),
+        ("half a message", message(&[2, 1, 2, 3])),
+        ("two last words", vec![LAST_WORD; 2]),
+        ("something after the last word", [vec![LAST_WORD], ping].concat()),
+        ("an empty message", vec![0, 0, 0]),
+        ("a piece of nothing", vec![0x22, 0, 1, 7]),
+        ("a piece for another lane", [first(9000, 2000), vec![0x21, 0, 1, 7]].concat()),
+        ("a second beginning", [first(9000, 2000), first(9000, 2000)].concat()),
+        ("a crumb", first(9000, 1)),
+        ("more than was announced", [first(3000, 2000), vec![0x22, 4, 0], vec![7; 1024]].concat()),
+        ("the answer to no mark", unasked),
+        ("an unknown unit", vec![0x77]),
+        ("a message beyond the grid's limit is announced", first(64 << 20, 1024)),
+    ];
+    let cut = u64::try_from(attacks.len()).unwrap();
+    for (what, bytes) in attacks {
         let mut attacker = Attacker::connect(&victim.address).await;
         let mut stream = attacker.accepted(&victim).await;
-        for frame in frames {
-            write_frame(&mut stream, frame).await.unwrap();
-        }
-        assert!(is_cut(stream, Duration::from_secs(5)).await, "{frames:?}");
+        stream.write_all(&bytes).await.unwrap();
+        assert!(is_cut(stream, Duration::from_secs(5)).await, "{what}");
     }
-    let mut attacker = Attacker::connect(&victim.address).await;
-    let mut stream = attacker.accepted(&victim).await;
-    stream.write_all(&(64_u32 << 20).to_be_bytes()).await.unwrap();
-    assert!(is_cut(stream, Duration::from_secs(5)).await, "a frame beyond the grid's limit is announced");
     victim.until("all are cut", |status| status.status.links == 1).await;
-    assert!(victim.status().await.counters.cut_links >= 5);
+    assert!(victim.status().await.counters.cut_links >= cut);
     others_do_not_notice(&victim, &honest).await;
 }
 
@@ -132,8 +148,10 @@ async fn an_honest_stranger_is_served() {
     let (victim, _honest) = victim().await;
     let mut attacker = Attacker::connect(&victim.address).await;
     let mut stream = attacker.accepted(&victim).await;
-    write_frame(&mut stream, &encode_message(&Message::Ping(Nonce(7)))).await.unwrap();
-    let pong = encode_message(&Message::Pong(Nonce(7)));
-    let answered = async { while read_frame(&mut stream, 1 << 20).await.unwrap() != pong {} };
+    let ping = whole_message(Class::Control, &encode_message(&Message::Ping(Nonce(7))));
+    stream.write_all(&ping).await.unwrap();
+    let pong = Unit::Message(encode_message(&Message::Pong(Nonce(7))));
+    let mut units = Units::new(stream, 1 << 20);
+    let answered = async { while units.next().await.unwrap() != pong {} };
     tokio::time::timeout(Duration::from_secs(5), answered).await.unwrap();
 }

@@ -5,12 +5,13 @@ mod net_support;
 
 use std::time::Duration;
 
-use futures::AsyncReadExt;
+use futures::{AsyncReadExt, AsyncWriteExt};
 use grid::message::{Message, Request, RequestBody};
+use grid::queue::Class;
 use net_support::attacker::{Attacker, others_do_not_notice, tcp_address, victim};
 use net_support::{Setup, mint, parameters};
 use node::wire::encode_message;
-use node::wire::frame::write_frame;
+use node::wire::piece::whole_message;
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
 
@@ -36,7 +37,8 @@ async fn who_never_reads_is_cut() {
                 hops_left: 2,
                 body: RequestBody::Echo(vec![0; 60_000].into()),
             };
-            if write_frame(&mut writer, &encode_message(&Message::Request(request))).await.is_err() {
+            let message = whole_message(Class::Interactive, &encode_message(&Message::Request(request)));
+            if writer.write_all(&message).await.is_err() {
                 return;
             }
         }

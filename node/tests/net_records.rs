@@ -6,11 +6,13 @@ mod net_support;
 
 use std::time::Duration;
 
+use futures::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use grid::cell::Cell;
 use grid::id::RequestId;
 use grid::message::{Answer, AnswerBody, Message, Nonce, Reach, Request, RequestBody, StoreFailure};
 use grid::peer::{Card, Peer};
 use grid::provider::{Offer, Provider, Topic};
+use grid::queue::Class;
 use grid::record::{Pointer, Record, Rules, Subject, Terms};
 use grid::time::Day;
 use libp2p::Stream;
@@ -19,7 +21,7 @@ use net_support::attacker::{Attacker, is_cut, now, others_do_not_notice, victim}
 use net_support::{Node, mint, parameters, record};
 use node::stamps::{self, Wanted, WriterKey};
 use node::verifier::Verifier;
-use node::wire::frame::{read_frame, write_frame};
+use node::wire::piece::{Unit, Units, whole_message};
 use node::wire::{decode_message, encode_message};
 
 const HOUR: u32 = 3600;
@@ -121,7 +123,7 @@ async fn lies_about_records_and_offers_are_cut() {
     for (lie, bytes) in lies {
         let mut attacker = Attacker::connect(&victim.address).await;
         let mut stream = attacker.accepted(&victim).await;
-        write_frame(&mut stream, &bytes).await.unwrap();
+        stream.write_all(&whole_message(Class::Bulk, &bytes)).await.unwrap();
         assert!(is_cut(stream, Duration::from_secs(10)).await, "{lie}");
         cut += 1;
         victim.until(&format!("{lie} is counted"), |status| status.counters.cut_links >= cut).await;
@@ -132,15 +134,24 @@ async fn lies_about_records_and_offers_are_cut() {
     others_do_not_notice(&victim, &honest).await;
 }
 
+/// The two directions of an attacker's stream.
+type Halves = (Units<ReadHalf<Stream>>, WriteHalf<Stream>);
+
+fn halves(stream: Stream) -> Halves {
+    let (reader, writer) = stream.split();
+    (Units::new(reader, 1 << 20), writer)
+}
+
 /// Asks, and waits for what is answered.
-async fn ask(stream: &mut Stream, node: &Node, body: RequestBody) -> AnswerBody {
+async fn ask((units, writer): &mut Halves, node: &Node, body: RequestBody) -> AnswerBody {
     let question = request(node.status().await.cell, body);
     let id = question.id;
-    write_frame(stream, &encode_message(&Message::Request(question))).await.unwrap();
+    let question = whole_message(Class::Interactive, &encode_message(&Message::Request(question)));
+    writer.write_all(&question).await.unwrap();
     let answered = async {
         loop {
-            let frame = read_frame(stream, 1 << 20).await.unwrap();
-            let decoded = decode_message(&frame, parameters(1, 2).shape, &rules(), &mut |_| None);
+            let Unit::Message(message) = units.next().await.unwrap() else { continue };
+            let decoded = decode_message(&message, parameters(1, 2).shape, &rules(), &mut |_| None);
             match decoded.map(|decoded| decoded.message) {
                 Ok(Message::Answer(answer)) if answer.id == id => return answer.body,
                 Ok(Message::Refused(refused, why)) if refused == id => panic!("{why}"),
@@ -168,7 +179,7 @@ async fn what_is_only_too_late_or_too_early_gets_an_answer() {
     ];
     let cut = victim.status().await.counters.cut_links;
     let mut attacker = Attacker::connect(&victim.address).await;
-    let mut stream = attacker.accepted(&victim).await;
+    let mut stream = halves(attacker.accepted(&victim).await);
     for (record, expected) in cases {
         let answer = ask(&mut stream, &victim, RequestBody::Put(record)).await;
         match (answer, expected) {
@@ -196,7 +207,7 @@ async fn who_brings_the_proof_that_a_writer_cheats_is_believed() {
     let pointer = mutable(2, 30, 100);
     let (one, other) = (version(&pointer, 1, now(), b"one"), version(&pointer, 1, now(), b"other"));
     let mut attacker = Attacker::connect(&victim.address).await;
-    let mut stream = attacker.accepted(&victim).await;
+    let mut stream = halves(attacker.accepted(&victim).await);
     let first = ask(&mut stream, &victim, RequestBody::Put(one.clone())).await;
     assert!(matches!(first, AnswerBody::Stored { .. }), "{first:?}");
     let second = ask(&mut stream, &victim, RequestBody::Put(other.clone())).await;

@@ -10,6 +10,7 @@ use grid::cell::Shape;
 use grid::parameters::Parameters;
 use grid::record::Rules;
 use node::wire::frame::read_frame;
+use node::wire::piece::{MAX_PIECE, Units};
 use node::wire::{Contact, WireCard, codec, decode_message};
 use serde::de::DeserializeOwned;
 
@@ -93,4 +94,11 @@ fn other_types() {
 fn frames() {
     let mut stream = Cursor::new([0x03, 0xff, 0xff, 0xff, 1, 2, 3]);
     assert!(largest(|| assert!(block_on(read_frame(&mut stream, usize::MAX)).is_err())) <= 64 << 10);
+}
+
+#[test]
+fn pieces() {
+    let stream = Cursor::new([0x12, 0x03, 0xff, 0xff, 0xff, 0x3f, 0xf9, 1, 2, 3]);
+    let mut units = Units::new(stream, usize::MAX);
+    assert!(largest(|| assert!(block_on(units.next()).is_err())) <= MAX_PIECE);
 }

@@ -19,6 +19,7 @@ use crate::id::{NodeId, RequestId};
 use crate::message::{Answer, AnswerBody, Message, Reach, Refusal, Request, RequestBody};
 use crate::neighbours::Role;
 use crate::protocol::{Ask, Context, Signal};
+use crate::queue::Class;
 use crate::route::Leg;
 use crate::time::Time;
 
@@ -119,8 +120,9 @@ impl Requests {
         }
         request.hops = request.hops.saturating_add(1);
         request.hops_left = request.hops_left.saturating_sub(1).min(cx.table.shape().dims() + SIDESTEPS + 1);
-        // A quick answer says as much as an acceptance, so reads are not accepted first.
-        let quick = matches!(request.body, RequestBody::Get { reach: Reach::Nearest, .. } | RequestBody::Echo(_));
+        // A quick answer says as much as an acceptance, so reads are not accepted first; but bulk may wait on its link.
+        let quick = request.class() != Class::Bulk
+            && matches!(request.body, RequestBody::Get { reach: Reach::Nearest, .. } | RequestBody::Echo(_));
         if request.target != cx.me.cell() || !quick {
             cx.send(from, Message::Accepted(id));
         }

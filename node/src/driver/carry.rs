@@ -1,19 +1,20 @@
 //! Carrying out what the state machine wants.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use grid::id::NodeId;
 use grid::input::{Command, Input, Ticket};
-use grid::message::{Message, StoreFailure};
+use grid::message::{Answer, AnswerBody, Message, Refusal, StoreFailure};
 use grid::output::{Event, Output};
 use grid::peer::{DialTarget, Peer};
+use grid::queue::Class;
 use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, PeerId};
 
 use super::{Driver, Waiter};
 use crate::handle::Question;
 use crate::shelf::Order;
-use crate::transport::TransportCommand;
+use crate::transport::{Full, TransportCommand};
 use crate::wire::encode_message;
 use crate::{sealing, verifier::Verifier};
 
@@ -50,12 +51,25 @@ impl Driver {
         }
     }
 
-    /// Sends on the link's outbox. One that is full belongs to a node that does not read: its link is cut.
+    /// Sends on the link's outbox. One that is full belongs to a node that does not read: its link is cut. One that is
+    /// full of bulk belongs to a slow one: more bulk is not sent, and whoever waits for it hears so.
     async fn send(&mut self, to: NodeId, message: &Message) {
         let Some(outbox) = self.links.get(&to) else { return };
         let asks = matches!(message, Message::Request(_) | Message::Replicate { .. } | Message::Fetch { .. });
         self.asked += u64::from(asks);
-        if !outbox.send(encode_message(message)) {
+        let bytes = encode_message(message);
+        let sent = match outbox.send(lane(message), bytes) {
+            Err(Full::Bulk) => match instead(message) {
+                Some(Instead::Say(other)) => outbox.send(Class::Interactive, encode_message(&other)),
+                Some(Instead::Hear(message)) => {
+                    self.soon.push_back(Input::Message { from: to, message });
+                    Ok(())
+                }
+                None => Ok(()),
+            },
+            sent => sent,
+        };
+        if sent.is_err() {
             tracing::info!(node = %to, "a node does not read what it is sent; its link is cut");
             self.close(to).await;
         }
@@ -168,5 +182,35 @@ fn introducer(text: &str) -> (Option<PeerId>, Vec<Multiaddr>) {
             (None, vec![address])
         }
         None => (None, Vec::new()),
+    }
+}
+
+/// The lane of a message: that of its class, but for the farewell. Nothing that was said before is to come after it.
+fn lane(message: &Message) -> Class {
+    if *message == Message::Farewell { Class::Bulk } else { message.class() }
+}
+
+/// When bulk that found no room may be tried again: by then a megabyte has gone at 10 Mbit/s.
+const BULK_RETRY: Duration = Duration::from_secs(1);
+
+/// What becomes of bulk that finds no room.
+enum Instead {
+    /// The other side is told.
+    Say(Message),
+    /// It is as if the other side had answered so.
+    Hear(Message),
+}
+
+/// What is done about a message that finds no room among the bulk for a node. Of the others that are so large, each will
+/// be asked for again.
+fn instead(message: &Message) -> Option<Instead> {
+    if let Message::Request(request) = message {
+        Some(Instead::Hear(Message::Refused(request.id, Refusal::Busy { retry_after: BULK_RETRY })))
+    } else if let Message::Answer(answer) = message {
+        Some(Instead::Say(Message::Answer(Answer { body: AnswerBody::Busy, ..answer.clone() })))
+    } else if *message == Message::Farewell {
+        Some(Instead::Say(Message::Farewell))
+    } else {
+        None
     }
 }

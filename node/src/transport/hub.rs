@@ -99,7 +99,7 @@ pub(crate) struct Hub {
     swarm: Swarm<Behaviour>,
     session: Arc<Session>,
     limits: Limits,
-    max_frame: usize,
+    max_message: usize,
     inbox: Inbox,
     waiting: VecDeque<Waiting>,
     reports: mpsc::Sender<Report>,
@@ -122,7 +122,7 @@ pub(crate) async fn start(
     listen: &[Multiaddr],
     session: Arc<Session>,
     limits: Limits,
-    max_frame: usize,
+    max_message: usize,
     inbox: Inbox,
 ) -> Result<(mpsc::Sender<TransportCommand>, Vec<Multiaddr>), ListenError> {
     let mut swarm = swarm::build(keypair, protocol, &limits)?;
@@ -132,7 +132,7 @@ pub(crate) async fn start(
         swarm,
         session,
         limits,
-        max_frame,
+        max_message,
         inbox,
         waiting: VecDeque::new(),
         reports,

@@ -1,8 +1,8 @@
-//! One link: the exchange of credentials, then frames in both directions, each in a task of its own, so that neither
+//! One link: the exchange of credentials, then messages in both directions, each in a task of its own, so that neither
 //! can wait for the other.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::AsyncWriteExt;
@@ -10,13 +10,14 @@ use futures::io::{AsyncReadExt, ReadHalf, WriteHalf};
 use grid::id::NodeId;
 use grid::peer::Peer;
 use libp2p::{PeerId, Stream};
-use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use super::outbox::{Batches, Marks, Next};
 use super::session::Session;
 use super::{Inbox, Limits, TransportEvent};
 use crate::wire::frame::{FrameError, read_frame, write_frame};
 use crate::wire::greeting::Greeting;
+use crate::wire::piece::{LAST_WORD, PieceError, Unit, Units};
 
 /// The longest greeting: a card and a few bytes, or a refusal's text.
 const MAX_GREETING: usize = 16 << 10;
@@ -85,73 +86,58 @@ async fn read_greeting(reader: &mut ReadHalf<Stream>) -> Result<Greeting, Greeti
     Greeting::decode(&frame).map_err(|error| GreetingError::Malformed(error.to_string()))
 }
 
-/// The writing end that the driver holds. What does not fit into its bounds is not sent.
-#[derive(Clone, Debug)]
-pub(crate) struct Outbox {
-    frames: mpsc::Sender<Vec<u8>>,
-    queued: Arc<AtomicUsize>,
-    max_bytes: usize,
-}
-
-impl Outbox {
-    /// An outbox, and where its frames come out.
-    pub(crate) fn new(limits: &Limits) -> (Self, OutboxFrames) {
-        let (frames, receiver) = mpsc::channel(limits.queue_frames);
-        let queued = Arc::new(AtomicUsize::new(0));
-        let outbox = Self { frames, queued: queued.clone(), max_bytes: limits.queue_bytes };
-        (outbox, OutboxFrames { frames: receiver, queued })
-    }
-
-    /// Queues a frame; `false` if the queue is full, which means that the other side does not read.
-    pub(crate) fn send(&self, frame: Vec<u8>) -> bool {
-        let bytes = frame.len();
-        let before = self.queued.fetch_add(bytes, Ordering::Relaxed);
-        // A single frame always fits, however large.
-        let fits = before == 0 || before + bytes <= self.max_bytes;
-        let sent = fits && self.frames.try_send(frame).is_ok();
-        if !sent {
-            self.queued.fetch_sub(bytes, Ordering::Relaxed);
-        }
-        sent
-    }
-}
-
-/// The end of an [`Outbox`] from which frames are written.
-#[derive(Debug)]
-pub(crate) struct OutboxFrames {
-    frames: mpsc::Receiver<Vec<u8>>,
-    queued: Arc<AtomicUsize>,
-}
-
 /// How the two directions of a link end without losing what is under way. Closing a connection drops what the other
-/// side has not received yet, and QUIC does not say what has arrived. So a side that writes no more says so with an
-/// *empty frame* if it knows that it has read all that the other said, or will ever say before it reads on; whoever
-/// gets an empty frame and then the end of the stream may close at once, whoever gets the end alone waits a while.
+/// side has not received yet, and QUIC does not say what has arrived. So a side that writes no more says so with a
+/// *last word* if it knows that it has read all that the other said, or will ever say before it reads on; whoever
+/// gets a last word and then the end of the stream may close at once, whoever gets the end alone waits a while.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ending {
     heard_all: Arc<AtomicBool>,
 }
 
-/// The empty frame.
-pub(crate) const HEARD_ALL: &[u8] = &[];
+/// Says the last word.
+pub(crate) async fn say_last_word(writer: &mut WriteHalf<Stream>) -> std::io::Result<()> {
+    writer.write_all(&[LAST_WORD]).await?;
+    writer.flush().await
+}
 
-/// Writes frames until the outbox is dropped and empty, then closes the stream; or until a write fails or stalls.
+/// Writes what the outbox gives until that is dropped and empty, then closes the stream; or until a write fails, or the
+/// other side does not read.
 pub(crate) async fn write_all(
     mut writer: WriteHalf<Stream>,
-    mut outbox: OutboxFrames,
+    outbox: Batches,
     ending: Ending,
     stall: Duration,
 ) -> Result<(), String> {
-    while let Some(frame) = outbox.frames.recv().await {
-        let written = timeout(stall, write_frame(&mut writer, &frame)).await;
-        outbox.queued.fetch_sub(frame.len(), Ordering::Relaxed);
-        written.map_err(|_| "the other side does not read".to_owned())?.map_err(|error| error.to_string())?;
+    let unread = || "the other side does not read".to_owned();
+    let mut batch = Vec::new();
+    loop {
+        match outbox.next(&mut batch, stall) {
+            Next::Write => {
+                let written = timeout(stall, write_batch(&mut writer, &batch)).await;
+                written.map_err(|_| unread())?.map_err(|error| error.to_string())?;
+                batch.clear();
+            }
+            Next::Wait => {
+                // A link on which nothing waits holds no memory.
+                batch = Vec::new();
+                // After that time it is looked whether the other side has read on.
+                _ = timeout(stall, outbox.changed()).await;
+            }
+            Next::Stalled => return Err(unread()),
+            Next::End => break,
+        }
     }
     if ending.heard_all.load(Ordering::Acquire) {
-        _ = timeout(stall, write_frame(&mut writer, HEARD_ALL)).await;
+        _ = timeout(stall, say_last_word(&mut writer)).await;
     }
     _ = timeout(stall, writer.close()).await;
     Ok(())
+}
+
+async fn write_batch(writer: &mut WriteHalf<Stream>, batch: &[u8]) -> std::io::Result<()> {
+    writer.write_all(batch).await?;
+    writer.flush().await
 }
 
 /// How a direction ended in the orderly way.
@@ -167,26 +153,28 @@ pub(crate) enum End {
 pub(crate) struct Reading {
     pub(crate) from: NodeId,
     pub(crate) session: Arc<Session>,
-    pub(crate) max_frame: usize,
+    pub(crate) max_message: usize,
     pub(crate) inbox: Inbox,
 }
 
 impl Reading {
-    /// Reads frames and passes on what they mean, in order, until the stream ends or something is wrong with it.
-    pub(crate) async fn all(self, mut reader: ReadHalf<Stream>, ending: Ending) -> Result<End, String> {
-        let mut end = End::Unsure;
+    /// Reads messages and passes them on until the stream ends or something is wrong with it.
+    pub(crate) async fn all(self, reader: ReadHalf<Stream>, marks: Marks, ending: Ending) -> Result<End, String> {
+        let (mut units, mut end) = (Units::new(reader, self.max_message), End::Unsure);
         loop {
-            match read_frame(&mut reader, self.max_frame).await {
-                Ok(frame) if frame.is_empty() && end == End::Unsure => end = End::HeardAll,
+            match units.next().await {
                 Ok(_) if end == End::HeardAll => return Err("something was said after the last word".into()),
-                Ok(frame) => {
-                    if !self.take(frame).await? {
+                Ok(Unit::LastWord) => end = End::HeardAll,
+                Ok(Unit::Mark) => marks.mark(),
+                Ok(Unit::Reached(reached)) => marks.reached(reached).map_err(|error| error.to_string())?,
+                Ok(Unit::Message(message)) => {
+                    if !self.take(message).await? {
                         break;
                     }
                 }
-                Err(FrameError::Closed) => break,
+                Err(PieceError::Closed) => break,
                 // The end of the stream was lost, for the other side has closed the connection.
-                Err(FrameError::Io(_)) if end == End::HeardAll => break,
+                Err(PieceError::Io(_)) if end == End::HeardAll => break,
                 Err(error) => return Err(error.to_string()),
             }
         }
@@ -195,26 +183,29 @@ impl Reading {
     }
 
     /// Reads what is under way on a surplus connection, until the other side ends it or has nothing to say on it either.
-    pub(crate) async fn rest(self, mut reader: ReadHalf<Stream>) -> Result<(), String> {
+    /// Nobody answers its marks: it is about to write the rest without regard to them.
+    pub(crate) async fn rest(self, reader: ReadHalf<Stream>) -> Result<(), String> {
+        let mut units = Units::new(reader, self.max_message);
         loop {
-            match read_frame(&mut reader, self.max_frame).await {
-                Ok(frame) if frame.is_empty() => return Ok(()),
-                Ok(frame) => {
-                    if !self.take(frame).await? {
+            match units.next().await {
+                Ok(Unit::LastWord) => return Ok(()),
+                Ok(Unit::Mark | Unit::Reached(_)) => {}
+                Ok(Unit::Message(message)) => {
+                    if !self.take(message).await? {
                         return Ok(());
                     }
                 }
                 // The other side may close at once, as we say nothing on this connection.
-                Err(FrameError::Closed | FrameError::Io(_)) => return Ok(()),
+                Err(PieceError::Closed | PieceError::Io(_)) => return Ok(()),
                 Err(error) => return Err(error.to_string()),
             }
         }
     }
 
     /// `false` if nobody listens any more.
-    async fn take(&self, frame: Vec<u8>) -> Result<bool, String> {
-        self.session.log(self.from, &frame);
-        let decoded = self.session.decode(self.from, frame).await.map_err(|error| error.to_string())?;
+    async fn take(&self, message: Vec<u8>) -> Result<bool, String> {
+        self.session.log(self.from, &message);
+        let decoded = self.session.decode(self.from, message).await.map_err(|error| error.to_string())?;
         let Some(message) = decoded else { return Ok(true) };
         Ok(self.inbox.send(TransportEvent::Message { from: self.from, message }).await.is_ok())
     }

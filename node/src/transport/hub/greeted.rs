@@ -7,9 +7,9 @@ use libp2p::swarm::ConnectionId;
 use tokio::time::timeout;
 
 use super::super::TransportEvent;
-use super::super::link::{End, Ending, GreetingError, HEARD_ALL, Outbox, Proved, Reading, write_all};
+use super::super::link::{End, Ending, GreetingError, Proved, Reading, say_last_word, write_all};
+use super::super::outbox::{Outbox, outbox};
 use super::{Hub, Link, Report, Waiting};
-use crate::wire::frame::write_frame;
 
 /// What to do with a second connection to a node.
 enum Verdict {
@@ -135,7 +135,7 @@ impl Hub {
         let (reading, reports, stall) = (self.reading(node), self.reports.clone(), self.limits.write_stall);
         let read = async move {
             // If writing fails, reading ends as well.
-            _ = timeout(stall, write_frame(&mut writer, HEARD_ALL)).await;
+            _ = timeout(stall, say_last_word(&mut writer)).await;
             let outcome = reading.rest(reader).await;
             _ = timeout(stall, writer.close()).await;
             _ = reports.send(Report::WriterEnded(id, Ok(()))).await;
@@ -166,22 +166,22 @@ impl Hub {
         node: NodeId,
         Proved { reader, writer, .. }: Proved,
     ) -> (Outbox, Box<dyn FnOnce() + Send>) {
-        let (outbox, frames) = Outbox::new(&self.limits);
+        let (outbox, batches, marks) = outbox(&self.limits);
         let ending = Ending::default();
         let (stall, reports, heard) = (self.limits.write_stall, self.reports.clone(), ending.clone());
         tokio::spawn(async move {
-            let outcome = write_all(writer, frames, heard, stall).await;
+            let outcome = write_all(writer, batches, heard, stall).await;
             _ = reports.send(Report::WriterEnded(id, outcome)).await;
         });
         let (reading, reports) = (self.reading(node), self.reports.clone());
         let read = async move {
-            let outcome = reading.all(reader, ending).await;
+            let outcome = reading.all(reader, marks, ending).await;
             _ = reports.send(Report::ReaderEnded(id, outcome)).await;
         };
         (outbox, Box::new(move || drop(tokio::spawn(read))))
     }
 
     fn reading(&self, from: NodeId) -> Reading {
-        Reading { from, session: self.session.clone(), max_frame: self.max_frame, inbox: self.inbox.clone() }
+        Reading { from, session: self.session.clone(), max_message: self.max_message, inbox: self.inbox.clone() }
     }
 }

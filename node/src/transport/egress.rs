@@ -1,0 +1,164 @@
+//! What leaves a node on one link, and when: a state machine without sockets or clock.
+//!
+//! | Part | What it is for |
+//! | --- | --- |
+//! | [`lanes`] | what waits, cut into pieces |
+//! | [`turns`] | which lane is next |
+//! | [`flight`] | the bulk that is under way, by marks |
+//! | [`window`] | how much of it may be |
+
+mod flight;
+mod lanes;
+mod turns;
+mod window;
+
+use std::time::Duration;
+
+use grid::queue::Class;
+use grid::time::Time;
+
+use self::flight::Flight;
+pub(crate) use self::flight::Unasked;
+pub(crate) use self::lanes::Full;
+use self::lanes::Lanes;
+use self::turns::Turns;
+use self::window::Window;
+use super::Limits;
+use crate::wire::piece::{MAX_PIECE, Reached, append_mark, append_reached};
+
+/// A batch is written at once and has at most so many bytes and a piece; one frame of the layers below.
+pub(crate) const BATCH: usize = MAX_PIECE;
+/// A mark follows on this part of the window.
+const MARKS: u64 = 8;
+
+/// One direction of a link.
+#[derive(Debug)]
+pub(crate) struct Egress {
+    lanes: Lanes,
+    turns: Turns,
+    flight: Flight,
+    window: Window,
+    /// Marks of the other side that were read, and what is to be said of them.
+    marks: u64,
+    answer: Option<Reached>,
+    /// Nothing more will be queued.
+    closed: bool,
+}
+
+impl Egress {
+    pub(crate) fn new(limits: &Limits, now: Time) -> Self {
+        Self {
+            lanes: Lanes::new(limits.queue_frames, limits.queue_bytes),
+            turns: Turns::default(),
+            flight: Flight::default(),
+            window: Window::new(now),
+            marks: 0,
+            answer: None,
+            closed: false,
+        }
+    }
+
+    /// Queues a message.
+    ///
+    /// # Errors
+    /// [`Full`] if there is no room for it.
+    pub(crate) fn push(&mut self, lane: Class, message: Vec<u8>) -> Result<(), Full> {
+        self.lanes.push(lane, message)
+    }
+
+    /// Nothing more will be queued: what waits is written without regard to what is under way, as nothing comes behind
+    /// it, and nobody may be there any more who answers marks.
+    pub(crate) fn close(&mut self) {
+        self.closed = true;
+    }
+
+    /// Whether it is closed and all is written.
+    pub(crate) fn is_done(&self) -> bool {
+        self.closed && self.lanes.bytes() == 0
+    }
+
+    /// Appends what is to be written now. Nothing, if nothing waits or bulk has to.
+    pub(crate) fn fill(&mut self, now: Time, batch: &mut Vec<u8>) {
+        if let Some(reached) = self.answer.take() {
+            append_reached(batch, reached);
+        }
+        if self.flight.bytes() == 0 {
+            self.window.begin(now);
+        }
+        let mut room = BATCH;
+        while batch.len() < room {
+            let next = self.next();
+            let Some(lane) = self.turns.next(next, self.is_open(next)) else { break };
+            let length = self.lanes.cut(lane, self.longest(lane), batch);
+            self.turns.sent(lane, length, self.next().map(|next| next.is_some()));
+            if lane == Class::Bulk {
+                // A batch is decrypted as a whole: one with bulk is as short as its piece.
+                room = self.longest(lane);
+                self.wrote(length, now, batch);
+            }
+        }
+        // The last bulk before a pause is marked in any case: nothing else would open the window again.
+        let next = self.next();
+        if self.flight.unmarked() > 0 && (next[Class::Bulk.index()].is_none() || !self.is_open(next)) {
+            self.mark(now, batch);
+        }
+    }
+
+    /// The longest piece of a lane. Pieces of bulk are shorter on slow links.
+    fn longest(&self, lane: Class) -> usize {
+        match lane {
+            Class::Control | Class::Interactive => MAX_PIECE,
+            Class::Bulk => self.window.piece(),
+        }
+    }
+
+    /// The lengths of the lanes' next pieces.
+    fn next(&self) -> [Option<usize>; 3] {
+        Class::ALL.map(|lane| self.lanes.next(lane, self.longest(lane)))
+    }
+
+    /// A piece of bulk was written.
+    fn wrote(&mut self, length: usize, now: Time, batch: &mut Vec<u8>) {
+        self.flight.wrote(length);
+        if self.flight.unmarked() >= self.window.bytes() / MARKS {
+            self.mark(now, batch);
+        }
+    }
+
+    /// Whether bulk may be sent beyond its floor.
+    fn is_open(&self, next: [Option<usize>; 3]) -> bool {
+        let length = next[Class::Bulk.index()].unwrap_or_default() as u64;
+        let under_way = self.flight.bytes();
+        self.closed || under_way == 0 || under_way + length <= self.window.bytes()
+    }
+
+    fn mark(&mut self, now: Time, batch: &mut Vec<u8>) {
+        append_mark(batch);
+        self.flight.mark(now);
+    }
+
+    /// A mark of the other side was read.
+    pub(crate) fn on_mark(&mut self, now: Time) {
+        self.marks += 1;
+        self.answer = Some(Reached { marks: self.marks, at: now.as_micros() });
+    }
+
+    /// The other side says how far it has read.
+    ///
+    /// # Errors
+    /// [`Unasked`] if that cannot be.
+    pub(crate) fn on_reached(&mut self, now: Time, reached: Reached) -> Result<(), Unasked> {
+        let sample = self.flight.reached(now, reached)?;
+        self.window.reached(now, &sample);
+        Ok(())
+    }
+
+    /// For how long the other side has not read on to a mark.
+    pub(crate) fn waited(&self, now: Time) -> Duration {
+        if self.closed { Duration::ZERO } else { self.flight.waited(now) }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::cast_possible_truncation, reason = "numbers of tests are small")]
+mod tests;

@@ -1,0 +1,198 @@
+//! Two nodes' egresses over a simulated bottleneck: a queue without bound each way, served at a rate, then a delay.
+
+mod world;
+
+use grid::time::Time;
+use proptest::prelude::*;
+
+use self::world::{Flow, Path, World, ms};
+use super::*;
+
+/// What bulk alone should reach of a link, at least.
+const FILLED: f64 = 0.9;
+
+fn path(mbit: f64, round_ms: f64) -> Path {
+    Path { bytes_per_s: mbit * 125_000.0, way: round_ms / 2000.0, jitter: 0.0, clock: -1e6, jumps: Vec::new() }
+}
+
+/// Seconds until it has settled, and seconds to look at.
+fn times(path: &Path) -> (f64, f64) {
+    let settled = 0.5 + 40.0 * path.way;
+    (settled, (8e6 / path.bytes_per_s).clamp(1.5, 12.0).max(60.0 * path.way))
+}
+
+fn target(path: &Path) -> f64 {
+    (path.way / 2.0).clamp(0.005, 0.06)
+}
+
+#[test]
+fn bulk_fills_any_link_and_hardly_stands_in_queues() {
+    for (mbit, round) in
+        [(2.0, 20.0), (10.0, 20.0), (10.0, 150.0), (20.0, 5.0), (100.0, 40.0), (100.0, 1.0), (500.0, 10.0)]
+    {
+        let path = path(mbit, round);
+        let (settled, time) = times(&path);
+        let mut world = World::new(1, &[path.clone()], &[Flow::bulk(0), Flow::asking(0)]);
+        world.run(settled);
+        world.forget();
+        world.run(settled + time);
+        let filled = world.delivered(0) / (time * path.bytes_per_s);
+        let (median, worst) = world.waits(1);
+        println!("{mbit} Mbit/s, {round} ms: {filled:.3} filled, waits {:.1} and {:.1} ms", ms(median), ms(worst));
+        assert!(filled >= FILLED, "{mbit} Mbit/s, {round} ms: {filled}");
+        // Twice the step, the piece that is on its way and the message itself.
+        let least = 3.0 * 1024.0 / path.bytes_per_s;
+        assert!(median <= 1.3 * target(&path) + least, "{mbit} Mbit/s, {round} ms: {median}");
+    }
+}
+
+#[test]
+fn bulk_both_ways_fills_both_and_interactive_goes_between() {
+    let path = path(10.0, 20.0);
+    let flows = [Flow::bulk(0), Flow::bulk(1), Flow::asking(0), Flow::asking(1)];
+    let mut world = World::new(2, &[path.clone(), path.clone()], &flows);
+    world.run(1.0);
+    world.forget();
+    world.run(13.0);
+    for way in 0..2 {
+        let filled = world.delivered(way) / (12.0 * path.bytes_per_s);
+        let (median, worst) = world.waits(2 + way);
+        println!("way {way}: {filled:.3} filled, waits {:.1} and {:.1} ms", ms(median), ms(worst));
+        assert!(filled >= FILLED, "{filled}");
+        assert!(median < 0.009 && worst < 0.03, "{median} {worst}");
+    }
+}
+
+#[test]
+fn who_comes_later_gets_its_share() {
+    let path = path(20.0, 30.0);
+    let mut world = World::new(3, &[path.clone()], &[Flow::bulk(0), Flow::bulk(0).from(5.0)]);
+    world.run(25.0);
+    world.forget();
+    world.run(55.0);
+    let shares = [0, 1].map(|flow| world.delivered(flow) / (30.0 * path.bytes_per_s));
+    println!("shares {shares:?}");
+    assert!(shares.iter().sum::<f64>() >= FILLED, "{shares:?}");
+    assert!(shares.iter().all(|share| *share > 0.2), "{shares:?}");
+}
+
+#[test]
+fn clock_jumps_do_no_harm() {
+    let jumps = vec![(4.0, 3600.0), (6.0, -7200.0), (8.0, 1e9), (9.0, 0.03)];
+    let path = Path { jumps, ..path(10.0, 20.0) };
+    let mut world = World::new(4, &[path.clone()], &[Flow::bulk(0), Flow::asking(0)]);
+    world.run(2.0);
+    world.forget();
+    world.run(14.0);
+    let filled = world.delivered(0) / (12.0 * path.bytes_per_s);
+    let (median, worst) = world.waits(1);
+    println!("{filled:.3} filled, waits {:.1} and {:.1} ms", ms(median), ms(worst));
+    assert!(filled >= FILLED && median < 0.009 && worst < 0.04, "{filled} {median} {worst}");
+}
+
+/// Interactive messages alone would fill the link ten times over.
+#[test]
+fn bulk_has_its_floor_when_interactive_fills_the_link() {
+    let mut egress = Egress::new(&Limits::default(), Time::ZERO);
+    let (mut batch, mut all) = (Vec::new(), 0_u64);
+    for _ in 0..2000 {
+        for lane in [Class::Interactive, Class::Bulk] {
+            while egress.push(lane, vec![lane as u8; 5000]).is_ok() {}
+        }
+        egress.fill(Time::ZERO, &mut batch);
+        assert!(batch.len() <= BATCH + MAX_PIECE + 8);
+        all += batch.len() as u64;
+        batch.clear();
+    }
+    let bulk = egress.flight.bytes();
+    // Nobody answers marks here: only the floor lets bulk pass. The bytes of all include the heads of pieces.
+    assert!(bulk * 10 >= all * 97 / 100 && bulk * 10 <= all, "{bulk} of {all}");
+}
+
+#[test]
+fn who_never_answers_gets_a_window_of_bulk_and_all_the_rest() {
+    let mut egress = Egress::new(&Limits::default(), Time::ZERO);
+    let mut batch = Vec::new();
+    for _ in 0..100 {
+        _ = egress.push(Class::Bulk, vec![0; 50_000]);
+        egress.fill(Time::ZERO, &mut batch);
+    }
+    assert!(egress.flight.bytes() <= egress.window.bytes());
+    assert_eq!(egress.waited(Time::from_micros(7)), Duration::from_micros(7));
+    batch.clear();
+    egress.push(Class::Interactive, vec![1; 100]).unwrap();
+    egress.fill(Time::ZERO, &mut batch);
+    assert_eq!(batch.len(), 103);
+    // What is left goes when nothing comes after it.
+    egress.close();
+    let mut rounds = 0;
+    while !egress.is_done() {
+        batch.clear();
+        egress.fill(Time::ZERO, &mut batch);
+        rounds += 1;
+    }
+    assert!(rounds > 100);
+    assert_eq!(egress.waited(Time::from_micros(7)), Duration::ZERO);
+}
+
+#[test]
+fn marks_are_answered_by_the_newest_alone() {
+    let mut egress = Egress::new(&Limits::default(), Time::ZERO);
+    (0..1000).for_each(|number| egress.on_mark(Time::from_micros(number)));
+    let (mut batch, mut expected) = (Vec::new(), Vec::new());
+    egress.fill(Time::ZERO, &mut batch);
+    append_reached(&mut expected, Reached { marks: 1000, at: 999 });
+    assert_eq!(batch, expected);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Links of many kinds, whose delays are noisy: they are filled, and nobody waits much longer than for the target,
+    /// the noise and a piece.
+    #[test]
+    fn noise_is_no_queue(
+        mbit in 4.0..200.0_f64, round in 1.0..120.0_f64, jitter in 0.0..4.0_f64, clock in -1e7..1e7_f64, seed in any::<u64>(),
+    ) {
+        let path = Path { jitter: jitter / 1000.0, clock, ..path(mbit, round) };
+        let (settled, time) = times(&path);
+        let mut world = World::new(seed, &[path.clone()], &[Flow::bulk(0), Flow::asking(0)]);
+        world.run(settled);
+        world.forget();
+        world.run(settled + time);
+        let filled = world.delivered(0) / (time * path.bytes_per_s);
+        let (median, _) = world.waits(1);
+        prop_assert!(filled >= 0.85, "{filled} filled");
+        prop_assert!(median <= 2.0 * target(&path) + path.jitter + 3000.0 / path.bytes_per_s, "{} ms", ms(median));
+    }
+
+    /// Whoever answers marks as it likes, early or late by any clock, or counts wrongly, gets what the window allows at
+    /// the very most, and never stops the others' messages.
+    #[test]
+    fn a_liar_gains_nothing(answers in proptest::collection::vec((0..4_u64, any::<u64>(), 0..2_000_000_u64), 1..300)) {
+        let mut egress = Egress::new(&Limits::default(), Time::ZERO);
+        let (mut now, mut marks, mut batch) = (0, 0, Vec::new());
+        for (more, at, later) in answers {
+            now += later;
+            let now = Time::from_micros(now);
+            while egress.push(Class::Bulk, vec![0; 100_000]).is_ok() {}
+            loop {
+                batch.clear();
+                egress.fill(now, &mut batch);
+                if batch.is_empty() {
+                    break;
+                }
+            }
+            prop_assert!(egress.flight.bytes() <= (4 << 20) + MAX_PIECE as u64);
+            prop_assert!(egress.flight.bytes() > 0, "bulk moves on");
+            let before = egress.flight.bytes();
+            match egress.on_reached(now, Reached { marks: marks + more, at }) {
+                Ok(()) => {
+                    prop_assert!(more > 0 && egress.flight.bytes() < before);
+                    marks += more;
+                }
+                Err(_) => prop_assert_eq!(egress.flight.bytes(), before),
+            }
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! A relay between two nodes that is as slow as a link over the internet: bytes a second, a delay, and a buffer like that
+//! of a router, but that what does not fit waits at the sender instead of being lost.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::time::{Instant, sleep_until};
+
+/// One direction; the other is like it.
+#[derive(Clone, Copy, Debug)]
+pub struct Line {
+    pub bytes_per_s: u64,
+    pub way: Duration,
+    /// Bytes that may wait.
+    pub buffer: u32,
+}
+
+/// What is read at once: a packet.
+const PACKET: usize = 1500;
+/// The system's buffers beside ours, which must not hold more than ours.
+const SOCKET_BUFFER: u32 = 16 << 10;
+
+/// Starts a relay to an address; its port on loopback.
+pub async fn relay(to: String, line: Line) -> u16 {
+    let socket = TcpSocket::new_v4().unwrap();
+    // Connections inherit it.
+    socket.set_recv_buffer_size(SOCKET_BUFFER).unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(16).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(accept(listener, to, line));
+    port
+}
+
+async fn accept(listener: TcpListener, to: String, line: Line) {
+    while let Ok((near, _)) = listener.accept().await {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(SOCKET_BUFFER).unwrap();
+        let Ok(far) = socket.connect(to.parse().unwrap()).await else { continue };
+        join(near, far, line);
+    }
+}
+
+fn join(near: TcpStream, far: TcpStream, line: Line) {
+    near.set_nodelay(true).unwrap();
+    far.set_nodelay(true).unwrap();
+    let (near_reader, near_writer) = near.into_split();
+    let (far_reader, far_writer) = far.into_split();
+    for (from, to) in [(near_reader, far_writer), (far_reader, near_writer)] {
+        let (packets, queued) = mpsc::channel(1 << 16);
+        let room = Arc::new(Semaphore::new(line.buffer as usize));
+        tokio::spawn(take(from, packets, room.clone(), line));
+        tokio::spawn(pass(to, queued));
+    }
+}
+
+/// Reads while there is room in the buffer, and says when each packet is at the other end.
+async fn take(mut from: OwnedReadHalf, packets: mpsc::Sender<(Instant, Vec<u8>)>, room: Arc<Semaphore>, line: Line) {
+    let mut free = Instant::now();
+    loop {
+        let Ok(permit) = room.clone().acquire_many_owned(PACKET as u32).await else { return };
+        let mut packet = vec![0; PACKET];
+        let Ok(length) = from.read(&mut packet).await else { return };
+        if length == 0 {
+            return;
+        }
+        packet.truncate(length);
+        free = free.max(Instant::now()) + Duration::from_secs_f64(length as f64 / line.bytes_per_s as f64);
+        if packets.send((free + line.way, packet)).await.is_err() {
+            return;
+        }
+        // It leaves the buffer when it has been sent.
+        tokio::spawn(async move {
+            sleep_until(free).await;
+            drop(permit);
+        });
+    }
+}
+
+async fn pass(mut to: OwnedWriteHalf, mut queued: mpsc::Receiver<(Instant, Vec<u8>)>) {
+    while let Some((when, packet)) = queued.recv().await {
+        sleep_until(when).await;
+        if to.write_all(&packet).await.is_err() {
+            return;
+        }
+    }
+    _ = to.shutdown().await;
+}
