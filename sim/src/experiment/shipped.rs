@@ -26,6 +26,7 @@ const FILES: &[(&str, &str)] = &[
     ("roster_churn", include_str!("../../experiments/roster_churn.toml")),
     ("roster_lies", include_str!("../../experiments/roster_lies.toml")),
     ("s_kademlia", include_str!("../../experiments/s_kademlia.toml")),
+    ("s_kademlia_published", include_str!("../../experiments/s_kademlia_published.toml")),
     ("scale", include_str!("../../experiments/scale.toml")),
     ("scale_peers", include_str!("../../experiments/scale_peers.toml")),
     ("small_grids", include_str!("../../experiments/small_grids.toml")),
