@@ -12,6 +12,7 @@ const FILES: &[(&str, &str)] = &[
     ("certified_rosters", include_str!("../../experiments/certified_rosters.toml")),
     ("churn", include_str!("../../experiments/churn.toml")),
     ("churn_peers", include_str!("../../experiments/churn_peers.toml")),
+    ("churn_side_by_side", include_str!("../../experiments/churn_side_by_side.toml")),
     ("dht_flood", include_str!("../../experiments/dht_flood.toml")),
     ("eclipse_entries", include_str!("../../experiments/eclipse_entries.toml")),
     ("eclipse_finders", include_str!("../../experiments/eclipse_finders.toml")),

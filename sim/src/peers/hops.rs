@@ -1,4 +1,4 @@
-//! Kademlia's hops against published figures ([`published`]): what a hop gains, how hops grow with the network, and how
+//! Kademlia's hops against published figures (`hops/published.rs`): what a hop gains, how hops grow with the network, and how
 //! many there are.
 //!
 //! Of the bits of distance that a hop takes away, one is certain: the contact is in the target's half. The closest
