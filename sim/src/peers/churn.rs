@@ -1,7 +1,8 @@
 //! Kademlia and the grid while nodes come and go: the same sessions, latencies and operations for both.
 //!
-//! The grid is its own state machine, as in `rook-sim churn` (`churn/grid.rs`). Kademlia is discrete events, with stored tables.
-//! As in the paper on Kademlia: every request makes its sender known to its
+//! The grid is its own state machine, as in `rook-sim churn` (`churn/grid.rs`).
+//!
+//! Kademlia is discrete events, with stored tables. As in the paper on it: every request makes its sender known to its
 //! receiver; a contact that does not answer makes room for one that waits (section 4.1); a newcomer knows one node,
 //! looks itself up, then refreshes the buckets beyond its closest neighbour; buckets are refreshed and records stored
 //! again from time to time, an hour in the paper, and a record not by those who were given it meanwhile; who hears of a

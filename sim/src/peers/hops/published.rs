@@ -20,7 +20,7 @@ pub(super) const GROWTH_OF_TWENTY: f64 = 0.173;
 /// Prefixes beyond this length nobody shares but the target itself: `2^-120` of any network.
 const LONGEST: u32 = 120;
 
-/// Bits beyond the certain one that a hop gains: what the sum in the tests approaches.
+/// Bits beyond the certain one that a hop gains, the closer to it the larger the buckets are.
 #[expect(clippy::cast_precision_loss, reason = "a bucket has few contacts")]
 pub(super) fn bits_approached(k: usize) -> f64 {
     (k as f64).log2() + BITS_OF_BUCKETS
