@@ -59,10 +59,12 @@ impl Batch {
         }
     }
 
-    /// Appends the pieces, given the bytes of each group, in order.
-    pub(super) fn cut<'a>(&self, groups: impl Iterator<Item = (u64, &'a [u8])>, out: &mut Vec<u8>) {
+    /// Appends the pieces, given the bytes of each group, in order. Each group is let go before the next is taken, so
+    /// that who gives them away does not hold all of them twice.
+    pub(super) fn cut<B: AsRef<[u8]>>(&self, groups: impl Iterator<Item = (u64, B)>, out: &mut Vec<u8>) {
         let mut pieces = self.pieces.as_slice();
-        for (number, bytes) in groups {
+        for (number, group) in groups {
+            let bytes = group.as_ref();
             let here = number * GROUP..number * GROUP + bytes.len() as u64;
             let place = |at: u64| usize::try_from(at - here.start).unwrap_or(usize::MAX);
             while let Some((piece, rest)) = pieces.split_first().filter(|(piece, _)| piece.start < here.end) {

@@ -103,9 +103,11 @@ impl Fetcher {
         }
         let bytes: u64 = batch.pieces.iter().map(|piece| piece.end - piece.start).sum();
         let mut out = Vec::with_capacity(usize::try_from(bytes).unwrap_or_default());
-        batch.cut(numbers().filter_map(|number| Some((number, have.get(&number)?.as_ref()))), &mut out);
-        if have.len() > known {
+        if have.len() > known && self.keeps(wanted) {
+            batch.cut(numbers().filter_map(|number| Some((number, have.get(&number)?))), &mut out);
             self.keep(wanted, have).await;
+        } else {
+            batch.cut(numbers().filter_map(|number| Some((number, have.remove(&number)?))), &mut out);
         }
         Ok(out)
     }
@@ -192,12 +194,13 @@ impl Fetcher {
         found.into_iter().map(|(number, bytes)| (number, bytes.into())).collect()
     }
 
+    /// Whether there is a cache, and the stream would not push everything else out of it.
+    fn keeps(&self, wanted: &Wanted) -> bool {
+        self.cache.as_ref().is_some_and(|cache| wanted.stream.length <= cache.limit() / 4)
+    }
+
     async fn keep(&self, wanted: &Wanted, groups: Groups) {
         let Some(cache) = self.cache.clone() else { return };
-        // A stream that would push everything else out is not worth keeping.
-        if wanted.stream.length > cache.limit() / 4 {
-            return;
-        }
         let root = wanted.stream.root;
         let write = move || {
             let mut groups: Vec<_> = groups.iter().map(|(&number, bytes)| (number, bytes.as_ref())).collect();

@@ -145,9 +145,9 @@ impl World {
 pub(crate) fn noise(path: &Path, bytes: u64) {
     let days = |days| Climate { days, latitudes: 180, longitudes: 360 };
     let length = |path: &Path| std::fs::metadata(path).unwrap().len();
-    climate::write(path, &days(2), Layout::Offset64).unwrap();
+    climate::write(path, &days(2), Layout::Cdf5).unwrap();
     let two = length(path);
-    climate::write(path, &days(1), Layout::Offset64).unwrap();
+    climate::write(path, &days(1), Layout::Cdf5).unwrap();
     let day = two - length(path);
     let more = bytes / day;
     let mut file = std::fs::OpenOptions::new().read(true).write(true).open(path).unwrap();
@@ -156,7 +156,7 @@ pub(crate) fn noise(path: &Path, bytes: u64) {
     std::io::copy(&mut noise.take(more * day), &mut file).unwrap();
     // The number of records follows the four bytes that name the format.
     file.seek(SeekFrom::Start(4)).unwrap();
-    file.write_all(&u32::try_from(1 + more).unwrap().to_be_bytes()).unwrap();
+    file.write_all(&(1 + more).to_be_bytes()).unwrap();
 }
 
 /// About 1.5 MB: enough for several batches and pieces.

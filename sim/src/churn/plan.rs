@@ -49,7 +49,7 @@ pub struct Plan {
 
 impl Plan {
     /// Whether it can be carried out.
-    pub(super) fn check(&self) -> Result<(), String> {
+    pub(crate) fn check(&self) -> Result<(), String> {
         if self.nodes < 2 {
             return Err("somebody has to be there when another goes: --nodes 2 or more".into());
         }

@@ -1,6 +1,8 @@
-//! Kademlia while nodes come and go, to stand beside `rook-sim churn`: the same sessions, latencies and operations.
+//! Kademlia and the grid while nodes come and go: the same sessions, latencies and operations for both.
 //!
-//! Discrete events, with stored tables. As in the paper on Kademlia: every request makes its sender known to its
+//! The grid is its own state machine, as in `rook-sim churn` (`churn/grid.rs`).
+//!
+//! Kademlia is discrete events, with stored tables. As in the paper on it: every request makes its sender known to its
 //! receiver; a contact that does not answer makes room for one that waits (section 4.1); a newcomer knows one node,
 //! looks itself up, then refreshes the buckets beyond its closest neighbour; buckets are refreshed and records stored
 //! again from time to time, an hour in the paper, and a record not by those who were given it meanwhile; who hears of a
@@ -9,6 +11,7 @@
 //! Different from it: a contact is given up at its first silence, since no packet is lost here; values are not cached
 //! on the way; nothing expires within the time simulated.
 
+mod grid;
 mod lookup;
 mod messages;
 mod table;
@@ -19,7 +22,7 @@ use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::network::require;
+use super::network::{Network, require};
 use crate::experiment::{Measures, Model};
 use world::World;
 
@@ -27,6 +30,8 @@ use world::World;
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ChurnPeers {
+    /// Kademlia or the grid; of the parameters below, those that name one are for it alone.
+    pub network: Network,
     /// How many nodes live at any time.
     pub nodes: u32,
     /// Half of all sessions are shorter than so many minutes. All end without a sign.
@@ -41,21 +46,26 @@ pub struct ChurnPeers {
     pub gets_per_minute: f64,
     /// Puts of new records by random nodes that have joined.
     pub puts_per_minute: f64,
-    /// Contacts a bucket and holders of a record.
+    /// Kademlia's contacts a bucket and holders of a record.
     pub k: usize,
-    /// Requests under way for one lookup.
+    /// Kademlia's requests under way for one lookup.
     pub alpha: usize,
-    /// Time between two refreshes of a node's buckets, in minutes.
+    /// Time between two refreshes of a node's buckets in Kademlia, in minutes.
     pub refresh_minutes: f64,
-    /// Time after which a holder that was not given a record again stores it again, in minutes.
+    /// Time after which a holder in Kademlia that was not given a record again stores it again, in minutes.
     pub republish_minutes: f64,
-    /// How long an answer is awaited, in milliseconds.
+    /// How long an answer is awaited in Kademlia, in milliseconds.
     pub timeout_ms: u32,
+    /// The grid's axes.
+    pub dims: u8,
+    /// The grid's coordinates on each axis.
+    pub side: u16,
 }
 
 impl Default for ChurnPeers {
     fn default() -> Self {
         Self {
+            network: Network::Kademlia,
             nodes: 1000,
             median_minutes: 10.0,
             minutes: 60.0,
@@ -68,6 +78,8 @@ impl Default for ChurnPeers {
             refresh_minutes: 60.0,
             republish_minutes: 60.0,
             timeout_ms: 500,
+            dims: 3,
+            side: 6,
         }
     }
 }
@@ -104,11 +116,19 @@ impl Model for ChurnPeers {
         }
         require((250..=60_000).contains(&self.timeout_ms), || {
             format!("timeout_ms = {}: 250 to 60,000, for the longest round trip is 170 and jitter", self.timeout_ms)
-        })
+        })?;
+        match self.network {
+            Network::Kademlia => Ok(()),
+            Network::Grid => grid::check(self),
+            Network::SKademlia | Network::Chord => Err("network: only kademlia and grid can churn here".into()),
+        }
     }
 
     fn trial(&self, seed: u64) -> Result<Measures, String> {
-        Ok(World::new(self, seed).run())
+        match self.network {
+            Network::Grid => grid::trial(self, seed),
+            Network::Kademlia | Network::SKademlia | Network::Chord => Ok(World::new(self, seed).run()),
+        }
     }
 }
 
@@ -149,7 +169,24 @@ mod tests {
     }
 
     #[test]
+    fn the_grid_is_measured_by_the_same_names() {
+        let grid = ChurnPeers { network: Network::Grid, nodes: 40, dims: 2, side: 3, median_minutes: 3.0, ..small() };
+        let (grid, kademlia) = (trial(&grid, 1), trial(&ChurnPeers { nodes: 40, ..small() }, 1));
+        println!("{grid:?}");
+        let is_common = |name: &&str| !["timeouts", "holders", "links_s"].contains(name);
+        let names = |measures: &Measures| measures.keys().copied().filter(|name| is_common(name)).collect::<Vec<_>>();
+        assert_eq!(names(&grid), names(&kademlia));
+        let parts = ["client_bytes_s", "repair_bytes_s", "upkeep_bytes_s", "join_bytes_s"];
+        let sum: f64 = parts.iter().map(|part| grid[part]).sum();
+        assert!((sum / grid["bytes_s"] - 1.0).abs() < 1e-9 && grid["get_success"] > 0.9, "{grid:?}");
+    }
+
+    #[test]
     fn the_impossible_is_refused() {
+        let chord = ChurnPeers { network: Network::Chord, ..small() };
+        assert!(chord.check().unwrap_err().contains("only kademlia and grid"));
+        let crowded = ChurnPeers { network: Network::Grid, side: 0, ..small() };
+        assert!(crowded.check().is_err());
         assert!(ChurnPeers { nodes: 1, ..small() }.check().unwrap_err().contains("2 to 20,000"));
         assert!(ChurnPeers { minutes: 0.0, ..small() }.check().unwrap_err().contains("minutes = 0"));
     }

@@ -21,7 +21,18 @@ const MEMORY_GIB: f64 = 4.0;
 /// Identifiers take 8, the table over them up to 4, flags an eighth; the rest is what lists have too much.
 const BYTES_PER_NODE: f64 = 16.0;
 
-/// Lookups of random keys by random honest nodes.
+/// What is looked up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    /// A random key: hostile nodes may be the closest to it.
+    #[default]
+    Key,
+    /// A random honest node, in Kademlia alone: what Baumgart and Mies simulate (section 5 of their paper).
+    Node,
+}
+
+/// Lookups of random keys or nodes by random honest nodes.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct PeerLookups {
@@ -37,6 +48,8 @@ pub struct PeerLookups {
     pub alpha: usize,
     /// S/Kademlia's disjoint paths.
     pub paths: usize,
+    /// What is looked up.
+    pub target: Target,
     /// When a lookup of Kademlia is over. The grid's is over when somebody in a replica cell is reached.
     pub goal: Goal,
     /// The share of hostile nodes. In the grid they drop what they should pass on; in Chord there are none.
@@ -69,6 +82,7 @@ impl Default for PeerLookups {
             k: 20,
             alpha: 3,
             paths: 8,
+            target: Target::Key,
             goal: Goal::Holder,
             hostile: 0.0,
             attack: Attack::Lie,
@@ -147,6 +161,8 @@ impl Model for PeerLookups {
         require((1..=16).contains(&self.replicas) && self.attempts >= 1, || {
             format!("replicas = {}, attempts = {}: 1 to 16 cells, 1 or more routes", self.replicas, self.attempts)
         })?;
+        let is_kademlia = matches!(self.network, Network::Kademlia | Network::SKademlia);
+        require(is_kademlia || self.target == Target::Key, || "target = \"node\" is for Kademlia alone".into())?;
         if self.network == Network::Grid {
             let (dims, side) = shape_for(nodes, per_cell);
             shape_of(dims, side, nodes.into())?;
@@ -180,7 +196,7 @@ impl PeerLookups {
         let (mut draws, mut tally) = (Draws::new(mix(seed, 0)), Tally::default());
         for _ in 0..self.lookups {
             let from = network.honest_node(&mut draws).ok_or("all nodes happen to be hostile")?;
-            let target = draws.number();
+            let target = self.target(&network, &mut draws)?;
             let found = network.look_up(&search, from, target);
             tally.predicted.push(self.predicted(&network, &search, from, target));
             tally.note(found.hops_to(goal), found.latency, whole(found.asked + found.answered));
@@ -190,16 +206,27 @@ impl PeerLookups {
         Ok(tally.measures(self.contact_bytes, network.bytes_per_node()))
     }
 
+    fn target(&self, network: &Kademlia, draws: &mut Draws) -> Result<u64, String> {
+        match self.target {
+            Target::Key => Ok(draws.number()),
+            Target::Node => {
+                let node = network.honest_node(draws).ok_or("all nodes happen to be hostile")?;
+                Ok(network.ids().at(node))
+            }
+        }
+    }
+
     /// The chance that a lookup of the closest node succeeds if a path is lost that asks a hostile one: with `h` hops and
     /// `d` paths of that length, `1 - (1 - (1 - f)^h)^d`: the argument of I. Baumgart and S. Mies, section 3.2, in our
-    /// own words. It counts the last node, as it should: the closest honest node is lost too where a hostile one is
-    /// closer. 0 unless that is what hostile nodes do.
+    /// own words. It counts the last node of a key's path, as it should: the closest honest node is lost too where a
+    /// hostile one is closer. A node that is looked up is honest. 0 unless that is what hostile nodes do.
     fn predicted(&self, network: &Kademlia, search: &Search, from: u32, target: u64) -> f64 {
         if self.attack != Attack::Capture {
             return 0.0;
         }
         let alone = Search { alpha: 1, paths: 1, goal: Goal::Closest, attack: Attack::None, ..search.clone() };
-        let hops = network.look_up(&alone, from, target).hops.unwrap_or(0);
+        let all = network.look_up(&alone, from, target).hops.unwrap_or(0);
+        let hops = all.saturating_sub(u32::from(self.target == Target::Node));
         let [hops, paths] = [hops, whole(search.paths)].map(|count| i32::try_from(count).unwrap_or(i32::MAX));
         1.0 - (1.0 - (1.0 - self.hostile).powi(hops)).powi(paths)
     }
