@@ -1,9 +1,10 @@
 //! The orders in which a node can serve what waits for it, and what each does with work that it has no room for.
 //!
-//! Six disciplines over one bounded queue. Time does not enter: whoever owns the queue pushes what has arrived and pops
+//! Seven disciplines over one bounded queue, one of them the node's own. Time does not enter: whoever owns the queue pushes what has arrived and pops
 //! what is served next, so a simulated server and a real one can drive it alike.
 
 mod fair;
+mod node;
 mod ranked;
 
 use std::collections::VecDeque;
@@ -11,6 +12,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use fair::Fair;
+use node::Node;
 use ranked::Ranked;
 
 /// One piece of work that waits.
@@ -50,12 +52,15 @@ pub enum Discipline {
     /// oldest first, so that to pay more than is asked buys nothing. A full queue drops the last job of the neighbour with
     /// the most, of those who did not pay as long as there are any.
     PaidThenFair,
+    /// The queue that nodes have, [`grid::queue`]: turns among neighbours, in which who did not pay what was asked has a
+    /// 256th of the share of who did.
+    Node,
 }
 
 impl Discipline {
     /// Whether more effort is served earlier.
     pub fn heeds_effort(self) -> bool {
-        matches!(self, Self::Effort | Self::FairThenEffort | Self::PaidThenFair)
+        matches!(self, Self::Effort | Self::FairThenEffort | Self::PaidThenFair | Self::Node)
     }
 }
 
@@ -73,6 +78,7 @@ enum Inner {
     Effort(Ranked),
     Fair(Fair),
     Paid { paid: Fair, unpaid: Fair },
+    Node(Node),
 }
 
 impl WorkQueue {
@@ -89,6 +95,7 @@ impl WorkQueue {
                 let lanes = || Fair::new(quantum, Ranked::by_age);
                 Inner::Paid { paid: lanes(), unpaid: lanes() }
             }
+            Discipline::Node => Inner::Node(Node::new(capacity, quantum)),
         };
         Self { capacity, inner }
     }
@@ -103,6 +110,7 @@ impl WorkQueue {
             Inner::Fair(jobs) => jobs.push(job),
             Inner::Paid { paid, .. } if job.has_paid => paid.push(job),
             Inner::Paid { unpaid, .. } => unpaid.push(job),
+            Inner::Node(jobs) => return jobs.push(job),
         }
         if is_full { self.drop_one() } else { None }
     }
@@ -114,6 +122,8 @@ impl WorkQueue {
             Inner::Effort(jobs) => jobs.pop_worst(),
             Inner::Fair(jobs) => jobs.drop_longest(),
             Inner::Paid { paid, unpaid } => unpaid.drop_longest().or_else(|| paid.drop_longest()),
+            // It has dropped what it has no room for when that came in.
+            Inner::Node(_) => None,
         }
     }
 
@@ -125,6 +135,7 @@ impl WorkQueue {
             Inner::Effort(jobs) => jobs.pop_best(),
             Inner::Fair(jobs) => jobs.pop(),
             Inner::Paid { paid, unpaid } => paid.pop().or_else(|| unpaid.pop()),
+            Inner::Node(jobs) => jobs.pop(),
         }
     }
 
@@ -135,6 +146,7 @@ impl WorkQueue {
             Inner::Effort(jobs) => jobs.len(),
             Inner::Fair(jobs) => jobs.len(),
             Inner::Paid { paid, unpaid } => paid.len() + unpaid.len(),
+            Inner::Node(jobs) => jobs.len(),
         }
     }
 
@@ -174,6 +186,8 @@ mod tests {
         assert_eq!(order(Discipline::FairThenEffort, 4, &jobs), (vec![1, 4, 3, 2], vec![0]));
         assert_eq!(order(Discipline::PaidThenFair, 4, &jobs), (vec![1, 4, 3, 0], vec![2]));
         assert_eq!(order(Discipline::PaidThenFair, 2, &jobs), (vec![1, 4], vec![2, 0, 3]));
+        assert_eq!(order(Discipline::Node, 4, &jobs), (vec![1, 4, 3, 2], vec![0]));
+        assert_eq!(order(Discipline::Node, 2, &jobs), (vec![1, 4], vec![0, 2, 3]));
     }
 
     #[test]
@@ -195,13 +209,13 @@ mod tests {
         /// Whatever comes in goes out once, served or dropped, and the queue never holds more than it may.
         #[test]
         fn no_job_is_lost_or_doubled(
-            which in 0..6_usize,
+            which in 0..7_usize,
             capacity in 1..20_usize,
             steps in prop::collection::vec((0..6_u32, 0..4_u32, 0.1..5.0_f64, any::<bool>()), 1..200),
         ) {
             let all = [
                 Discipline::Fifo, Discipline::Lifo, Discipline::Fair, Discipline::Effort, Discipline::FairThenEffort,
-                Discipline::PaidThenFair,
+                Discipline::PaidThenFair, Discipline::Node,
             ];
             let mut queue = WorkQueue::new(all[which], capacity, 1.0);
             let mut out = Vec::new();

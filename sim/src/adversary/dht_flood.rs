@@ -137,6 +137,7 @@ impl Model for DhtFlood {
             ("served_too_late", outcome.late / outcome.asked.max(1.0)),
             ("wait_p50_ms", 1e3 * p50),
             ("wait_p99_ms", 1e3 * p99),
+            ("wait_p99_to_unloaded", 1e3 * p99 / unloaded_p99_ms(self)),
             ("hostile_share_of_work", outcome.hostile_work / outcome.work.max(f64::MIN_POSITIVE)),
             ("honest_effort_s", outcome.honest_effort_s / outcome.asked.max(1.0)),
             ("attacker_cores_used", outcome.attacker_effort_s / outcome.seconds.max(f64::MIN_POSITIVE)),
@@ -174,6 +175,13 @@ fn max_min_fair(flood: &DhtFlood, hostile_load: f64) -> f64 {
         }
     }
     low.min(demand + mixed) / (demand + mixed)
+}
+
+/// The 99th percentile of the wait without a flood, first come, first served: that of M/M/1, where the wait exceeds `t` with
+/// chance `load e^-(1 - load) mu t`. Not a number where that queue does not keep up.
+fn unloaded_p99_ms(flood: &DhtFlood) -> f64 {
+    let spare = (1.0 - flood.load) * flood.capacity_per_s;
+    if spare > 0.0 { 1e3 * (flood.load / 0.01).ln().max(0.0) / spare } else { f64::NAN }
 }
 
 /// The attacker's requests, as a share of the capacity, for which it can pay as much as the honest bear.

@@ -18,6 +18,7 @@ const FILES: &[(&str, &str)] = &[
     ("eclipse_key", include_str!("../../experiments/eclipse_key.toml")),
     ("eclipse_routes", include_str!("../../experiments/eclipse_routes.toml")),
     ("flood_effort", include_str!("../../experiments/flood_effort.toml")),
+    ("flood_orders", include_str!("../../experiments/flood_orders.toml")),
     ("flood_queue", include_str!("../../experiments/flood_queue.toml")),
     ("geometry", include_str!("../../experiments/geometry.toml")),
     ("gpu_adversary", include_str!("../../experiments/gpu_adversary.toml")),
