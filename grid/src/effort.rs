@@ -51,11 +51,13 @@ pub struct Config {
     /// Time between two changes. In two seconds the news reaches all who ask, a search for the most ends on a modest
     /// core, and a node that serves a hundred requests a second has two hundred to judge by.
     pub period: Duration,
-    /// The first effort that is asked for, and the least but none. It takes a millisecond of a core with AVX-512, ten with
-    /// plain code: as much as serving a request takes, so a flood pays what it costs.
+    /// The first effort that is asked for, and the least but none. Of the rates in `docs/mint-speed.md` (of attempts that
+    /// take five compressions where these take one) follow about one millisecond of a core with AVX-512, three with AVX2
+    /// or SHA-NI, fifteen with plain code: about what serving a request takes, so a flood pays what it costs.
     pub least: u32,
-    /// The most that is asked for: what an honest requester can be expected to bear for one request. A second or less on
-    /// any core (2^24 attempts); an attacker needs as much for each request that it wants served before the honest.
+    /// The most that is asked for: what an honest requester can be expected to bear for one request. 2^24 attempts are
+    /// 0.1 to 0.2 s with vectors, one second with plain code; an attacker needs as much for each request that it wants
+    /// served before the honest.
     pub most: u32,
     /// A request that paid what was asked and waited for longer was not served in time. Half of what the node before
     /// waits for an acceptance ([`crate::config::Config::hop_timeout`]): the rest is for the way.
