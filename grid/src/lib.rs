@@ -17,6 +17,7 @@
 //! | [`queue`] | in which order a node serves what waits for it |
 //! | [`message`] | what nodes say to each other |
 //! | [`ledger`] | what neighbours did for us and we for them, and whom that puts last |
+//! | [`postage`], [`effort`] | what requests pay to a node under load, and how much it asks for |
 //! | [`trust`] | which dataset servers are asked, checked and believed |
 //! | [`input`], [`output`], [`overlay`] | the state machine's doors |
 //! | [`config`], [`time`] | what a node decides for itself; the time it is told |
@@ -55,6 +56,7 @@ mod protocol;
 pub mod cell;
 pub mod config;
 pub mod density;
+pub mod effort;
 pub mod id;
 pub mod input;
 pub mod latency;
@@ -66,6 +68,7 @@ pub mod overlay;
 pub mod parameters;
 pub mod peer;
 pub mod placement;
+pub mod postage;
 pub mod provider;
 pub mod queue;
 pub mod ranges;

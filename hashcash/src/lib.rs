@@ -15,6 +15,7 @@
 //! | [`file`](mod@file) | keeps them, as PKCS#8 |
 //! | [`credential`] | an identity's word for the node that acts for it |
 //! | [`stamp`] | the work that is paid for a record |
+//! | [`postage`] | the work that is paid for a request |
 //! | [`seal`] | messages that only the owner of an identity can read |
 //! | [`place`] | salts and coordinates |
 //! | [`difficulty`] | what a number of zero bits costs |
@@ -47,6 +48,7 @@ pub mod file;
 mod identity;
 pub mod mint;
 pub mod place;
+pub mod postage;
 mod rules;
 pub mod seal;
 pub mod search;

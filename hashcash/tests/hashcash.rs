@@ -9,6 +9,7 @@ mod independent;
 mod kernels;
 mod mint;
 mod place;
+mod postage;
 mod seal;
 mod small_salts;
 mod smooth_moduli;

@@ -12,6 +12,7 @@ pub mod gateway;
 pub mod handle;
 pub mod minting;
 pub mod pointer;
+pub mod postage;
 pub mod private;
 pub mod services;
 pub mod stamps;

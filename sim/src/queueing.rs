@@ -1,9 +1,10 @@
 //! The orders in which a node can serve what waits for it, and what each does with work that it has no room for.
 //!
-//! Five disciplines over one bounded queue. Time does not enter: whoever owns the queue pushes what has arrived and pops
+//! Seven disciplines over one bounded queue, one of them the node's own. Time does not enter: whoever owns the queue pushes what has arrived and pops
 //! what is served next, so a simulated server and a real one can drive it alike.
 
 mod fair;
+mod node;
 mod ranked;
 
 use std::collections::VecDeque;
@@ -11,6 +12,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use fair::Fair;
+use node::Node;
 use ranked::Ranked;
 
 /// One piece of work that waits.
@@ -19,7 +21,9 @@ pub struct Job {
     /// From which neighbour it came.
     pub neighbour: u32,
     /// The work that its stamp proves, in any unit.
-    pub effort: u64,
+    pub effort: u32,
+    /// Whether that is what was asked when it came.
+    pub has_paid: bool,
     /// What serving it takes, in seconds of the server.
     pub work: f64,
     /// When it came, in seconds.
@@ -44,12 +48,19 @@ pub enum Discipline {
     Effort,
     /// Turns among neighbours, and for each neighbour the most effort first.
     FairThenEffort,
+    /// Those who paid what was asked before those who did not; turns among neighbours in both, and for each neighbour the
+    /// oldest first, so that to pay more than is asked buys nothing. A full queue drops the last job of the neighbour with
+    /// the most, of those who did not pay as long as there are any.
+    PaidThenFair,
+    /// The queue that nodes have, [`grid::queue`]: turns among neighbours, in which who did not pay what was asked has a
+    /// 256th of the share of who did.
+    Node,
 }
 
 impl Discipline {
     /// Whether more effort is served earlier.
     pub fn heeds_effort(self) -> bool {
-        matches!(self, Self::Effort | Self::FairThenEffort)
+        matches!(self, Self::Effort | Self::FairThenEffort | Self::PaidThenFair | Self::Node)
     }
 }
 
@@ -66,6 +77,8 @@ enum Inner {
     Lifo(VecDeque<Job>),
     Effort(Ranked),
     Fair(Fair),
+    Paid { paid: Fair, unpaid: Fair },
+    Node(Node),
 }
 
 impl WorkQueue {
@@ -78,6 +91,11 @@ impl WorkQueue {
             Discipline::Effort => Inner::Effort(Ranked::by_effort()),
             Discipline::Fair => Inner::Fair(Fair::new(quantum, Ranked::by_age)),
             Discipline::FairThenEffort => Inner::Fair(Fair::new(quantum, Ranked::by_effort)),
+            Discipline::PaidThenFair => {
+                let lanes = || Fair::new(quantum, Ranked::by_age);
+                Inner::Paid { paid: lanes(), unpaid: lanes() }
+            }
+            Discipline::Node => Inner::Node(Node::new(capacity, quantum)),
         };
         Self { capacity, inner }
     }
@@ -90,6 +108,9 @@ impl WorkQueue {
             Inner::Fifo(jobs) | Inner::Lifo(jobs) => jobs.push_back(job),
             Inner::Effort(jobs) => jobs.push(job),
             Inner::Fair(jobs) => jobs.push(job),
+            Inner::Paid { paid, .. } if job.has_paid => paid.push(job),
+            Inner::Paid { unpaid, .. } => unpaid.push(job),
+            Inner::Node(jobs) => return jobs.push(job),
         }
         if is_full { self.drop_one() } else { None }
     }
@@ -100,6 +121,9 @@ impl WorkQueue {
             Inner::Lifo(jobs) => jobs.pop_front(),
             Inner::Effort(jobs) => jobs.pop_worst(),
             Inner::Fair(jobs) => jobs.drop_longest(),
+            Inner::Paid { paid, unpaid } => unpaid.drop_longest().or_else(|| paid.drop_longest()),
+            // It has dropped what it has no room for when that came in.
+            Inner::Node(_) => None,
         }
     }
 
@@ -110,6 +134,8 @@ impl WorkQueue {
             Inner::Lifo(jobs) => jobs.pop_back(),
             Inner::Effort(jobs) => jobs.pop_best(),
             Inner::Fair(jobs) => jobs.pop(),
+            Inner::Paid { paid, unpaid } => paid.pop().or_else(|| unpaid.pop()),
+            Inner::Node(jobs) => jobs.pop(),
         }
     }
 
@@ -119,6 +145,8 @@ impl WorkQueue {
             Inner::Fifo(jobs) | Inner::Lifo(jobs) => jobs.len(),
             Inner::Effort(jobs) => jobs.len(),
             Inner::Fair(jobs) => jobs.len(),
+            Inner::Paid { paid, unpaid } => paid.len() + unpaid.len(),
+            Inner::Node(jobs) => jobs.len(),
         }
     }
 
@@ -133,11 +161,12 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn job(number: u64, neighbour: u32, effort: u64) -> Job {
-        Job { neighbour, effort, work: 1.0, arrived: 0.0, number }
+    /// What is asked is an effort of 2.
+    fn job(number: u64, neighbour: u32, effort: u32) -> Job {
+        Job { neighbour, effort, has_paid: effort >= 2, work: 1.0, arrived: 0.0, number }
     }
 
-    fn order(discipline: Discipline, capacity: usize, jobs: &[(u32, u64)]) -> (Vec<u64>, Vec<u64>) {
+    fn order(discipline: Discipline, capacity: usize, jobs: &[(u32, u32)]) -> (Vec<u64>, Vec<u64>) {
         let mut queue = WorkQueue::new(discipline, capacity, 1.0);
         let numbered = jobs.iter().zip(0..).map(|(&(neighbour, effort), number)| job(number, neighbour, effort));
         let dropped = numbered.filter_map(|job| queue.push(job)).map(|job| job.number).collect();
@@ -155,6 +184,10 @@ mod tests {
         assert_eq!(order(Discipline::Fair, 4, &jobs), (vec![0, 4, 1, 2], vec![3]));
         assert_eq!(order(Discipline::Effort, 4, &jobs), (vec![1, 3, 4, 2], vec![0]));
         assert_eq!(order(Discipline::FairThenEffort, 4, &jobs), (vec![1, 4, 3, 2], vec![0]));
+        assert_eq!(order(Discipline::PaidThenFair, 4, &jobs), (vec![1, 4, 3, 0], vec![2]));
+        assert_eq!(order(Discipline::PaidThenFair, 2, &jobs), (vec![1, 4], vec![2, 0, 3]));
+        assert_eq!(order(Discipline::Node, 4, &jobs), (vec![1, 4, 3, 2], vec![0]));
+        assert_eq!(order(Discipline::Node, 2, &jobs), (vec![1, 4], vec![0, 2, 3]));
     }
 
     #[test]
@@ -176,11 +209,14 @@ mod tests {
         /// Whatever comes in goes out once, served or dropped, and the queue never holds more than it may.
         #[test]
         fn no_job_is_lost_or_doubled(
-            which in 0..5_usize,
+            which in 0..7_usize,
             capacity in 1..20_usize,
-            steps in prop::collection::vec((0..6_u32, 0..4_u64, 0.1..5.0_f64, any::<bool>()), 1..200),
+            steps in prop::collection::vec((0..6_u32, 0..4_u32, 0.1..5.0_f64, any::<bool>()), 1..200),
         ) {
-            let all = [Discipline::Fifo, Discipline::Lifo, Discipline::Fair, Discipline::Effort, Discipline::FairThenEffort];
+            let all = [
+                Discipline::Fifo, Discipline::Lifo, Discipline::Fair, Discipline::Effort, Discipline::FairThenEffort,
+                Discipline::PaidThenFair, Discipline::Node,
+            ];
             let mut queue = WorkQueue::new(all[which], capacity, 1.0);
             let mut out = Vec::new();
             for (number, &(neighbour, effort, work, serves)) in (0..).zip(&steps) {

@@ -9,15 +9,19 @@
 //! each neighbour what it asks for, or the level `c` at which all shares add up to the capacity (max-min fairness), see
 //! [`fluid_goodput`].
 //!
-//! Effort follows Tor's proposal 327: the node suggests an effort, which honest requesters pay up to `most_effort_s`; see
-//! [`control`]. The attacker has `attacker_cores` and overbids the honest by one step for as many requests as that pays
-//! for; the rest of its flood carries no effort. It displaces the honest when it pays for the whole capacity `mu`, so
-//! from `mu e` cores on.
+//! Effort follows Tor's proposal 327, with the control that ships ([`grid::effort`]): the node suggests an effort, from
+//! `effort_step_s` to `most_effort_s`, and the honest pay it. The attacker has `attacker_cores` and overbids the honest by
+//! a thousandth of a step for as many requests as that pays for; the rest of its flood carries no effort.
+//!
+//! What an attacker with `C` cores can be kept from is bounded. When the honest pay all that they bear, `e` core-seconds a
+//! request, the attacker has `C / e` requests a second that look like theirs. Where who overbids comes first, those are
+//! served and the honest have what is left, nothing from `mu e` cores on: [`overbid_goodput`]. Where all who paid what is
+//! asked take turns by neighbours, it is their fair share: [`paid_goodput`]. More than `1 / (load + C / (mu e))` no order
+//! of service can give them that does not know who is hostile, since so many more honest requesters would look the same.
 //!
 //! Waits are those of the honest requests that were served; `hostile_share_of_work` is what the server spent on the
 //! hostile, of all that it worked; `honest_effort_s` the mean stamp of an honest request.
 
-pub mod control;
 mod server;
 
 use std::collections::BTreeMap;
@@ -68,11 +72,11 @@ pub struct DhtFlood {
     pub demand: Demand,
     /// Cores that the attacker has for stamps.
     pub attacker_cores: f64,
-    /// Core-seconds that an honest requester pays for a request at most.
+    /// Core-seconds that the node asks for, and an honest requester pays, for a request at most.
     pub most_effort_s: f64,
-    /// Core-seconds of one step of effort; Equi-X takes 5.3 ms an attempt.
+    /// Core-seconds of the least effort that is asked for; Equi-X takes 5.3 ms an attempt.
     pub effort_step_s: f64,
-    /// Time between two changes of the suggested effort. Tor takes 300 s; here less, so that a trial sees many.
+    /// Time between two changes of the suggested effort. Nodes take 2 s; here less, so that a trial sees many.
     pub control_s: f64,
     /// Honest requests in one trial; the first quarter warms up and is not counted.
     pub requests: u32,
@@ -115,7 +119,7 @@ impl Model for DhtFlood {
         within("patience_s", self.patience_s, 0.0, 1e6)?;
         within("attacker_cores", self.attacker_cores, 0.0, 1e9)?;
         within("effort_step_s", self.effort_step_s, 1e-9, 1e6)?;
-        within("most_effort_s", self.most_effort_s, 0.0, self.effort_step_s * 1e9)?;
+        within("most_effort_s", self.most_effort_s, self.effort_step_s, self.effort_step_s * 1e6)?;
         within("control_s", self.control_s, 1e-6, 1e6)?;
         within("requests", self.requests.into(), 100.0, 1e8)?;
         if self.hostile == 0 && self.flood > 0.0 && self.through < 1.0 {
@@ -133,20 +137,27 @@ impl Model for DhtFlood {
             ("served_too_late", outcome.late / outcome.asked.max(1.0)),
             ("wait_p50_ms", 1e3 * p50),
             ("wait_p99_ms", 1e3 * p99),
+            ("wait_p99_to_unloaded", 1e3 * p99 / unloaded_p99_ms(self)),
             ("hostile_share_of_work", outcome.hostile_work / outcome.work.max(f64::MIN_POSITIVE)),
             ("honest_effort_s", outcome.honest_effort_s / outcome.asked.max(1.0)),
             ("attacker_cores_used", outcome.attacker_effort_s / outcome.seconds.max(f64::MIN_POSITIVE)),
             ("cores_to_displace", self.capacity_per_s * self.most_effort_s),
+            ("overbid_goodput", overbid_goodput(self)),
+            ("paid_goodput", paid_goodput(self)),
             ("fluid_fair_goodput", fluid_goodput(self)),
         ]))
     }
 }
 
-/// What fair turns leave to the honest if requests were a fluid and all honest demands equal: neighbours get what they
-/// ask for, or the level `c` with `sum min(demand, c) = 1`, found by bisection.
+/// What fair turns leave to the honest if requests were a fluid and all honest demands equal.
 pub fn fluid_goodput(flood: &DhtFlood) -> f64 {
+    max_min_fair(flood, flood.load * flood.flood)
+}
+
+/// The same if the hostile ask for that share of the capacity: neighbours get what they ask for, or the level `c` with
+/// `sum min(demand, c) = 1`, found by bisection.
+fn max_min_fair(flood: &DhtFlood, hostile_load: f64) -> f64 {
     let (hostile, honest) = (f64::from(flood.hostile), f64::from(flood.neighbours - flood.hostile));
-    let hostile_load = flood.load * flood.flood;
     let mixed = hostile_load * flood.through / honest;
     let demand = flood.load / honest;
     let lone = if flood.hostile == 0 { 0.0 } else { hostile_load * (1.0 - flood.through) / hostile };
@@ -164,6 +175,29 @@ pub fn fluid_goodput(flood: &DhtFlood) -> f64 {
         }
     }
     low.min(demand + mixed) / (demand + mixed)
+}
+
+/// The 99th percentile of the wait without a flood, first come, first served: that of M/M/1, where the wait exceeds `t` with
+/// chance `load e^-(1 - load) mu t`. Not a number where that queue does not keep up.
+fn unloaded_p99_ms(flood: &DhtFlood) -> f64 {
+    let spare = (1.0 - flood.load) * flood.capacity_per_s;
+    if spare > 0.0 { 1e3 * (flood.load / 0.01).ln().max(0.0) / spare } else { f64::NAN }
+}
+
+/// The attacker's requests, as a share of the capacity, for which it can pay as much as the honest bear.
+fn paid_flood(flood: &DhtFlood) -> f64 {
+    let paid = flood.attacker_cores / (flood.most_effort_s * flood.capacity_per_s);
+    paid.min(flood.load * flood.flood)
+}
+
+/// What is left to the honest who pay all that they bear, if whoever pays a little more is served before them.
+pub fn overbid_goodput(flood: &DhtFlood) -> f64 {
+    ((1.0 - paid_flood(flood)) / flood.load).clamp(0.0, 1.0)
+}
+
+/// What is left to the honest who pay all that they bear, if all who do take turns by neighbours, before anybody else.
+pub fn paid_goodput(flood: &DhtFlood) -> f64 {
+    max_min_fair(flood, paid_flood(flood))
 }
 
 #[cfg(test)]

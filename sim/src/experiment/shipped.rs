@@ -20,6 +20,7 @@ const FILES: &[(&str, &str)] = &[
     ("eclipse_key", include_str!("../../experiments/eclipse_key.toml")),
     ("eclipse_routes", include_str!("../../experiments/eclipse_routes.toml")),
     ("flood_effort", include_str!("../../experiments/flood_effort.toml")),
+    ("flood_orders", include_str!("../../experiments/flood_orders.toml")),
     ("flood_queue", include_str!("../../experiments/flood_queue.toml")),
     ("free_riders", include_str!("../../experiments/free_riders.toml")),
     ("geometry", include_str!("../../experiments/geometry.toml")),

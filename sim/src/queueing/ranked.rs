@@ -9,7 +9,7 @@ use super::Job;
 #[derive(Debug)]
 pub(super) struct Ranked {
     heeds_effort: bool,
-    jobs: BTreeMap<(Reverse<u64>, u64), Job>,
+    jobs: BTreeMap<(Reverse<u32>, u64), Job>,
 }
 
 impl Ranked {

@@ -1,6 +1,10 @@
 //! The node under flood: a single server, event by event.
 
-use super::control::Control;
+use std::time::Duration;
+
+use grid::effort::{Config, Control};
+use grid::time::Time;
+
 use super::{Demand, DhtFlood};
 use crate::adversary::draws;
 use crate::chance::Chance;
@@ -34,7 +38,6 @@ pub(super) struct Server<'a> {
     demand: Vec<f64>,
     /// When the server is free.
     free_at: f64,
-    next_turn: f64,
     /// What arrives in this time is counted.
     counted_from: f64,
     counted_to: f64,
@@ -51,9 +54,8 @@ impl<'a> Server<'a> {
             queue: WorkQueue::new(flood.discipline, flood.queue as usize, quantum),
             demand: demand(flood, &mut chance),
             chance,
-            control: Control::default(),
+            control: Control::new(config(flood), Time::ZERO),
             free_at: 0.0,
-            next_turn: flood.control_s,
             counted_from: f64::INFINITY,
             counted_to: f64::INFINITY,
             number: 0,
@@ -91,10 +93,9 @@ impl<'a> Server<'a> {
         (self.counted_from..self.counted_to).contains(&time)
     }
 
-    /// What the honest pay: the suggestion, up to what they can bear; nothing where it buys nothing.
-    fn honest_effort(&self) -> u64 {
-        let most = steps(self.flood.most_effort_s / self.flood.effort_step_s);
-        if self.flood.discipline.heeds_effort() { self.control.suggested().min(most) } else { 0 }
+    /// What the honest pay: the suggestion, which is never above what they can bear; nothing where it buys nothing.
+    fn honest_effort(&self) -> u32 {
+        if self.flood.discipline.heeds_effort() { self.control.suggested() } else { 0 }
     }
 
     fn honest_request(&mut self, now: f64) {
@@ -126,14 +127,14 @@ impl<'a> Server<'a> {
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "neighbours are counted by a u32")]
-    fn arrive(&mut self, now: f64, neighbour: usize, effort: u64, hostile: u64) {
+    fn arrive(&mut self, now: f64, neighbour: usize, effort: u32, hostile: u64) {
         let work = draws::exponential(&mut self.chance, 1.0 / self.flood.capacity_per_s);
         let number = 2 * self.number + hostile;
         self.number += 1;
-        self.control.arrived(effort);
-        let job = Job { neighbour: neighbour as u32, effort, work, arrived: now, number };
+        let has_paid = self.control.suffices(effort);
+        let job = Job { neighbour: neighbour as u32, effort, has_paid, work, arrived: now, number };
         if let Some(dropped) = self.queue.push(job) {
-            self.control.lost(dropped.effort);
+            self.control.dropped(dropped.effort);
         }
     }
 
@@ -144,17 +145,17 @@ impl<'a> Server<'a> {
         {
             let start = self.free_at.max(job.arrived);
             if self.flood.sheds_stale && start - job.arrived > self.flood.patience_s {
-                self.control.lost(job.effort);
+                self.control.dropped(job.effort);
                 continue;
             }
             self.free_at = start + job.work;
-            self.control.served();
+            self.control.served(job.effort, seconds(start - job.arrived));
             self.count(&job, start);
         }
-        while self.next_turn <= now && now.is_finite() {
-            self.control.turn();
-            self.next_turn += self.flood.control_s;
+        if self.free_at <= now {
+            self.control.ran_empty();
         }
+        self.control.tick(Time::ZERO + seconds(now));
     }
 
     /// Work counts when it is done, requests when they came.
@@ -176,19 +177,24 @@ impl<'a> Server<'a> {
         }
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "steps of effort are few")]
-    fn seconds_of(&self, effort: u64) -> f64 {
-        effort as f64 * self.flood.effort_step_s
+    fn seconds_of(&self, effort: u32) -> f64 {
+        f64::from(effort) * self.flood.effort_step_s / f64::from(STEP)
     }
 }
 
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "checked to be at most 1e9, and not negative"
-)]
-fn steps(effort: f64) -> u64 {
-    effort.round() as u64
+/// Units of effort in a step, the least that is asked for.
+const STEP: u32 = 1000;
+
+/// The control of a node that bears waits of half the patience, as nodes do.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked to be 1e3 to 1e9")]
+fn config(flood: &DhtFlood) -> Config {
+    let most = (f64::from(STEP) * flood.most_effort_s / flood.effort_step_s).round() as u32;
+    Config { period: seconds(flood.control_s), least: STEP, most, patience: seconds(flood.patience_s / 2.0) }
+}
+
+/// A time of the simulation, which is neither negative nor beyond a few years.
+fn seconds(seconds: f64) -> Duration {
+    Duration::from_secs_f64(seconds.clamp(0.0, 1e9))
 }
 
 fn demand(flood: &DhtFlood, chance: &mut Chance) -> Vec<f64> {
