@@ -249,6 +249,8 @@ fn places_are_checked_against_the_shape() {
     let axis = shape().axes().nth(2).unwrap();
     let members = Message::LineMembers { axis, members: vec![] };
     assert_eq!(read_there(&members).unwrap_err(), WireError::Axis { axis: 2, dims: 2 });
+    let pong = Message::Pong { nonce: Nonce(1), ways: Ways::none(3) };
+    assert_eq!(read_there(&pong).unwrap_err(), WireError::Ways { found: 3, dims: 2 });
 }
 
 #[test]
