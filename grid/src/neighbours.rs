@@ -250,10 +250,7 @@ impl Table {
         let Some(member) = self.members.get(id) else { return };
         let expected =
             member.conduct.latency().unwrap_or(UNKNOWN_LATENCY).saturating_add(self.way_from(member, target));
-        self.conduct_of(id, |conduct| {
-            conduct.give_back(since);
-            conduct.note_lateness(now.since(since), expected);
-        });
+        self.conduct_of(id, |conduct| conduct.overtaken(now, since, expected));
     }
 
     fn conduct_of(&mut self, id: NodeId, change: impl FnOnce(&mut conduct::Conduct)) {

@@ -111,6 +111,19 @@ impl Conduct {
         self.unheard.retain(|&sent| sent != since);
     }
 
+    /// It has a request no more that it was given at `since`, for another has brought the answer. If it has had more than
+    /// its usual time, this is as good as an answer, or a sign of life, that took so long; if not, it says nothing.
+    pub(super) fn overtaken(&mut self, now: Time, since: Time, expected: Duration) {
+        let elapsed = now.since(since);
+        if elapsed > self.latency.value().unwrap_or(UNKNOWN_LATENCY) {
+            self.heard(now, since);
+        }
+        self.give_back(since);
+        if elapsed > expected {
+            self.note_lateness(elapsed, expected);
+        }
+    }
+
     /// It has brought the answer.
     pub(super) fn brought(&mut self, now: Time) {
         self.outstanding = self.outstanding.saturating_sub(1);
@@ -197,6 +210,18 @@ mod tests {
         }
         let late = conduct.expected(at(10), Duration::ZERO).saturating_sub(10 * MS);
         assert!(late > 90 * MS && late <= 100 * MS, "{late:?}");
+    }
+
+    #[test]
+    fn who_is_overtaken_in_silence_is_as_slow_as_it_was_silent() {
+        let mut conduct = practised(10);
+        conduct.hand_over(at(100));
+        conduct.overtaken(at(170), at(100), 30 * MS);
+        // 70 ms, and an eighth of the 40 ms that it was late.
+        assert_eq!(conduct.expected(at(170), Duration::ZERO), 75 * MS);
+        conduct.hand_over(at(180));
+        conduct.overtaken(at(182), at(180), 30 * MS);
+        assert_eq!(conduct.expected(at(182), Duration::ZERO), 75 * MS, "two milliseconds say nothing");
     }
 
     proptest! {
