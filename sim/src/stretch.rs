@@ -128,8 +128,9 @@ impl Net {
             Rule::Random | Rule::Latency => 0.0,
             Rule::Ways => {
                 let first = self.number(candidate) * usize::from(self.field.shape().dims());
-                let axes = candidate.cell().differing_axes(&target);
-                axes.map(|axis| self.ways[first + axis.index()]).sum()
+                let cell = candidate.cell();
+                let ways = cell.differing_axes(&target).map(|axis| self.ways[first + axis.index()]);
+                ways.sum()
             }
             Rule::Coordinates if candidate.cell() == target => 0.0,
             Rule::Coordinates => self.nearest(candidate, target).unwrap_or(0.0),
