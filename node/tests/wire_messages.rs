@@ -10,6 +10,7 @@ use grid::peer::{Card, Peer};
 use grid::provider::{MAX_ANSWERED, OfferError};
 use grid::ranges::{Item, KeyRange, MAX_ITEMS, MAX_RANGES, RangeContent, RangeReport};
 use grid::record::{Body, Chunk, ChunkError, Mark, PointerError, Record, RecordError, Rules, Subject};
+use grid::ways::Ways;
 use node::wire::card::WireCard;
 use node::wire::message::{MAX_CARDS, MAX_ECHO, MAX_NAMES, MAX_WELCOME};
 use node::wire::{WireError, codec, decode_message, encode_message};
