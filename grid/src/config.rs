@@ -25,6 +25,9 @@ pub struct Config {
     pub operation_timeout: Duration,
     /// After this time without an answer, a get asks the next replica cell as well.
     pub hedge_after: Duration,
+    /// So many of a hundred requests of one's own may be sent a second time, by another first hop, when their answer takes
+    /// longer than 95 of a hundred do; 0 for none. Five are what it takes to do so for all of these.
+    pub hedge_percent: u8,
     /// Requests that a node forwards at the same time; more are refused as busy.
     pub max_forwarding: usize,
     /// The bounds of the queue in which others' requests wait for their turn.
@@ -95,6 +98,7 @@ impl Default for Config {
             attempts: 4,
             operation_timeout: Duration::from_secs(30),
             hedge_after: Duration::from_millis(400),
+            hedge_percent: 5,
             max_forwarding: 4096,
             work_queue: WORK_QUEUE,
             replicate_timeout: Duration::from_secs(2),

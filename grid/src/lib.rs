@@ -13,7 +13,8 @@
 //! | [`placement`] | which cells keep a record |
 //! | [`density`] | how many nodes a line is believed to have |
 //! | [`id`], [`peer`], [`record`], [`provider`] | names; nodes, values and offers that somebody has checked |
-//! | [`neighbours`], [`route`], [`latency`] | the routing table, and the choice of the next hop |
+//! | [`neighbours`], [`route`] | the routing table, and the choice of the next hop |
+//! | [`latency`], [`ways`], [`quantile`] | how fast others answer, how far it is from them, how long answers usually take |
 //! | [`queue`] | in which order a node serves what waits for it |
 //! | [`message`] | what nodes say to each other |
 //! | [`ledger`] | what neighbours did for us and we for them, and whom that puts last |
@@ -70,9 +71,11 @@ pub mod peer;
 pub mod placement;
 pub mod postage;
 pub mod provider;
+pub mod quantile;
 pub mod queue;
 pub mod ranges;
 pub mod record;
 pub mod route;
 pub mod time;
 pub mod trust;
+pub mod ways;

@@ -11,6 +11,7 @@ use crate::provider::{Provider, Topic};
 use crate::queue::Class;
 use crate::ranges::{Item, RangeReport};
 use crate::record::{Mark, Record};
+use crate::ways::Ways;
 
 /// One message on a link between two verified nodes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,8 +31,13 @@ pub enum Message {
     Answer(Answer),
     /// "Are you there?"
     Ping(Nonce),
-    /// "I am."
-    Pong(Nonce),
+    /// "I am; and so far it is from me along each axis."
+    Pong {
+        /// From the ping.
+        nonce: Nonce,
+        /// How far it is to the next nodes, as the sender has measured it.
+        ways: Ways,
+    },
     /// "Is that node there? I get no answer from it."
     ProbeFor {
         /// Chosen by who asks.
@@ -114,7 +120,7 @@ impl Message {
             | Self::Accepted(_)
             | Self::Refused(..)
             | Self::Ping(_)
-            | Self::Pong(_)
+            | Self::Pong { .. }
             | Self::ProbeFor { .. }
             | Self::ProbedAlive { .. }
             | Self::Suspect(_)
@@ -202,6 +208,11 @@ impl Request {
             | RequestBody::Providers(_)
             | RequestBody::Ask { .. } => None,
         }
+    }
+
+    /// Whether who is asked needs no time for it: then the answer says as much as an acceptance.
+    pub(crate) const fn is_quick(&self) -> bool {
+        matches!(self.body, RequestBody::Get { reach: Reach::Nearest, .. } | RequestBody::Echo(_))
     }
 
     /// The one node of the cell that it is for, if not for any.

@@ -1,6 +1,8 @@
 //! Whom a node knows: the members of its lines, the links that are open, and how fast each neighbour answers.
 
+mod conduct;
 mod members;
+mod prospect;
 mod tally;
 
 use alloc::collections::BTreeMap;
@@ -12,13 +14,17 @@ use crate::id::NodeId;
 use crate::message::LineSummary;
 use crate::peer::Peer;
 use crate::time::Time;
+use crate::ways::Ways;
 
+use conduct::UNKNOWN_LATENCY;
 pub(crate) use members::Member;
 use members::Members;
+pub(crate) use prospect::Choice;
 use tally::Tally;
 
-/// Candidates for a next hop that are compared by cost; the design says two to four.
-pub const COMPARED: usize = 4;
+/// Candidates for a next hop that are compared by cost. The design says two to four; four of the 32 that an origin has
+/// with four axes and eight nodes a cell lengthen the ways by a third beside sixteen: docs/routes.md.
+pub const COMPARED: usize = 16;
 
 /// What the next-hop choice needs to know of a neighbourhood. The routing table implements it; so may a compact model.
 pub trait Neighbours {
@@ -49,7 +55,7 @@ pub trait Neighbours {
 pub struct Cost {
     /// Suspected dead: taken last.
     pub suspected: bool,
-    /// Peak-EWMA latency times (requests outstanding + 1).
+    /// How long the answer is expected to take, losses included.
     pub delay: Duration,
 }
 
@@ -74,18 +80,21 @@ pub(crate) struct Table {
     tally: Tally,
     /// Members with open links, by cell; guests left out, so that nothing is routed over them. No empty lists.
     linked: BTreeMap<Cell, Vec<NodeId>>,
+    /// How far it is from us along each axis, and when that was found out.
+    ways: (Ways, Option<Time>),
 }
 
 /// Linked nodes in other cells of each line with which a node needs no bridges. Wild guess: with three, one may fail
 /// and another be out of the way; in a grid with four nodes a cell a line has dozens.
 const WELL_CONNECTED: usize = 3;
 
-/// A latency that no answer has proved yet: assumed small, so that new neighbours are tried.
-const UNKNOWN_LATENCY: Duration = Duration::from_millis(20);
+/// How long our own ways are taken as they were: they change with the neighbours' latencies, which change slowly.
+const WAYS_LAST: Duration = Duration::from_secs(30);
 
 impl Table {
     pub(crate) fn new(shape: Shape, home: Cell) -> Self {
-        Self { shape, home, members: Members::default(), tally: Tally::new(shape), linked: BTreeMap::new() }
+        let (members, tally, ways) = (Members::default(), Tally::new(shape), (Ways::none(shape.dims()), None));
+        Self { shape, home, members, tally, linked: BTreeMap::new(), ways }
     }
 
     pub(crate) fn shape(&self) -> Shape {
@@ -105,7 +114,8 @@ impl Table {
             member.peer = peer;
         }
         self.tally.set_linked(member, true);
-        (member.suspected, member.outstanding) = (false, 0);
+        member.suspected = false;
+        member.conduct.begin();
         let role = member.role;
         if role != Role::Guest {
             self.index(id, cell);
@@ -195,22 +205,63 @@ impl Table {
         self.members.get(id).is_some_and(|member| member.suspected)
     }
 
+    /// A neighbour has given a sign of life so long after it was asked for one.
     pub(crate) fn observe(&mut self, now: Time, id: NodeId, sample: Duration) {
+        self.conduct_of(id, |conduct| conduct.observe(now, sample));
+    }
+
+    /// A node is given a request.
+    pub(crate) fn hand_over(&mut self, now: Time, id: NodeId) {
+        self.conduct_of(id, |conduct| conduct.hand_over(now));
+    }
+
+    /// The first that a node says of a request that it was given at `since`.
+    pub(crate) fn heard(&mut self, now: Time, id: NodeId, since: Time) {
+        self.conduct_of(id, |conduct| conduct.heard(now, since));
+    }
+
+    /// A node gives a request back that it was given at `since`, or has it no more for reasons of ours.
+    pub(crate) fn give_back(&mut self, id: NodeId, since: Time) {
+        self.conduct_of(id, |conduct| conduct.give_back(since));
+    }
+
+    /// Nothing came of a request that a node was given at `since`.
+    pub(crate) fn lost(&mut self, now: Time, id: NodeId, since: Time) {
+        self.conduct_of(id, |conduct| conduct.lost(now, since));
+    }
+
+    /// A node has brought the answer to a request that it was given at `since`; with a `target`, the answer needed no more
+    /// time than the way.
+    pub(crate) fn brought(&mut self, now: Time, id: NodeId, since: Time, target: Option<Cell>) {
+        let Some(member) = self.members.get(id) else { return };
+        let latency = member.conduct.latency().unwrap_or(UNKNOWN_LATENCY);
+        let expected = target.map(|target| latency.saturating_add(self.way_from(member, target)));
+        self.conduct_of(id, |conduct| {
+            conduct.heard(now, since);
+            conduct.brought(now);
+            if let Some(expected) = expected {
+                conduct.note_lateness(now.since(since), expected);
+            }
+        });
+    }
+
+    /// A node has a request no more that it was given at `since`, for another node has brought the answer meanwhile.
+    pub(crate) fn overtaken(&mut self, now: Time, id: NodeId, since: Time, target: Cell) {
+        let Some(member) = self.members.get(id) else { return };
+        let expected =
+            member.conduct.latency().unwrap_or(UNKNOWN_LATENCY).saturating_add(self.way_from(member, target));
+        self.conduct_of(id, |conduct| conduct.overtaken(now, since, expected));
+    }
+
+    fn conduct_of(&mut self, id: NodeId, change: impl FnOnce(&mut conduct::Conduct)) {
         if let Some(member) = self.members.get_mut(id) {
-            member.latency.observe(now, sample);
+            change(&mut member.conduct);
         }
     }
 
-    pub(crate) fn begin_request(&mut self, id: NodeId) {
-        if let Some(member) = self.members.get_mut(id) {
-            member.outstanding += 1;
-        }
-    }
-
-    pub(crate) fn end_request(&mut self, id: NodeId) {
-        if let Some(member) = self.members.get_mut(id) {
-            member.outstanding = member.outstanding.saturating_sub(1);
-        }
+    /// A node says how far it is from it along each axis.
+    pub(crate) fn tell_ways(&mut self, id: NodeId, ways: Ways) {
+        self.conduct_of(id, |conduct| conduct.tell_ways(ways));
     }
 
     /// All members, by name.
@@ -219,7 +270,7 @@ impl Table {
     }
 
     pub(crate) fn latency(&self, id: NodeId) -> Option<Duration> {
-        self.members.get(id)?.latency.value()
+        self.members.get(id)?.conduct.latency()
     }
 
     /// Members of that role.
@@ -267,6 +318,12 @@ impl Table {
         cell == self.home || self.neighbours().any(|member| member.cell() == cell && Some(member.id()) != except)
     }
 
+    /// Linked nodes outside the neighbourhood with whom we pass requests on, and their cells.
+    pub(crate) fn bridges(&self) -> impl Iterator<Item = (NodeId, Cell)> {
+        let bridge = |member: &&Member| member.role == Role::Bridge && member.linked;
+        self.members.iter().filter(bridge).map(|member| (member.id(), member.cell()))
+    }
+
     /// The linked nodes of our own cell.
     pub(crate) fn mates(&self) -> &[NodeId] {
         self.links_to(self.home)
@@ -280,32 +337,5 @@ impl Table {
     /// Those of them that nothing speaks against: worth waiting for.
     pub(crate) fn mates_alive(&self) -> Vec<NodeId> {
         self.mates().iter().copied().filter(|&id| !self.is_suspected(id)).collect()
-    }
-}
-
-impl Neighbours for Table {
-    type Node = NodeId;
-
-    fn count_in(&self, cell: Cell) -> usize {
-        self.links_to(cell).len()
-    }
-
-    fn node_in(&self, cell: Cell, number: usize) -> Option<NodeId> {
-        self.links_to(cell).get(number).copied()
-    }
-
-    fn bridges(&self) -> impl Iterator<Item = (NodeId, Cell)> {
-        let bridge = |member: &&Member| member.role == Role::Bridge && member.linked;
-        self.members.iter().filter(bridge).map(|member| (member.id(), member.cell()))
-    }
-
-    fn cost(&self, node: NodeId) -> Cost {
-        match self.members.get(node) {
-            Some(member) => {
-                let latency = member.latency.value().unwrap_or(UNKNOWN_LATENCY);
-                Cost { suspected: member.suspected, delay: latency.saturating_mul(member.outstanding + 1) }
-            }
-            None => Cost { suspected: true, delay: Duration::MAX },
-        }
     }
 }

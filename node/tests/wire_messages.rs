@@ -10,6 +10,7 @@ use grid::peer::{Card, Peer};
 use grid::provider::{MAX_ANSWERED, OfferError};
 use grid::ranges::{Item, KeyRange, MAX_ITEMS, MAX_RANGES, RangeContent, RangeReport};
 use grid::record::{Body, Chunk, ChunkError, Mark, PointerError, Record, RecordError, Rules, Subject};
+use grid::ways::Ways;
 use node::wire::card::WireCard;
 use node::wire::message::{MAX_CARDS, MAX_ECHO, MAX_NAMES, MAX_WELCOME};
 use node::wire::{WireError, codec, decode_message, encode_message};
@@ -249,6 +250,8 @@ fn places_are_checked_against_the_shape() {
     let axis = shape().axes().nth(2).unwrap();
     let members = Message::LineMembers { axis, members: vec![] };
     assert_eq!(read_there(&members).unwrap_err(), WireError::Axis { axis: 2, dims: 2 });
+    let pong = Message::Pong { nonce: Nonce(1), ways: Ways::none(3) };
+    assert_eq!(read_there(&pong).unwrap_err(), WireError::Ways { found: 3, dims: 2 });
 }
 
 #[test]

@@ -30,7 +30,7 @@ use crate::machine;
 pub use price::Price;
 
 /// What the state machine does.
-#[expect(clippy::cast_possible_truncation, reason = "four")]
+#[expect(clippy::cast_possible_truncation, reason = "sixteen")]
 const DEFAULT_COMPARED: u8 = COMPARED as u8;
 
 fn check_compared(compared: u8) -> Result<(), String> {
@@ -50,6 +50,16 @@ pub enum Apart {
     Everywhere,
 }
 
+/// How the hops of a lookup's further routes to a cell are chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Retries {
+    /// As those of the first: the best of those compared.
+    Best,
+    /// Any that leads on, as the state machine chooses them.
+    Any,
+}
+
 /// The parameters.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -66,9 +76,11 @@ pub struct Censorship {
     pub routes: u8,
     /// Cells that keep the record.
     pub replicas: u8,
-    /// How many candidates for a hop are compared by latency, `1..=4`. Hostile nodes advertise themselves well: they are
+    /// How many candidates for a hop are compared by latency, `1..=16`. Hostile nodes advertise themselves well: they are
     /// faster than any honest one, so one of them is chosen whenever it is among those compared.
     pub compared: u8,
+    /// How the hops of further routes are chosen.
+    pub retries: Retries,
     /// In what the routes of one lookup differ.
     pub routes_apart: Apart,
     /// Lookups, each of a key of its own by a random honest node.
@@ -86,6 +98,7 @@ impl Default for Censorship {
             routes: 4,
             replicas: 3,
             compared: DEFAULT_COMPARED,
+            retries: Retries::Any,
             routes_apart: Apart::FirstHop,
             lookups: 2_000,
         }
@@ -105,7 +118,7 @@ impl World for Flattered {
     }
 
     /// A hostile node is faster than any honest one.
-    fn cost(&self, _: Node, candidate: Node) -> Cost {
+    fn cost(&self, _: Node, candidate: Node, _: Cell) -> Cost {
         let millis = if self.infested.is_hostile(candidate) { 0 } else { 1 };
         Cost { suspected: false, delay: Duration::from_millis(millis) }
     }
@@ -130,14 +143,18 @@ impl Lookup {
         &mut self,
         world: &Flattered,
         (from, cells): (Node, &[Cell]),
-        (routes, apart): (u8, Apart),
+        (routes, retries, apart): (u8, Retries, Apart),
         chance: &mut Chance,
     ) -> bool {
         self.routes = 0;
         cells.iter().any(|&cell| {
             self.avoided.clear();
             // Where no way is left that is apart from the others, there will be none later.
-            (0..routes).map_while(|_| self.arrives(world, (from, cell), apart, chance)).any(|honest| honest)
+            let mut tries = (0..routes).map_while(|tried| {
+                self.walk.set_again(tried > 0 && retries == Retries::Any);
+                self.arrives(world, (from, cell), apart, chance)
+            });
+            tries.any(|honest| honest)
         })
     }
 
@@ -218,7 +235,7 @@ impl Model for Censorship {
             let mut cells = world.infested.random_homes(self.replicas.into(), &mut chance);
             // A get asks the nearest first.
             cells.sort_by_key(|cell| cell.distance(&from.cell()));
-            let settings = (self.routes, self.routes_apart);
+            let settings = (self.routes, self.retries, self.routes_apart);
             succeeded += f64::from(u8::from(lookup.succeeds(&world, (from, &cells), settings, &mut chance)));
             routes += f64::from(lookup.routes);
             predicted += self.predicted(&world, from, &cells);

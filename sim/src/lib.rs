@@ -19,6 +19,7 @@
 //! | [`barter`] | neighbours that serve each other, and leeches |
 //! | [`kademlia`], [`chord`] | other networks, for millions of nodes |
 //! | [`peers`] | experiments that set the grid beside them |
+//! | [`internet`], [`stretch`] | hosts in real cities, and how much longer a request's way is than the direct path |
 //! | [`small_grids`] | few nodes in a grid that is made for many |
 //! | [`machine`] | what the machine that runs it has, and what was taken of it |
 //! | [`traffic`], [`trace`] | what was sent; a hash that tells two runs apart |
@@ -50,6 +51,7 @@ pub mod figures;
 pub mod geometry;
 pub mod host;
 pub mod identity;
+pub mod internet;
 pub mod kademlia;
 pub mod link;
 pub mod machine;
@@ -61,5 +63,6 @@ pub mod queueing;
 pub mod records;
 pub mod scenario;
 pub mod small_grids;
+pub mod stretch;
 pub mod trace;
 pub mod traffic;

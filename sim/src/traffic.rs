@@ -4,6 +4,7 @@ mod purpose;
 
 use std::collections::BTreeMap;
 
+use grid::cell::MAX_DIMS;
 use grid::id::RecordKey;
 use grid::message::{AnswerBody, Message, RequestBody};
 use grid::peer::Peer;
@@ -139,7 +140,7 @@ pub fn cards(message: &Message) -> impl Iterator<Item = &Peer> {
         | Message::Refused(..)
         | Message::Answer(_)
         | Message::Ping(_)
-        | Message::Pong(_)
+        | Message::Pong { .. }
         | Message::ProbeFor { .. }
         | Message::ProbedAlive { .. }
         | Message::Suspect(_)
@@ -182,6 +183,8 @@ pub(crate) fn payload(message: &Message) -> u64 {
         },
         Message::Replicate { record, .. } | Message::Fetched { record: Some(record), .. } => record_bytes(record),
         Message::Offered(provider) => OFFER + provider.offer().note.len(),
+        // Three bytes an axis at most, of which there are eight at most.
+        Message::Pong { .. } => 3 * usize::from(MAX_DIMS),
         Message::LineMembers { members, .. } => 32 * members.len(),
         Message::CardQuery(names) => 32 * names.len(),
         Message::Fetch { .. } => 32 + 17,
@@ -191,7 +194,6 @@ pub(crate) fn payload(message: &Message) -> u64 {
         | Message::Accepted(_)
         | Message::Refused(..)
         | Message::Ping(_)
-        | Message::Pong(_)
         | Message::ProbeFor { .. }
         | Message::ProbedAlive { .. }
         | Message::Suspect(_)
@@ -215,7 +217,7 @@ pub fn kind(message: &Message) -> &'static str {
         Message::Refused(..) => "refused",
         Message::Answer(_) => "answer",
         Message::Ping(_) => "ping",
-        Message::Pong(_) => "pong",
+        Message::Pong { .. } => "pong",
         Message::ProbeFor { .. } => "probe-for",
         Message::ProbedAlive { .. } => "probed-alive",
         Message::Suspect(_) => "suspect",

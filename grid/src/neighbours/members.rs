@@ -9,8 +9,8 @@ use alloc::vec::Vec;
 use crate::cell::{Axis, Cell};
 use crate::chance::scale;
 use crate::id::{NodeId, leading_number};
-use crate::latency::PeakEwma;
 use crate::neighbours::Role;
+use crate::neighbours::conduct::Conduct;
 use crate::peer::Peer;
 
 /// A node that we know.
@@ -24,8 +24,7 @@ pub(crate) struct Member {
     pub(super) role: Role,
     pub(super) linked: bool,
     pub(super) suspected: bool,
-    pub(super) outstanding: u32,
-    pub(super) latency: PeakEwma,
+    pub(super) conduct: Conduct,
 }
 
 impl Member {
@@ -33,8 +32,8 @@ impl Member {
         let (id, cell) = (peer.id(), peer.cell());
         let role = if home.is_neighbour(&cell) { Role::Neighbour } else { Role::Guest };
         let axis = home.shared_line(&cell);
-        let latency = PeakEwma::default();
-        Self { id, cell, axis, peer, role, linked: false, suspected: false, outstanding: 0, latency }
+        let conduct = Conduct::default();
+        Self { id, cell, axis, peer, role, linked: false, suspected: false, conduct }
     }
 
     pub(crate) fn id(&self) -> NodeId {

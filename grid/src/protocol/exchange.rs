@@ -11,7 +11,7 @@ use crate::cell::Axis;
 use crate::chance::{backoff, pick, shuffle_front};
 use crate::id::NodeId;
 use crate::message::{LineSummary, Message};
-use crate::neighbours::{Member, Neighbours, Role};
+use crate::neighbours::{Member, Role};
 use crate::output::Output;
 use crate::parameters::Parameters;
 use crate::peer::Peer;

@@ -17,6 +17,7 @@ use crate::neighbours::Member;
 use crate::peer::Peer;
 use crate::protocol::{Context, Signal};
 use crate::time::Time;
+use crate::ways::Ways;
 
 /// When to probe, and when a probe has failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -99,15 +100,17 @@ impl Liveness {
     }
 
     pub(crate) fn on_ping<R: Rng>(&mut self, from: NodeId, nonce: Nonce, cx: &mut Context<'_, R>) {
-        cx.send(from, Message::Pong(nonce));
+        let ways = cx.table.ways(cx.now);
+        cx.send(from, Message::Pong { nonce, ways });
     }
 
-    pub(crate) fn on_pong<R: Rng>(&mut self, from: NodeId, nonce: Nonce, cx: &mut Context<'_, R>) {
+    pub(crate) fn on_pong<R: Rng>(&mut self, from: NodeId, nonce: Nonce, ways: Ways, cx: &mut Context<'_, R>) {
         if self.pings.get(&nonce).is_none_or(|ping| ping.target != from) {
             return;
         }
         if let Some(ping) = self.pings.remove(&nonce) {
             cx.table.observe(cx.now, from, cx.now.since(ping.sent));
+            cx.table.tell_ways(from, ways);
             match ping.on_behalf {
                 Some((asker, nonce)) => cx.send(asker, Message::ProbedAlive { nonce, target: from }),
                 None => {

@@ -6,6 +6,7 @@
 //! first allows `d` hops, which suffice when nothing fails; then two more, for sidesteps.
 
 mod account;
+mod hedge;
 mod inbox;
 mod origin;
 
@@ -16,13 +17,14 @@ use rand_core::Rng;
 
 use crate::config::Config;
 use crate::id::{NodeId, RequestId};
-use crate::message::{Answer, AnswerBody, Message, Reach, Refusal, Request, RequestBody};
-use crate::neighbours::Role;
+use crate::message::{Answer, AnswerBody, Message, Refusal, Request, RequestBody};
+use crate::neighbours::{Choice, Role};
 use crate::protocol::{Ask, Context, Signal};
 use crate::queue::Class;
 use crate::route::Leg;
 use crate::time::Time;
 
+use hedge::Hedging;
 use inbox::Inbox;
 use origin::Origin;
 
@@ -31,6 +33,8 @@ use origin::Origin;
 pub enum Timer {
     /// The next hop has had its time to accept; the number tells which hop.
     Hop(RequestId, u32),
+    /// The answer takes longer than answers usually do.
+    Hedge(RequestId),
     /// The request is over, whatever came of it.
     Over(RequestId),
     /// Those who were too busy for a request of ours may not be any more.
@@ -51,8 +55,8 @@ enum State {
     Serving,
     /// Sent to a next hop that has not accepted yet.
     Offered(NodeId, Time),
-    /// The next hop sees to it.
-    Accepted(NodeId),
+    /// The next hop sees to it, to whom it was sent then.
+    Accepted(NodeId, Time),
 }
 
 #[derive(Debug)]
@@ -79,6 +83,9 @@ pub(crate) struct Requests {
     /// Our own, until others are less busy.
     resting: BTreeMap<u64, Origin>,
     rests: u64,
+    hedging: Hedging,
+    /// Requests of our own so far.
+    asked: u64,
 }
 
 /// Hops beyond `d` that are allowed for sidesteps: two, as the design says.
@@ -87,7 +94,8 @@ const SIDESTEPS: u8 = 2;
 impl Requests {
     pub(crate) fn new(config: &Config) -> Self {
         let inbox = Inbox::new(config.work_queue);
-        Self { pending: BTreeMap::new(), inbox, resting: BTreeMap::new(), rests: 0 }
+        let (pending, resting, hedging) = (BTreeMap::new(), BTreeMap::new(), Hedging::default());
+        Self { pending, inbox, resting, rests: 0, hedging, asked: 0 }
     }
 
     /// Requests that have come and wait for their turn.
@@ -121,8 +129,7 @@ impl Requests {
         request.hops = request.hops.saturating_add(1);
         request.hops_left = request.hops_left.saturating_sub(1).min(cx.table.shape().dims() + SIDESTEPS + 1);
         // A quick answer says as much as an acceptance, so reads are not accepted first; but bulk may wait on its link.
-        let quick = request.class() != Class::Bulk
-            && matches!(request.body, RequestBody::Get { reach: Reach::Nearest, .. } | RequestBody::Echo(_));
+        let quick = request.class() != Class::Bulk && request.is_quick();
         if request.target != cx.me.cell() || !quick {
             cx.send(from, Message::Accepted(id));
         }
@@ -226,6 +233,9 @@ impl Requests {
         if let Some(pending) = self.pending.remove(&id) {
             let Request { hops, class, .. } = pending.request;
             let answer = Answer { id, hops, class, from: cx.me.cell(), body };
+            if let Source::Here(origin) = &pending.source {
+                self.settle(origin, cx);
+            }
             pending.deliver(answer, cx);
         }
     }
@@ -235,8 +245,8 @@ impl Requests {
             && let State::Offered(next, since) = pending.state
             && next == from
         {
-            pending.state = State::Accepted(next);
-            cx.table.observe(cx.now, next, cx.now.since(since));
+            pending.state = State::Accepted(next, since);
+            cx.table.heard(cx.now, next, since);
         }
     }
 
@@ -247,24 +257,29 @@ impl Requests {
         refusal: Refusal,
         cx: &mut Context<'_, R>,
     ) {
-        if let Some(pending) = self.pending.get_mut(&id).filter(|pending| pending.is_with(from)) {
+        if let Some(pending) = self.pending.get_mut(&id)
+            && let Some(since) = pending.with(from)
+        {
             pending.note(refusal);
             account::refused(from, refusal, cx);
-            cx.table.end_request(from);
+            cx.table.give_back(from, since);
             self.advance(id, cx);
         }
     }
 
     pub(crate) fn on_answer<R: Rng>(&mut self, from: NodeId, mut answer: Answer, cx: &mut Context<'_, R>) {
-        let Some(pending) = self.pending.get(&answer.id).filter(|pending| pending.is_with(from)) else { return };
-        cx.table.end_request(from);
-        if let State::Offered(_, since) = pending.state {
-            cx.table.observe(cx.now, from, cx.now.since(since));
-        }
+        let Some(pending) = self.pending.get(&answer.id) else { return };
+        let Some(since) = pending.with(from) else { return };
+        let request = &pending.request;
+        cx.table.brought(cx.now, from, since, request.is_quick().then_some(request.target));
         if let Some(pending) = self.pending.remove(&answer.id) {
             // It travels as urgently as it was asked for, whatever its sender says.
             answer.class = pending.request.class;
             account::answered(from, &pending.request, &answer, cx);
+            if let Source::Here(origin) = &pending.source {
+                self.note_answer(origin, cx);
+                self.settle(origin, cx);
+            }
             pending.deliver(answer, cx);
         }
     }
@@ -272,6 +287,7 @@ impl Requests {
     pub(crate) fn on_timer<R: Rng>(&mut self, timer: Timer, cx: &mut Context<'_, R>) {
         match timer {
             Timer::Hop(id, hop) => self.on_hop_timeout(id, hop, cx),
+            Timer::Hedge(id) => self.hedge(id, cx),
             Timer::Over(id) => self.on_over(id, cx),
             Timer::Again(number) => self.on_rested(number, cx),
         }
@@ -294,9 +310,9 @@ impl Requests {
                 return cx.signal(Signal::Doubt(next));
             }
         }
-        cx.table.end_request(next);
         cx.ledger.refused(cx.now, next);
         cx.table.observe(cx.now, next, cx.now.since(since));
+        cx.table.lost(cx.now, next, since);
         cx.signal(Signal::Doubt(next));
         if let Some(pending) = self.pending.get_mut(&id) {
             pending.slow = true;
@@ -306,8 +322,8 @@ impl Requests {
 
     fn on_over<R: Rng>(&mut self, id: RequestId, cx: &mut Context<'_, R>) {
         let Some(pending) = self.pending.remove(&id) else { return };
-        if let State::Offered(next, _) | State::Accepted(next) = pending.state {
-            cx.table.end_request(next);
+        if let State::Offered(next, since) | State::Accepted(next, since) = pending.state {
+            cx.table.lost(cx.now, next, since);
             cx.ledger.refused(cx.now, next);
         }
         match pending.source {
@@ -360,7 +376,15 @@ impl Pending {
     }
 
     fn is_with(&self, node: NodeId) -> bool {
-        matches!(self.state, State::Offered(next, _) | State::Accepted(next) if next == node)
+        self.with(node).is_some()
+    }
+
+    /// When that node was given it, if it has it.
+    fn with(&self, node: NodeId) -> Option<Time> {
+        match self.state {
+            State::Offered(next, since) | State::Accepted(next, since) => (next == node).then_some(since),
+            State::Serving => None,
+        }
     }
 
     /// Which hop is being tried, so that a timer that was set for an earlier one is told apart.
@@ -372,7 +396,7 @@ impl Pending {
         self.tried.insert(next);
         self.tried_target |= cx.table.peer(next).is_some_and(|peer| peer.cell() == self.request.target);
         self.state = State::Offered(next, cx.now);
-        cx.table.begin_request(next);
+        cx.table.hand_over(cx.now, next);
         cx.ledger.asking(cx.now, next);
         cx.send(next, Message::Request(self.request.clone()));
         cx.timer(hop_timeout(next, cx), Timer::Hop(self.request.id, self.hop()));
@@ -412,6 +436,12 @@ fn next_hop<R: Rng>(pending: &Pending, cx: &mut Context<'_, R>) -> Option<NodeId
     // One move before the target there is no way around its own nodes, so nobody is avoided there.
     let anybody = leg.here.is_neighbour(&leg.target);
     let usable = |node| open(node) && (anybody || !pending.avoids(node)) && request.newcomer() != Some(node);
-    let table: &_ = cx.table;
-    leg.next_hop(table.shape(), table, usable, cx.rng)
+    let prospect = cx.table.toward(cx.now, request.target, choice(request, cx.table.shape().dims()));
+    leg.next_hop(cx.table.shape(), &prospect, usable, cx.rng)
+}
+
+/// A request that may cross more links than the grid has axes is one whose origin has tried in vain before.
+fn choice(request: &Request, dims: u8) -> Choice {
+    let usual = dims + u8::from(request.addressee().is_some());
+    if request.hops.saturating_add(request.hops_left) > usual { Choice::Any } else { Choice::Soonest }
 }

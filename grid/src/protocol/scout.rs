@@ -16,7 +16,7 @@ use crate::chance::{backoff, pick};
 use crate::id::NodeId;
 use crate::input::Ticket;
 use crate::message::{Answer, AnswerBody, RequestBody};
-use crate::neighbours::{Member, Neighbours};
+use crate::neighbours::Member;
 use crate::output::{Output, RequestFailure};
 use crate::peer::Peer;
 use crate::protocol::{Ask, Asker, Context, Signal};

@@ -119,6 +119,7 @@ const PROTOCOL_KEYS: &[&str] = &[
     "answer_timeout_ms",
     "operation_timeout_ms",
     "hedge_after_ms",
+    "hedge_percent",
     "replicate_timeout_ms",
     "recover_timeout_ms",
     "reconcile_every_ms",
@@ -210,6 +211,9 @@ fn protocol(section: &Section<'_>) -> Result<Config, ConfigError> {
         if let Some(ms) = section.number(key, 1..=LONGEST_MS)? {
             *time = Duration::from_millis(ms);
         }
+    }
+    if let Some(percent) = section.number("hedge_percent", 0..=100)? {
+        config.hedge_percent = u8::try_from(percent).unwrap_or(u8::MAX);
     }
     for (key, count) in [("attempts", &mut config.attempts), ("write_quorum", &mut config.write_quorum)] {
         small(section, key, count)?;

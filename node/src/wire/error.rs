@@ -39,6 +39,14 @@ pub enum WireError {
         /// How many there are.
         dims: u8,
     },
+    /// Ways along more or fewer axes than this grid has.
+    #[error("the message tells the ways along {found} axes, and this grid has {dims}")]
+    Ways {
+        /// How many.
+        found: usize,
+        /// How many axes there are.
+        dims: u8,
+    },
     /// A record that is none.
     #[error("the message holds a false record: {0}")]
     Record(#[source] Box<RecordError>),

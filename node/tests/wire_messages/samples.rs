@@ -14,6 +14,7 @@ use grid::ranges::{Item, KeyRange, RangeContent, RangeReport};
 use grid::record::terms::TermsLimits;
 use grid::record::{Mark, Pointer, PointerError, PriceTable, Record, Rules, Stamp, Subject, Terms, Tree};
 use grid::time::Day;
+use grid::ways::Ways;
 use hashcash::Credential;
 use libp2p::identity::Keypair;
 use node::stamps::{self, Proofs, WriterKey};
@@ -172,7 +173,7 @@ fn links() -> Vec<(&'static str, Message)> {
         ("refused-not-allowed", Message::Refused(id, Refusal::NotAllowed)),
         ("refused-slow", Message::Refused(id, Refusal::Slow)),
         ("ping", Message::Ping(nonce)),
-        ("pong", Message::Pong(Nonce(5))),
+        ("pong", Message::Pong { nonce: Nonce(5), ways: Ways::of_steps(&[17, u16::MAX, 300]).unwrap() }),
         ("probe-for", Message::ProbeFor { nonce, target }),
         ("probed-alive", Message::ProbedAlive { nonce, target }),
         ("suspect", Message::Suspect(target)),

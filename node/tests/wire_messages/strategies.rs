@@ -12,6 +12,7 @@ use grid::provider::{Provider, Topic};
 use grid::queue::Class;
 use grid::ranges::{Item, KeyRange, RangeContent, RangeReport};
 use grid::record::{Mark, Record};
+use grid::ways::Ways;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -33,7 +34,8 @@ fn links() -> impl Strategy<Value = Message> {
         id().prop_map(Message::Accepted),
         (id(), refusal).prop_map(|(id, refusal)| Message::Refused(id, refusal)),
         nonce().prop_map(Message::Ping),
-        nonce().prop_map(Message::Pong),
+        (nonce(), any::<[u16; 3]>())
+            .prop_map(|(nonce, steps)| Message::Pong { nonce, ways: Ways::of_steps(&steps).unwrap() }),
         (nonce(), name()).prop_map(|(nonce, target)| Message::ProbeFor { nonce, target }),
         (nonce(), name()).prop_map(|(nonce, target)| Message::ProbedAlive { nonce, target }),
         name().prop_map(Message::Suspect),

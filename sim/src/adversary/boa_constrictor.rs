@@ -38,7 +38,8 @@ use siege::Siege;
 const MONTH: f64 = 365.0 / 12.0;
 
 /// Candidates that a hop compares by cost, as in `grid::route`.
-const COMPARED: f64 = 4.0;
+#[expect(clippy::cast_precision_loss, reason = "sixteen")]
+const COMPARED: f64 = grid::neighbours::COMPARED as f64;
 
 /// The parameters, see the module.
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -9,7 +9,7 @@
 use grid::cell::{Cell, Shape};
 use serde::{Deserialize, Serialize};
 
-use crate::censorship::{Apart, DEFAULT_COMPARED, Flattered, Lookup, check_compared};
+use crate::censorship::{Apart, DEFAULT_COMPARED, Flattered, Lookup, Retries, check_compared};
 use crate::chance::Chance;
 use crate::experiment::{Measures, Model};
 use crate::field::infested::Infested;
@@ -35,11 +35,13 @@ pub struct Price {
     pub routes: u8,
     /// Cells that keep the record.
     pub replicas: u8,
-    /// How many candidates for a hop are compared by latency, `1..=4`. Hostile nodes advertise themselves well: they are
+    /// How many candidates for a hop are compared by latency, `1..=16`. Hostile nodes advertise themselves well: they are
     /// faster than any honest one, so one of them is chosen whenever it is among those compared.
     pub compared: u8,
     /// Whether only those join that lie in the key's cells or on their lines.
     pub aimed: bool,
+    /// How the hops of further routes are chosen.
+    pub retries: Retries,
     /// In what the routes of one lookup differ.
     pub routes_apart: Apart,
     /// The most identities that are minted, as a multiple of the honest nodes.
@@ -58,6 +60,7 @@ impl Default for Price {
             routes: 4,
             replicas: 3,
             compared: DEFAULT_COMPARED,
+            retries: Retries::Any,
             aimed: false,
             routes_apart: Apart::FirstHop,
             most: 24.0,
@@ -98,7 +101,7 @@ impl Attack<'_> {
             let from = self.honest.random_node(&mut self.chance).ok_or("there is no honest node")?;
             let mut cells = self.cells.clone();
             cells.sort_by_key(|cell| cell.distance(&from.cell()));
-            let settings = (self.price.routes, self.price.routes_apart);
+            let settings = (self.price.routes, self.price.retries, self.price.routes_apart);
             failed += u32::from(!lookup.succeeds(&world, (from, &cells), settings, &mut self.chance));
         }
         Ok(f64::from(failed) / f64::from(self.price.lookups))

@@ -22,6 +22,7 @@ use crate::peers::eclipse::Eclipse;
 use crate::peers::hops::KademliaHops;
 use crate::peers::lookups::PeerLookups;
 use crate::small_grids::SmallGrids;
+use crate::stretch::Stretch;
 
 /// Every model, in the order of their names.
 static KINDS: &[Kind] = &[
@@ -41,6 +42,7 @@ static KINDS: &[Kind] = &[
     Kind::of::<Scale>(),
     Kind::of::<SmallGrids>(),
     Kind::of::<SpyAndFlood>(),
+    Kind::of::<Stretch>(),
 ];
 
 /// Parameters by name, as an experiment file gives them.

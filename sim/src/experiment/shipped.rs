@@ -36,6 +36,8 @@ const FILES: &[(&str, &str)] = &[
     ("scale_peers", include_str!("../../experiments/scale_peers.toml")),
     ("small_grids", include_str!("../../experiments/small_grids.toml")),
     ("spy_and_flood", include_str!("../../experiments/spy_and_flood.toml")),
+    ("stretch_2", include_str!("../../experiments/stretch_2.toml")),
+    ("stretch_4", include_str!("../../experiments/stretch_4.toml")),
     ("whitewashing", include_str!("../../experiments/whitewashing.toml")),
 ];
 

@@ -23,8 +23,8 @@ pub trait World {
     /// Who is where.
     fn field(&self) -> &Field;
 
-    /// What the one who chooses expects of a hop to a candidate.
-    fn cost(&self, chooser: Node, candidate: Node) -> Cost;
+    /// What the one who chooses expects of a candidate, for a request to a cell.
+    fn cost(&self, chooser: Node, candidate: Node, target: Cell) -> Cost;
 
     /// How many candidates are compared by cost.
     fn compared(&self) -> usize;
@@ -41,7 +41,7 @@ impl World for Field {
         self
     }
 
-    fn cost(&self, _: Node, _: Node) -> Cost {
+    fn cost(&self, _: Node, _: Node, _: Cell) -> Cost {
         Cost { suspected: false, delay: Duration::ZERO }
     }
 
@@ -54,6 +54,9 @@ impl World for Field {
 struct View<'a, W> {
     world: &'a W,
     chooser: Node,
+    target: Cell,
+    /// Whether the request has been tried in vain before: then any candidate is taken.
+    again: bool,
 }
 
 impl<W: World> Neighbours for View<'_, W> {
@@ -73,11 +76,11 @@ impl<W: World> Neighbours for View<'_, W> {
     }
 
     fn cost(&self, node: Node) -> Cost {
-        self.world.cost(self.chooser, node)
+        self.world.cost(self.chooser, node, self.target)
     }
 
     fn compared(&self) -> usize {
-        self.world.compared()
+        if self.again { 1 } else { self.world.compared() }
     }
 }
 
@@ -149,6 +152,8 @@ pub struct Walk {
     visited: Vec<u64>,
     /// Messages sent: the request's hops, and those on which it went back.
     messages: u32,
+    /// See [`Walk::set_again`].
+    again: bool,
 }
 
 /// How a walk ended that arrived.
@@ -185,13 +190,19 @@ impl Walk {
         for allowed in [dims, dims + SIDESTEPS] {
             self.begin(from);
             let patience = self.messages + PATIENCE;
-            match self.search(world, (goal, allowed, patience), &usable, rng) {
+            match self.search(world, (goal, allowed, patience, self.again || allowed > dims), &usable, rng) {
                 End::Arrived => return Some(Arrival { hops: self.hops(), messages: self.messages }),
                 End::Dropped => return None,
                 End::Vain => {}
             }
         }
         None
+    }
+
+    /// Whether the next requests have been tried in vain before: then their hops are any of those that lead on, as in the
+    /// state machine.
+    pub const fn set_again(&mut self, again: bool) {
+        self.again = again;
     }
 
     /// The nodes of the way on which the request is, or has arrived, or was lost; the origin first. Empty if it has
@@ -220,7 +231,7 @@ impl Walk {
     fn search<W: World, R: Rng>(
         &mut self,
         world: &W,
-        (goal, allowed, patience): (impl Goal, u8, u32),
+        (goal, allowed, patience, again): (impl Goal, u8, u32, bool),
         usable: impl Fn(Node) -> bool,
         rng: &mut R,
     ) -> End {
@@ -238,7 +249,7 @@ impl Walk {
             }
             let leg = Leg { here: chooser.cell(), target: goal.cell(), hops_left: allowed.saturating_sub(hops) };
             let open = |node: Node| usable(node) && !self.visited.contains(&node.name());
-            let view = View { world, chooser };
+            let view = View { world, chooser, target: leg.target, again };
             let next = goal.within_reach(leg.here);
             match next.or_else(|| leg.next_hop(world.field().shape(), &view, open, rng)) {
                 Some(next) => {

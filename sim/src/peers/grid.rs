@@ -7,7 +7,7 @@
 use core::time::Duration;
 use std::collections::BTreeSet;
 
-use grid::cell::Shape;
+use grid::cell::{Cell, Shape};
 use grid::neighbours::{COMPARED, Cost};
 
 use crate::chance::Chance;
@@ -33,7 +33,7 @@ impl World for Grid {
         self.infested.all()
     }
 
-    fn cost(&self, chooser: Node, candidate: Node) -> Cost {
+    fn cost(&self, chooser: Node, candidate: Node, _: Cell) -> Cost {
         Cost { suspected: false, delay: self.latency(chooser, candidate) }
     }
 

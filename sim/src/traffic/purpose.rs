@@ -56,7 +56,7 @@ impl Purposes {
             Message::Announce(_) | Message::RosterQuery | Message::Roster(_) => passage.join_or_upkeep(),
             Message::Farewell
             | Message::Ping(_)
-            | Message::Pong(_)
+            | Message::Pong { .. }
             | Message::ProbeFor { .. }
             | Message::ProbedAlive { .. }
             | Message::Suspect(_)

@@ -12,24 +12,34 @@ use crate::message::{Refusal, Request};
 use crate::output::RequestFailure;
 use crate::protocol::request::{Requests, SIDESTEPS, Source, Timer};
 use crate::protocol::{Ask, Context, Signal};
+use crate::time::Time;
 
 /// Nobody is asked again sooner: a busy node's queue moves within tens of milliseconds.
 const LEAST_REST: Duration = Duration::from_millis(50);
 
 /// What the origin keeps of its request.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Origin {
+    /// Tells it and its copies from other requests of ours.
+    pub(super) serial: u64,
+    /// When it was asked.
+    pub(super) began: Time,
+    /// It was sent a second time.
+    pub(super) hedged: bool,
     pub(super) ask: Ask,
     /// First hops that took the request over and did not bring it home.
     pub(super) avoid: BTreeSet<NodeId>,
-    attempts: u8,
-    wide: bool,
+    pub(super) attempts: u8,
+    pub(super) wide: bool,
 }
 
 impl Requests {
     /// A request of our own.
     pub(crate) fn ask<R: Rng>(&mut self, ask: Ask, cx: &mut Context<'_, R>) {
-        self.attempt(Origin { ask, avoid: BTreeSet::new(), attempts: 0, wide: false }, cx);
+        self.asked += 1;
+        self.hedging.earn(cx.config.hedge_percent);
+        let (serial, began, avoid) = (self.asked, cx.now, BTreeSet::new());
+        self.attempt(Origin { serial, began, hedged: false, ask, avoid, attempts: 0, wide: false }, cx);
     }
 
     fn attempt<R: Rng>(&mut self, mut origin: Origin, cx: &mut Context<'_, R>) {
@@ -49,6 +59,12 @@ impl Requests {
         // The last hop may be from another node of the cell to the one that it is for.
         request.hops_left += u8::from(request.addressee().is_some());
         cx.timer(cx.config.answer_timeout, Timer::Over(request.id));
+        if origin.attempts == 1
+            && request.target != cx.me.cell()
+            && let Some(patience) = self.hedging.patience(&request.body)
+        {
+            cx.timer(patience, Timer::Hedge(request.id));
+        }
         if origin.ask.via.is_some() {
             self.admit_by_introducer(origin, request, cx);
         } else {
@@ -71,6 +87,9 @@ impl Requests {
         obstacle: Option<Refusal>,
         cx: &mut Context<'_, R>,
     ) {
+        if self.has_copy(&origin) {
+            return;
+        }
         if !origin.wide {
             origin.wide = true;
             return self.attempt(origin, cx);
@@ -108,6 +127,9 @@ impl Requests {
         mut tried: BTreeSet<NodeId>,
         cx: &mut Context<'_, R>,
     ) {
+        if self.has_copy(&origin) {
+            return;
+        }
         origin.avoid.append(&mut tried);
         origin.wide = true;
         self.attempt(origin, cx);

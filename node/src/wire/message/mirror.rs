@@ -40,7 +40,11 @@ pub(super) enum WireMessage {
     /// 6
     Ping(u64),
     /// 7
-    Pong(u64),
+    Pong {
+        nonce: u64,
+        #[serde(deserialize_with = "bounded::list::<MAX_COORDINATES, _, _>")]
+        ways: Vec<u16>,
+    },
     /// 8
     ProbeFor { nonce: u64, target: WireName },
     /// 9

@@ -12,6 +12,7 @@ use grid::provider::{Provider, Topic};
 use grid::queue::Class;
 use grid::ranges::{Item, KeyRange, RangeContent, RangeReport};
 use grid::record::{Mark, Record, Rules};
+use grid::ways::Ways;
 
 use super::mirror::{
     WireAnswer, WireAnswerBody, WireCell, WireClass, WireItem, WireMark, WireMessage, WireName, WireRange,
@@ -42,7 +43,7 @@ impl Reader<'_> {
             WireMessage::Refused(id, refusal) => Message::Refused(RequestId::from_bytes(id), refusal.into()),
             WireMessage::Answer(answer) => Message::Answer(self.answer(answer)?),
             WireMessage::Ping(nonce) => Message::Ping(Nonce(nonce)),
-            WireMessage::Pong(nonce) => Message::Pong(Nonce(nonce)),
+            WireMessage::Pong { nonce, ways } => Message::Pong { nonce: Nonce(nonce), ways: self.ways(&ways)? },
             WireMessage::ProbeFor { nonce, target } => {
                 Message::ProbeFor { nonce: Nonce(nonce), target: NodeId::from_bytes(target) }
             }
@@ -141,6 +142,12 @@ impl Reader<'_> {
 
     fn axis(&self, axis: u8) -> Result<Axis, WireError> {
         self.shape.axes().nth(axis.into()).ok_or(WireError::Axis { axis, dims: self.shape.dims() })
+    }
+
+    fn ways(&self, ways: &[u16]) -> Result<Ways, WireError> {
+        let dims = self.shape.dims();
+        let fitting = Ways::of_steps(ways).filter(|_| ways.len() == usize::from(dims));
+        fitting.ok_or(WireError::Ways { found: ways.len(), dims })
     }
 
     fn record(&self, record: WireRecord) -> Result<Record, WireError> {
