@@ -3,6 +3,7 @@
 
 use core::time::Duration;
 
+use crate::effort;
 use crate::queue::Limits;
 
 /// Of a node's work queue. A thousand requests are served within a few hundred milliseconds, and nobody waits for longer
@@ -32,6 +33,10 @@ pub struct Config {
     pub max_forwarding: usize,
     /// The bounds of the queue in which others' requests wait for their turn.
     pub work_queue: Limits,
+    /// How much effort is asked for when the queue does not keep up, and paid at most for a request of our own.
+    pub effort: effort::Config,
+    /// Payments that are remembered in each minute, so that none counts twice: more than can be served in one.
+    pub payments: usize,
     /// How long the other nodes of a cell have to confirm a replica.
     pub replicate_timeout: Duration,
     /// How long another node of the cell has to send a record that this one lacks.
@@ -101,6 +106,8 @@ impl Default for Config {
             hedge_percent: 5,
             max_forwarding: 4096,
             work_queue: WORK_QUEUE,
+            effort: effort::Config::default(),
+            payments: 1 << 18,
             replicate_timeout: Duration::from_secs(2),
             recover_timeout: Duration::from_secs(10),
             reconcile_every: Duration::from_secs(60),

@@ -9,6 +9,7 @@ use crate::id::{NodeId, RecordKey};
 use crate::message::{Message, StoreFailure};
 use crate::overlay::Timer;
 use crate::peer::{Address, DialFailure, DialTarget, Peer};
+use crate::postage::Paid;
 use crate::provider::{Provider, Topic};
 use crate::record::{Holding, Pointer, Record};
 
@@ -78,6 +79,13 @@ pub enum Input {
     Unread {
         /// From the request.
         ticket: Ticket,
+    },
+    /// The outcome of [`crate::output::Output::Pay`].
+    Paid {
+        /// From the request.
+        ticket: Ticket,
+        /// What was paid; `None` if the shell could not: the request goes out without.
+        paid: Option<Paid>,
     },
     /// The shell has time for one of the requests that wait ([`crate::overlay::Overlay::waiting`]). Messages are taken in
     /// at once and cost little; what they ask for is done when nothing more urgent is there.

@@ -7,6 +7,7 @@ use core::time::Duration;
 use crate::cell::{Axis, Cell};
 use crate::id::{NodeId, RecordKey, RequestId};
 use crate::peer::Peer;
+use crate::postage::Paid;
 use crate::provider::{Provider, Topic};
 use crate::queue::Class;
 use crate::ranges::{Item, RangeReport};
@@ -111,6 +112,8 @@ impl Message {
     /// How urgent it is on its link.
     pub fn class(&self) -> Class {
         match self {
+            // What is bulk about a small request is its answer: behind other bulk it would be given up before it arrives.
+            Self::Request(request) if request.is_light() => request.class().min(Class::Interactive),
             Self::Request(request) => request.class(),
             Self::Answer(answer) => answer.class,
             Self::Replicate { .. } | Self::Fetched { .. } | Self::Ranges(_) => Class::Bulk,
@@ -162,6 +165,8 @@ pub struct Request {
     pub hops_left: u8,
     /// How urgent it is, as whoever asks says; see [`Request::class`].
     pub class: Class,
+    /// What was paid for it, if somebody on the way asked for that.
+    pub paid: Option<Paid>,
     /// What is asked.
     pub body: RequestBody,
 }
@@ -189,6 +194,11 @@ impl Request {
             RequestBody::Echo(_) => 1,
         };
         base.saturating_add(payload)
+    }
+
+    /// Whether it is no burden on a link.
+    pub(crate) fn is_light(&self) -> bool {
+        self.body.payload() <= BYTES_A_UNIT
     }
 
     /// Memory that it takes while it waits, about.
@@ -457,6 +467,8 @@ pub enum Refusal {
     Busy {
         /// When it may be better.
         retry_after: Duration,
+        /// The effort with which a request would be served before those that pay nothing; 0 if none is asked for.
+        effort: u32,
     },
     /// The sender may not ask this: a guest only joins.
     #[error("not allowed to ask this")]

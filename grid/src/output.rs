@@ -2,10 +2,11 @@
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;
+use core::num::NonZeroU32;
 use core::time::Duration;
 
 use crate::cell::Cell;
-use crate::id::{NodeId, RecordKey};
+use crate::id::{NodeId, RecordKey, RequestId};
 use crate::input::Ticket;
 use crate::message::{Message, StoreFailure};
 use crate::overlay::Timer;
@@ -61,6 +62,17 @@ pub enum Output {
         ticket: Ticket,
         /// Which.
         key: RecordKey,
+    },
+    /// Do work for a request of ours, since others are too busy for those who do not; answered by `Paid`.
+    Pay {
+        /// For the answer.
+        ticket: Ticket,
+        /// Where the request goes.
+        target: Cell,
+        /// Its name.
+        request: RequestId,
+        /// How much, see [`crate::postage`].
+        effort: NonZeroU32,
     },
     /// Remove a record from disk; nobody waits for it.
     Discard(RecordKey),

@@ -199,6 +199,7 @@ impl<R: Rng> Overlay<R> {
             | Input::Stored { .. }
             | Input::Loaded { .. }
             | Input::Unread { .. }
+            | Input::Paid { .. }
             | Input::Turn => {}
         }
     }
@@ -282,6 +283,7 @@ impl Parts {
             Input::Stored { ticket, outcome } => self.store.on_stored(ticket, outcome, cx),
             Input::Loaded { ticket, record } => self.store.on_loaded(ticket, record, cx),
             Input::Unread { ticket } => self.store.on_unread(ticket, cx),
+            Input::Paid { ticket, paid } => self.requests.on_paid(ticket, paid, cx),
             Input::Turn => self.requests.on_turn(cx),
         }
     }

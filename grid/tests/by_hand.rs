@@ -117,7 +117,7 @@ impl Node {
     fn put(&mut self, record: &Record, number: u8) -> (bool, Option<AnswerBody>) {
         let (id, target) = (RequestId::from_bytes([number; 16]), self.home);
         let (class, body) = (Class::Interactive, RequestBody::Put(record.clone()));
-        let request = Request { id, target, hops: 0, hops_left: 2, class, body };
+        let request = Request { id, target, hops: 0, hops_left: 2, class, paid: None, body };
         let message = Message::Request(request);
         let outputs = self.tell(Input::Message { from: self.neighbour, message });
         let stores = outputs.iter().any(|output| matches!(output, Output::Store { .. }));

@@ -20,6 +20,7 @@ use crate::clock::{self, SteadyClock};
 use crate::driver::{Driver, Sources};
 use crate::handle::{Credentials, NodeHandle};
 use crate::own::OwnCard;
+use crate::postage::Payer;
 use crate::shelf::Shelf;
 use crate::storage::{Storage, StorageError};
 use crate::timers::Timers;
@@ -133,6 +134,7 @@ pub async fn start_with_events(options: NodeOptions) -> Result<(NodeHandle, broa
         transport,
         shelf: Shelf::start(storage, inputs.clone()),
         inputs,
+        payer: Payer::new(verifier.grid()),
         verifier,
         identity,
         own,

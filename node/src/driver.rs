@@ -20,6 +20,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use crate::clock::{SteadyClock, unix_seconds};
 use crate::handle::{NodeStatus, Question, Wish};
 use crate::own::{OwnCard, is_link_local};
+use crate::postage::Payer;
 use crate::shelf::{Order, Shelf};
 use crate::timers::Timers;
 use crate::transport::{Outbox, TransportCommand, TransportEvent};
@@ -66,6 +67,7 @@ pub(crate) struct Driver {
     pub(crate) shelf: Shelf,
     pub(crate) inputs: mpsc::Sender<Input>,
     pub(crate) verifier: Verifier,
+    pub(crate) payer: Payer,
     pub(crate) identity: Arc<SecretIdentity>,
     pub(crate) own: OwnCard,
     pub(crate) own_card: watch::Sender<Peer>,

@@ -35,6 +35,8 @@ async fn who_never_reads_is_cut() {
                 target: victim.status().await.cell,
                 hops: 0,
                 hops_left: 2,
+                class: Class::Interactive,
+                paid: None,
                 body: RequestBody::Echo(vec![0; 60_000].into()),
             };
             let message = whole_message(Class::Interactive, &encode_message(&Message::Request(request)));

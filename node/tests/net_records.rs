@@ -87,7 +87,15 @@ async fn false_offer() -> Provider {
 }
 
 fn request(target: Cell, body: RequestBody) -> Request {
-    Request { id: RequestId::from_bytes(rand::random()), target, hops: 0, hops_left: 2, body }
+    Request {
+        id: RequestId::from_bytes(rand::random()),
+        target,
+        hops: 0,
+        hops_left: 2,
+        class: Class::Interactive,
+        paid: None,
+        body,
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -106,7 +114,7 @@ async fn lies_about_records_and_offers_are_cut() {
     let offered = false_offer().await;
     let provide = encode_message(&Message::Request(request(target, RequestBody::Provide(offered.clone()))));
     let answer = AnswerBody::Providers(vec![offered.clone()]);
-    let answer = Answer { id: RequestId::from_bytes([1; 16]), hops: 1, from: target, body: answer };
+    let answer = Answer { id: RequestId::from_bytes([1; 16]), hops: 1, class: Class::Bulk, from: target, body: answer };
     let lies = [
         ("a wrong signature", changed(&good, &head.signature)),
         ("a value that does not hash", changed(&good, b"one value")),
@@ -151,7 +159,7 @@ async fn ask((units, writer): &mut Halves, node: &Node, body: RequestBody) -> An
     let answered = async {
         loop {
             let Unit::Message(message) = units.next().await.unwrap() else { continue };
-            let decoded = decode_message(&message, parameters(1, 2).shape, &rules(), &mut |_| None);
+            let decoded = decode_message(&message, parameters(1, 2).shape, &rules(), &mut |_| None, &|_, _, _| None);
             match decoded.map(|decoded| decoded.message) {
                 Ok(Message::Answer(answer)) if answer.id == id => return answer.body,
                 Ok(Message::Refused(refused, why)) if refused == id => panic!("{why}"),

@@ -76,7 +76,7 @@ fn every_kind_of_message() {
     for kind in 0..40 {
         for zeros in 0..60 {
             let bytes = lie(&[vec![kind], vec![0; zeros]].concat());
-            let most = largest(|| drop(decode_message(&bytes, shape, &rules, &mut |_| None)));
+            let most = largest(|| drop(decode_message(&bytes, shape, &rules, &mut |_| None, &|_, _, _| None)));
             assert!(most < 16 * LITTLE, "kind {kind}, {zeros} zeros: {most} bytes");
         }
     }

@@ -22,7 +22,9 @@ mod samples;
 #[path = "wire_messages/strategies.rs"]
 mod strategies;
 
-use samples::{Numbers, chunk, mutable, node, peer, provider, read, rules, samples, shape, terms, version, writer};
+use samples::{
+    Numbers, chunk, mutable, node, peer, provider, read, rules, samples, shape, terms, toll, version, writer,
+};
 use strategies::any_message;
 
 /// Names and bytes of [`samples`]. They change only with the protocol's version; to write them anew:
@@ -65,7 +67,7 @@ fn refused_cards_of_a_list_are_left_out() {
         [Message::Roster(vec![peer(1, None), peer(2, None)]), Message::Cards(vec![peer(2, None), peer(1, None)])]
     {
         let mut not_two = |card: Card| Peer::check(card, &Numbers).ok().filter(|peer| peer.id() != node(2));
-        let decoded = decode_message(&encode_message(&message), shape(), &rules(), &mut not_two).unwrap();
+        let decoded = decode_message(&encode_message(&message), shape(), &rules(), &mut not_two, &toll).unwrap();
         assert_eq!(decoded.refused_cards, 1);
         assert!(match decoded.message {
             Message::Roster(peers) | Message::Cards(peers) => peers == [peer(1, None)],
@@ -77,7 +79,7 @@ fn refused_cards_of_a_list_are_left_out() {
 #[test]
 fn a_message_about_a_refused_card_is_refused() {
     for (name, message) in samples() {
-        let read = decode_message(&encode_message(&message), shape(), &rules(), &mut |_| None);
+        let read = decode_message(&encode_message(&message), shape(), &rules(), &mut |_| None, &toll);
         let expected =
             matches!(name, "announce" | "announce-without-contact" | "request-join" | "request-provide" | "offered");
         assert_eq!(read == Err(WireError::RefusedCard), expected, "{name}");
@@ -186,7 +188,7 @@ fn records_of_another_grid_are_refused() {
     let immutable = costly(|nonce| chunk(b"value", 0, b"", nonce));
     let mutable = costly(|nonce| version(&mutable(b"", nonce), 0, b"value"));
     for record in [immutable, mutable] {
-        let read = decode_message(&replicate(record), shape(), &elsewhere, &mut |_| None);
+        let read = decode_message(&replicate(record), shape(), &elsewhere, &mut |_| None, &toll);
         let Err(WireError::Record(error)) = read else { panic!("{read:?}") };
         assert!(matches!(*error, RecordError::Pointer(PointerError::OtherTerms { .. })), "{error}");
     }
@@ -210,7 +212,7 @@ fn providers_with_refused_cards_are_left_out() {
     let providers = vec![provider(8, 1000, b"one"), provider(9, 1000, b"other")];
     let message = Message::Answer(Answer { body: AnswerBody::Providers(providers.clone()), ..answer() });
     let mut not_nine = |card: Card| Peer::check(card, &Numbers).ok().filter(|peer| peer.id() != node(9));
-    let decoded = decode_message(&encode_message(&message), shape(), &rules(), &mut not_nine).unwrap();
+    let decoded = decode_message(&encode_message(&message), shape(), &rules(), &mut not_nine, &toll).unwrap();
     assert_eq!(decoded.refused_cards, 1);
     let expected = Answer { body: AnswerBody::Providers(providers[..1].to_vec()), ..answer() };
     assert_eq!(decoded.message, Message::Answer(expected));
@@ -244,7 +246,8 @@ fn items_and_providers_are_bounded() {
 #[test]
 fn places_are_checked_against_the_shape() {
     let smaller = grid::cell::Shape::new(2, 300).unwrap();
-    let read_there = |message: &Message| decode_message(&encode_message(message), smaller, &rules(), &mut |_| None);
+    let read_there =
+        |message: &Message| decode_message(&encode_message(message), smaller, &rules(), &mut |_| None, &toll);
     assert!(matches!(read_there(&Message::Request(request())), Err(WireError::Cell(_))));
     assert!(matches!(read_there(&Message::Answer(answer())), Err(WireError::Cell(_))));
     let axis = shape().axes().nth(2).unwrap();
@@ -325,4 +328,15 @@ fn hex(bytes: &[u8]) -> String {
 
 fn unhex(text: &str) -> Vec<u8> {
     (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+}
+
+#[test]
+fn a_request_whose_postage_is_void_counts_as_unpaid() {
+    let messages = samples();
+    let (_, paid) = messages.iter().find(|(name, _)| *name == "request-paid").unwrap();
+    let Message::Request(paid) = paid else { panic!("{paid:?}") };
+    assert!(paid.paid.is_some());
+    let bytes = encode_message(&Message::Request(paid.clone()));
+    let read = decode_message(&bytes, shape(), &rules(), &mut |_| None, &|_, _, _| None).unwrap();
+    assert_eq!(read.message, Message::Request(Request { paid: None, ..paid.clone() }));
 }

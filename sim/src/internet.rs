@@ -136,7 +136,7 @@ mod tests {
         let internet = Internet::new(12.0, 1);
         for one in 0..cities.len() {
             for other in 0..one {
-                let [a, b] = [one, other].map(|city| Site { city: city as u16, access: 2.0 });
+                let [a, b] = [one, other].map(|city| Site { city: u16::try_from(city).unwrap(), access: 2.0 });
                 let fibre = great_circle(cities[one], cities[other]) / FIBRE;
                 let millis = f64::from(internet.millis(a, b)) - 4.0 - WITHIN;
                 assert!(millis >= 1.299 * fibre - 0.01, "{millis} {fibre}");

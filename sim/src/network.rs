@@ -407,6 +407,7 @@ fn local_kind(input: &Input) -> &'static str {
         Input::Stored { .. } => "stored",
         Input::Loaded { .. } => "loaded",
         Input::Unread { .. } => "unread",
+        Input::Paid { .. } => "paid",
         Input::Turn => "turn",
     }
 }

@@ -1,4 +1,4 @@
-#![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm, reason = "a test may fail")]
+#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, clippy::wildcard_enum_match_arm, reason = "a test may fail")]
 //! The state machine of a node that is asked for more than it can do.
 
 use core::time::Duration;
@@ -103,8 +103,15 @@ fn request(number: u64, target: Cell) -> Message {
     let mut id = [0xFF; 16];
     id[..8].copy_from_slice(&number.to_be_bytes());
     let body = RequestBody::Echo([].into());
-    let request =
-        Request { id: RequestId::from_bytes(id), target, hops: 0, hops_left: 2, class: Class::Interactive, body };
+    let request = Request {
+        id: RequestId::from_bytes(id),
+        target,
+        hops: 0,
+        hops_left: 2,
+        class: Class::Interactive,
+        paid: None,
+        body,
+    };
     Message::Request(request)
 }
 

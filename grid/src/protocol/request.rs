@@ -17,6 +17,7 @@ use rand_core::Rng;
 
 use crate::config::Config;
 use crate::id::{NodeId, RequestId};
+use crate::input::Ticket;
 use crate::message::{Answer, AnswerBody, Message, Refusal, Request, RequestBody};
 use crate::neighbours::{Choice, Role};
 use crate::protocol::{Ask, Context, Signal};
@@ -48,6 +49,15 @@ enum Source {
     Here(Origin),
 }
 
+/// What those who were too busy for a request said.
+#[derive(Clone, Copy, Debug)]
+struct Busy {
+    /// Until the first of them may not be.
+    retry_after: Duration,
+    /// The most that one of them asks for, since any may be the next.
+    effort: u32,
+}
+
 /// What is being done about a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -70,8 +80,8 @@ struct Pending {
     tried_target: bool,
     /// Somebody who could have brought it further did not take it in time.
     slow: bool,
-    /// Somebody who could have was too busy, and said until when.
-    busy: Option<Duration>,
+    /// Somebody who could have was too busy, and said until when, and what would help.
+    busy: Option<Busy>,
 }
 
 /// The requests that this node works on or waits for.
@@ -83,6 +93,8 @@ pub(crate) struct Requests {
     /// Our own, until others are less busy.
     resting: BTreeMap<u64, Origin>,
     rests: u64,
+    /// Our own that are being paid for.
+    unpaid: BTreeMap<Ticket, (Origin, Request)>,
     hedging: Hedging,
     /// Requests of our own so far.
     asked: u64,
@@ -93,9 +105,9 @@ const SIDESTEPS: u8 = 2;
 
 impl Requests {
     pub(crate) fn new(config: &Config) -> Self {
-        let inbox = Inbox::new(config.work_queue);
+        let inbox = Inbox::new(config);
         let (pending, resting, hedging) = (BTreeMap::new(), BTreeMap::new(), Hedging::default());
-        Self { pending, inbox, resting, rests: 0, hedging, asked: 0 }
+        Self { pending, inbox, resting, rests: 0, unpaid: BTreeMap::new(), hedging, asked: 0 }
     }
 
     /// Requests that have come and wait for their turn.
@@ -149,7 +161,7 @@ impl Requests {
         } else if self.pending.contains_key(&request.id) {
             Some(Refusal::Loop)
         } else if self.pending.len() >= cx.config.max_forwarding {
-            Some(Refusal::Busy { retry_after: self.inbox.retry_after() })
+            Some(self.inbox.busy())
         } else if request.hops_left == 0 {
             Some(Refusal::NoWay)
         } else {
@@ -353,8 +365,10 @@ impl Pending {
     /// What a next hop's refusal says of the way.
     fn note(&mut self, refusal: Refusal) {
         match refusal {
-            Refusal::Busy { retry_after } => {
-                self.busy = Some(self.busy.map_or(retry_after, |before| before.min(retry_after)));
+            Refusal::Busy { retry_after, effort } => {
+                let before = self.busy.unwrap_or(Busy { retry_after, effort });
+                let (retry_after, effort) = (retry_after.min(before.retry_after), effort.max(before.effort));
+                self.busy = Some(Busy { retry_after, effort });
             }
             Refusal::Slow => self.slow = true,
             Refusal::NoWay | Refusal::Loop | Refusal::NotAllowed => {}
@@ -363,8 +377,19 @@ impl Pending {
 
     /// Why there may be a way though none was found: who did not answer is not known to be busy only.
     fn obstacle(&self) -> Option<Refusal> {
-        let busy = self.busy.map(|retry_after| Refusal::Busy { retry_after });
+        let busy = self.busy.map(|Busy { retry_after, effort }| Refusal::Busy { retry_after, effort });
         if self.slow { Some(Refusal::Slow) } else { busy }
+    }
+
+    /// The hop's time to accept: less for a neighbour whose latency is known, since its answers do not vary that much.
+    /// Eight times the latency is far in the tail of any link that works; 50 ms allow for a busy machine. Bulk with a
+    /// payload waits for its turn on the link, and has half of the time that its answer has.
+    fn hop_timeout<R>(&self, next: NodeId, cx: &Context<'_, R>) -> Duration {
+        if self.request.class() == Class::Bulk && !self.request.is_light() {
+            return cx.config.answer_timeout / 2;
+        }
+        let usual = cx.table.latency(next).map(|latency| latency.saturating_mul(8).max(Duration::from_millis(50)));
+        usual.map_or(cx.config.hop_timeout, |usual| usual.min(cx.config.hop_timeout))
     }
 
     fn is_by_way_of_one(&self) -> bool {
@@ -399,7 +424,7 @@ impl Pending {
         cx.table.hand_over(cx.now, next);
         cx.ledger.asking(cx.now, next);
         cx.send(next, Message::Request(self.request.clone()));
-        cx.timer(hop_timeout(next, cx), Timer::Hop(self.request.id, self.hop()));
+        cx.timer(self.hop_timeout(next, cx), Timer::Hop(self.request.id, self.hop()));
     }
 
     /// Hands the answer to whoever asked.
@@ -412,13 +437,6 @@ impl Pending {
             Source::Here(origin) => cx.signal(Signal::Asked(origin.ask.asker, Ok(answer))),
         }
     }
-}
-
-/// The hop's time to accept: less for a neighbour whose latency is known, since its answers do not vary that much.
-/// Eight times the latency is far in the tail of any link that works; 50 ms allow for a busy machine.
-fn hop_timeout<R>(next: NodeId, cx: &Context<'_, R>) -> Duration {
-    let usual = cx.table.latency(next).map(|latency| latency.saturating_mul(8).max(Duration::from_millis(50)));
-    usual.map_or(cx.config.hop_timeout, |usual| usual.min(cx.config.hop_timeout))
 }
 
 fn next_hop<R: Rng>(pending: &Pending, cx: &mut Context<'_, R>) -> Option<NodeId> {

@@ -1,8 +1,10 @@
 //! Carrying out what the state machine wants.
 
+use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
-use grid::id::NodeId;
+use grid::cell::Cell;
+use grid::id::{NodeId, RequestId};
 use grid::input::{Command, Input, Ticket};
 use grid::message::{Answer, AnswerBody, Message, Refusal, StoreFailure};
 use grid::output::{Event, Output};
@@ -40,6 +42,7 @@ impl Driver {
                     self.soon.push_back(Input::Unread { ticket });
                 }
             }
+            Output::Pay { ticket, target, request, effort } => self.pay(ticket, target, request, effort),
             Output::Discard(key) => {
                 if self.shelf.order(Order::Discard(key)).is_err() {
                     tracing::warn!(%key, "the disk does not keep up; an expired record stays for now");
@@ -87,6 +90,15 @@ impl Driver {
             DialTarget::Introducer(address) => introducer(&address.0),
         };
         _ = self.transport.send(TransportCommand::Dial { target, peer, addresses }).await;
+    }
+
+    fn pay(&self, ticket: Ticket, target: Cell, request: RequestId, effort: NonZeroU32) {
+        let (payer, inputs) = (self.payer.clone(), self.inputs.clone());
+        tokio::spawn(async move {
+            let paid = payer.pay(target, request, effort).await;
+            let paid = paid.inspect_err(|error| tracing::info!(%error, "a request goes out unpaid")).ok();
+            _ = inputs.send(Input::Paid { ticket, paid }).await;
+        });
     }
 
     fn seal(&self, ticket: Ticket, to: Peer) {
@@ -205,7 +217,7 @@ enum Instead {
 /// be asked for again.
 fn instead(message: &Message) -> Option<Instead> {
     if let Message::Request(request) = message {
-        Some(Instead::Hear(Message::Refused(request.id, Refusal::Busy { retry_after: BULK_RETRY })))
+        Some(Instead::Hear(Message::Refused(request.id, Refusal::Busy { retry_after: BULK_RETRY, effort: 0 })))
     } else if let Message::Answer(answer) = message {
         Some(Instead::Say(Message::Answer(Answer { body: AnswerBody::Busy, ..answer.clone() })))
     } else if *message == Message::Farewell {

@@ -12,6 +12,7 @@ use grid::record::Rules;
 use libp2p::PeerId;
 use tokio::sync::watch;
 
+use crate::postage::Inspector;
 use crate::verifier::Verifier;
 use crate::wire::greeting::Greeting;
 use crate::wire::{Decoded, WireCard, WireError, decode_message};
@@ -83,11 +84,13 @@ impl Session {
     /// Why the bytes are no message: the link is cut then.
     pub(crate) async fn decode(&self, from: NodeId, frame: Vec<u8>) -> Result<Option<Message>, WireError> {
         let (shape, rules) = (self.shape, self.rules);
+        let inspector = Inspector::new(self.verifier.grid());
+        let toll = move |target, request, postage| inspector.inspect(target, request, postage).ok();
         let read = move |verifier: &Verifier, frame: &[u8]| {
-            decode_message(frame, shape, &rules, &mut |card| verifier.verify_now(card).ok())
+            decode_message(frame, shape, &rules, &mut |card| verifier.verify_now(card).ok(), &toll)
         };
         // Most messages bear no card and are decoded in microseconds; those that do may take milliseconds each.
-        let decoded = match decode_message(&frame, shape, &rules, &mut |card| self.verifier.known(&card)) {
+        let decoded = match decode_message(&frame, shape, &rules, &mut |card| self.verifier.known(&card), &toll) {
             Ok(decoded) if decoded.refused_cards == 0 => Ok(decoded),
             Err(error) if error != WireError::RefusedCard => Err(error),
             Ok(_) | Err(_) => self.verifier.run(move |verifier| read(verifier, &frame)).await,

@@ -11,9 +11,11 @@
 //! axes against the grid's shape, records against their terms, stamps and signatures, cards by the verifier, offers
 //! against their cards.
 
-use grid::cell::Shape;
+use grid::cell::{Cell, Shape};
+use grid::id::RequestId;
 use grid::message::Message;
 use grid::peer::{Card, Peer};
+use grid::postage::{Paid, Postage};
 use grid::record::Rules;
 
 use self::mirror::WireMessage;
@@ -52,7 +54,8 @@ pub fn encode_message(message: &Message) -> Vec<u8> {
 
 /// The message of some bytes, for a grid of this shape.
 ///
-/// `check` verifies a card, or refuses it. In a list of cards those that it refuses are left out and counted.
+/// `check` verifies a card, or refuses it. In a list of cards those that it refuses are left out and counted. `toll` checks
+/// what was paid for a request before anything else of it is looked at; one whose postage is void counts as unpaid.
 ///
 /// # Errors
 /// [`WireError`] for the first thing that is wrong; [`WireError::RefusedCard`] if it is the card of an announcement or
@@ -62,8 +65,9 @@ pub fn decode_message(
     shape: Shape,
     rules: &Rules,
     check: &mut dyn FnMut(Card) -> Option<Peer>,
+    toll: &dyn Fn(Cell, RequestId, Postage) -> Option<Paid>,
 ) -> Result<Decoded, WireError> {
-    let mut reader = Reader { shape, rules, check, refused_cards: 0 };
+    let mut reader = Reader { shape, rules, check, toll, refused_cards: 0 };
     let message = reader.message(codec::decode(bytes)?)?;
     Ok(Decoded { message, refused_cards: reader.refused_cards })
 }

@@ -20,9 +20,10 @@ pub struct Line {
 }
 
 /// What is read at once: a packet.
-const PACKET: usize = 1500;
-/// The system's buffers beside ours, which must not hold more than ours.
-const SOCKET_BUFFER: u32 = 16 << 10;
+const PACKET: u16 = 1500;
+/// The system's buffers beside ours. Two segments of loopback, which are 64 KiB long: with less TCP waits now and then for
+/// its persist timer, 200 ms, instead of sending part of a segment.
+const SOCKET_BUFFER: u32 = 128 << 10;
 
 /// Starts a relay to an address; its port on loopback.
 pub async fn relay(to: String, line: Line) -> u16 {
@@ -62,8 +63,8 @@ fn join(near: TcpStream, far: TcpStream, line: Line) {
 async fn take(mut from: OwnedReadHalf, packets: mpsc::Sender<(Instant, Vec<u8>)>, room: Arc<Semaphore>, line: Line) {
     let mut free = Instant::now();
     loop {
-        let Ok(permit) = room.clone().acquire_many_owned(PACKET as u32).await else { return };
-        let mut packet = vec![0; PACKET];
+        let Ok(permit) = room.clone().acquire_many_owned(PACKET.into()).await else { return };
+        let mut packet = vec![0; PACKET.into()];
         let Ok(length) = from.read(&mut packet).await else { return };
         if length == 0 {
             return;

@@ -1,13 +1,15 @@
 //! One message of each kind, and a verifier that believes cards whose identity is a number.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
-use grid::cell::Shape;
+use grid::cell::{Cell, Shape};
 use grid::id::{GridId, NodeId, RequestId};
 use grid::message::{
     Answer, AnswerBody, LineSummary, Message, Nonce, Reach, Refusal, Request, RequestBody, StoreFailure,
 };
 use grid::peer::{Card, Facts, Peer, Verifier};
+use grid::postage::{self, Paid, Postage, Window};
 use grid::provider::{Offer, Provider, Topic};
 use grid::queue::Class;
 use grid::ranges::{Item, KeyRange, RangeContent, RangeReport};
@@ -130,7 +132,29 @@ fn small() -> Record {
 
 /// Reads a message of the grid of these tests.
 pub(crate) fn read(bytes: &[u8]) -> Result<Decoded, WireError> {
-    decode_message(bytes, shape(), &rules(), &mut |card| Peer::check(card, &Numbers).ok())
+    decode_message(bytes, shape(), &rules(), &mut |card| Peer::check(card, &Numbers).ok(), &toll)
+}
+
+/// Nonces above a hundred prove any effort.
+struct Hundreds;
+
+impl postage::Verifier for Hundreds {
+    fn is_proven(&self, _: &Cell, _: &RequestId, postage: &Postage) -> bool {
+        postage.nonce > 100
+    }
+}
+
+/// What these tests take for paid.
+pub(crate) fn toll(target: Cell, request: RequestId, postage: Postage) -> Option<Paid> {
+    Paid::check(target, request, postage, postage.window, &Hundreds).ok()
+}
+
+/// A request that somebody paid for.
+fn paid_request() -> Message {
+    let Message::Request(request) = request(RequestBody::Echo([7, 8].into())) else { unreachable!() };
+    let effort = NonZeroU32::new(1 << 18).unwrap();
+    let postage = Postage { window: Window::new(29_900_000), effort, nonce: 1 << 40 };
+    Message::Request(Request { paid: toll(request.target, request.id, postage), ..request })
 }
 
 fn request(body: RequestBody) -> Message {
@@ -141,6 +165,7 @@ fn request(body: RequestBody) -> Message {
         hops: 2,
         hops_left: 9,
         class: Class::Interactive,
+        paid: None,
         body,
     })
 }
@@ -169,7 +194,11 @@ fn links() -> Vec<(&'static str, Message)> {
         ("accepted", Message::Accepted(id)),
         ("refused-no-way", Message::Refused(id, Refusal::NoWay)),
         ("refused-loop", Message::Refused(id, Refusal::Loop)),
-        ("refused-busy", Message::Refused(id, Refusal::Busy { retry_after: Duration::from_millis(300) })),
+        (
+            "refused-busy",
+            Message::Refused(id, Refusal::Busy { retry_after: Duration::from_millis(300), effort: 1 << 18 }),
+        ),
+        ("request-paid", paid_request()),
         ("refused-not-allowed", Message::Refused(id, Refusal::NotAllowed)),
         ("refused-slow", Message::Refused(id, Refusal::Slow)),
         ("ping", Message::Ping(nonce)),

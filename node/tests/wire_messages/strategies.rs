@@ -1,5 +1,6 @@
 //! Any message that a node may send.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use grid::cell::{Axis, Cell};
@@ -8,6 +9,7 @@ use grid::message::{
     Answer, AnswerBody, LineSummary, Message, Nonce, Reach, Refusal, Request, RequestBody, StoreFailure,
 };
 use grid::peer::Peer;
+use grid::postage::{Postage, Window};
 use grid::provider::{Provider, Topic};
 use grid::queue::Class;
 use grid::ranges::{Item, KeyRange, RangeContent, RangeReport};
@@ -18,7 +20,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 
-use super::samples::{chunk, mutable, peer, provider, shape, version};
+use super::samples::{chunk, mutable, peer, provider, shape, toll, version};
 
 /// Any message, of any kind.
 pub(crate) fn any_message() -> impl Strategy<Value = Message> {
@@ -26,7 +28,7 @@ pub(crate) fn any_message() -> impl Strategy<Value = Message> {
 }
 
 fn links() -> impl Strategy<Value = Message> {
-    let busy = Refusal::Busy { retry_after: Duration::from_millis(1234) };
+    let busy = Refusal::Busy { retry_after: Duration::from_millis(1234), effort: 1 << 20 };
     let refusal = select(vec![Refusal::NoWay, Refusal::Loop, busy, Refusal::NotAllowed, Refusal::Slow]);
     prop_oneof![
         any_peer().prop_map(Message::Announce),
@@ -43,8 +45,13 @@ fn links() -> impl Strategy<Value = Message> {
 }
 
 fn requests() -> impl Strategy<Value = Message> {
-    let request = (id(), cell(), any::<u8>(), any::<u8>(), class(), request_body())
-        .prop_map(|(id, target, hops, hops_left, class, body)| Request { id, target, hops, hops_left, class, body });
+    let request = (id(), cell(), any::<u8>(), any::<u8>(), class(), option::of(any::<u64>()), request_body()).prop_map(
+        |(id, target, hops, hops_left, class, nonce, body)| {
+            let postage = nonce.map(|nonce| Postage { window: Window::new(9), effort: NonZeroU32::MIN, nonce });
+            let paid = postage.and_then(|postage| toll(target, id, postage));
+            Request { id, target, hops, hops_left, class, paid, body }
+        },
+    );
     let answer = (id(), any::<u8>(), class(), cell(), answer_body()).prop_map(|(id, hops, class, from, body)| Answer {
         id,
         hops,

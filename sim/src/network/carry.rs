@@ -2,12 +2,16 @@
 
 use core::time::Duration;
 
+use grid::cell::Cell;
+use grid::id::RequestId;
 use grid::input::Input;
 use grid::message::{Message, StoreFailure};
 use grid::output::Output;
+use grid::postage::{Paid, Postage, Verifier, Window};
 
 use crate::identity::HostIndex;
 use crate::network::{Happening, Network, Sealed, Told};
+use crate::records::BEGINNING;
 use crate::traffic::{End, Passage, kind, payload};
 
 /// A commit to disk: a fast one with a flush.
@@ -17,7 +21,24 @@ const LOAD: Duration = Duration::from_micros(200);
 /// An RSA operation with a private key; sealing is faster, but never mind.
 const RSA: Duration = Duration::from_millis(2);
 
+/// Attempts at postage that a modest core makes in a second; the search takes its mean time.
+const ATTEMPTS_A_SECOND: f64 = (1 << 24) as f64;
+
+/// The books of the honest: they pay by waiting for as long as the search takes.
+struct Honest;
+
+impl Verifier for Honest {
+    fn is_proven(&self, _: &Cell, _: &RequestId, _: &Postage) -> bool {
+        true
+    }
+}
+
 impl Network {
+    /// The window of time in which postage is good now.
+    fn window(&self) -> Window {
+        Window::of_unix(BEGINNING + self.now.as_micros() / 1_000_000)
+    }
+
     pub(crate) fn carry_out(&mut self, host: HostIndex, output: Output) {
         match output {
             Output::Send { to, message } => self.send(host, self.book.host(to), message),
@@ -43,6 +64,12 @@ impl Network {
             Output::Load { ticket, key } => {
                 let record = self.hosts[host].disk.records.get(&key).cloned();
                 self.plan_local(LOAD, host, Input::Loaded { ticket, record });
+            }
+            Output::Pay { ticket, target, request, effort } => {
+                let postage = Postage { window: self.window(), effort, nonce: 0 };
+                let paid = Paid::check(target, request, postage, self.window(), &Honest).ok();
+                let search = Duration::from_secs_f64(f64::from(effort.get()) / ATTEMPTS_A_SECOND);
+                self.plan_local(search, host, Input::Paid { ticket, paid });
             }
             Output::Discard(key) => {
                 self.hosts[host].disk.records.remove(&key);

@@ -152,6 +152,7 @@ mod tests {
             hops: 0,
             hops_left: 4,
             class: Class::Interactive,
+            paid: None,
             body,
         })
     }

@@ -74,7 +74,8 @@ impl Requests {
         }
         origin.hedged = true;
         let copy = Origin { wide: true, ..origin.clone() };
-        let mut request = Request { id: cx.request_id(), ..pending.request.clone() };
+        // What was paid for the first copy is bound to its name.
+        let mut request = Request { id: cx.request_id(), paid: None, ..pending.request.clone() };
         request.hops_left = cx.table.shape().dims() + SIDESTEPS + u8::from(request.addressee().is_some());
         // By nobody who has the first copy, not even where only the last hop is left.
         let tried = pending.tried.clone();

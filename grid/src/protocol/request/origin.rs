@@ -1,6 +1,7 @@
 //! The origin's side of a request: several attempts, each by other first hops than those that failed.
 
 use alloc::collections::BTreeSet;
+use core::num::NonZeroU32;
 use core::time::Duration;
 
 use rand_core::Rng;
@@ -8,8 +9,10 @@ use rand_core::Rng;
 use crate::cell::Cell;
 use crate::chance::jitter;
 use crate::id::NodeId;
+use crate::input::Ticket;
 use crate::message::{Refusal, Request};
-use crate::output::RequestFailure;
+use crate::output::{Output, RequestFailure};
+use crate::postage::Paid;
 use crate::protocol::request::{Requests, SIDESTEPS, Source, Timer};
 use crate::protocol::{Ask, Context, Signal};
 use crate::time::Time;
@@ -30,6 +33,8 @@ pub(super) struct Origin {
     /// First hops that took the request over and did not bring it home.
     pub(super) avoid: BTreeSet<NodeId>,
     pub(super) attempts: u8,
+    /// What is paid for each further attempt.
+    pub(super) effort: u32,
     pub(super) wide: bool,
 }
 
@@ -39,7 +44,7 @@ impl Requests {
         self.asked += 1;
         self.hedging.earn(cx.config.hedge_percent);
         let (serial, began, avoid) = (self.asked, cx.now, BTreeSet::new());
-        self.attempt(Origin { serial, began, hedged: false, ask, avoid, attempts: 0, wide: false }, cx);
+        self.attempt(Origin { serial, began, hedged: false, ask, avoid, attempts: 0, effort: 0, wide: false }, cx);
     }
 
     fn attempt<R: Rng>(&mut self, mut origin: Origin, cx: &mut Context<'_, R>) {
@@ -54,10 +59,32 @@ impl Requests {
             hops: 0,
             hops_left: cx.table.shape().dims() + extra,
             class: origin.ask.class,
+            paid: None,
             body: origin.ask.body.clone(),
         };
         // The last hop may be from another node of the cell to the one that it is for.
         request.hops_left += u8::from(request.addressee().is_some());
+        match NonZeroU32::new(origin.effort) {
+            Some(effort) => self.pay(origin, request, effort, cx),
+            None => self.send_off(origin, request, cx),
+        }
+    }
+
+    /// Has the work done first that somebody on the way asks for.
+    fn pay<R: Rng>(&mut self, origin: Origin, request: Request, effort: NonZeroU32, cx: &mut Context<'_, R>) {
+        let (ticket, target, name) = (cx.ticket(), request.target, request.id);
+        self.unpaid.insert(ticket, (origin, request));
+        cx.out.push(Output::Pay { ticket, target, request: name, effort });
+    }
+
+    /// A request of ours was paid for, or could not be.
+    pub(crate) fn on_paid<R: Rng>(&mut self, ticket: Ticket, paid: Option<Paid>, cx: &mut Context<'_, R>) {
+        if let Some((origin, request)) = self.unpaid.remove(&ticket) {
+            self.send_off(origin, Request { paid, ..request }, cx);
+        }
+    }
+
+    fn send_off<R: Rng>(&mut self, origin: Origin, request: Request, cx: &mut Context<'_, R>) {
         cx.timer(cx.config.answer_timeout, Timer::Over(request.id));
         if origin.attempts == 1
             && request.target != cx.me.cell()
@@ -95,7 +122,9 @@ impl Requests {
             return self.attempt(origin, cx);
         }
         match obstacle {
-            Some(Refusal::Busy { retry_after }) if origin.attempts < cx.config.attempts => {
+            Some(Refusal::Busy { retry_after, effort }) if origin.attempts < cx.config.attempts => {
+                // Whoever asks for more than others bear may be lying.
+                origin.effort = origin.effort.max(effort.min(cx.config.effort.most));
                 self.rest(origin, retry_after, cx);
             }
             Some(Refusal::Busy { .. }) => fail(&origin, RequestFailure::Busy(target), cx),

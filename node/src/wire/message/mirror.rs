@@ -3,6 +3,7 @@
 //! The order of the fields and of the variants is the wire format. A variant is known by its place, counted from 0: a
 //! new one goes to the end, and none is ever removed or moved.
 
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use grid::message::{MAX_AUDIT, MAX_QUESTION, MAX_REPLY};
@@ -114,7 +115,16 @@ pub(super) struct WireRequest {
     pub(super) hops: u8,
     pub(super) hops_left: u8,
     pub(super) class: WireClass,
+    pub(super) postage: Option<WirePostage>,
     pub(super) body: WireRequestBody,
+}
+
+/// A [`Postage`](grid::postage::Postage).
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct WirePostage {
+    pub(super) window: u32,
+    pub(super) effort: NonZeroU32,
+    pub(super) nonce: u64,
 }
 
 /// A [`Class`](grid::queue::Class).
@@ -257,7 +267,7 @@ pub(super) enum WireRefusal {
     /// 1
     Loop,
     /// 2
-    Busy { retry_after_ms: u16 },
+    Busy { retry_after_ms: u16, effort: u32 },
     /// 3
     NotAllowed,
     /// 4

@@ -8,6 +8,7 @@ use grid::message::{
     Answer, AnswerBody, LineSummary, Message, Nonce, Reach, Refusal, Request, RequestBody, StoreFailure,
 };
 use grid::peer::{Card, Peer};
+use grid::postage::{Paid, Postage, Window};
 use grid::provider::{Provider, Topic};
 use grid::queue::Class;
 use grid::ranges::{Item, KeyRange, RangeContent, RangeReport};
@@ -15,7 +16,7 @@ use grid::record::{Mark, Record, Rules};
 use grid::ways::Ways;
 
 use super::mirror::{
-    WireAnswer, WireAnswerBody, WireCell, WireClass, WireItem, WireMark, WireMessage, WireName, WireRange,
+    WireAnswer, WireAnswerBody, WireCell, WireClass, WireItem, WireMark, WireMessage, WireName, WirePostage, WireRange,
     WireRangeContent, WireReach, WireRefusal, WireRequest, WireRequestBody, WireStoreFailure,
 };
 use crate::wire::card::WireCard;
@@ -28,6 +29,7 @@ pub(super) struct Reader<'a> {
     pub(super) shape: Shape,
     pub(super) rules: &'a Rules,
     pub(super) check: &'a mut dyn FnMut(Card) -> Option<Peer>,
+    pub(super) toll: &'a dyn Fn(Cell, RequestId, Postage) -> Option<Paid>,
     /// The cards of a list that `check` refused so far.
     pub(super) refused_cards: usize,
 }
@@ -77,10 +79,11 @@ impl Reader<'_> {
     }
 
     fn request(&mut self, request: WireRequest) -> Result<Request, WireError> {
-        let WireRequest { id, target, hops, hops_left, class, body } = request;
+        let WireRequest { id, target, hops, hops_left, class, postage, body } = request;
         let target = self.cell(&target)?;
         let (id, class) = (RequestId::from_bytes(id), class.into());
-        Ok(Request { id, target, hops, hops_left, class, body: self.request_body(body)? })
+        let paid = postage.and_then(|postage| (self.toll)(target, id, postage.into()));
+        Ok(Request { id, target, hops, hops_left, class, paid, body: self.request_body(body)? })
     }
 
     fn request_body(&mut self, body: WireRequestBody) -> Result<RequestBody, WireError> {
@@ -191,6 +194,13 @@ impl From<WireStoreFailure> for StoreFailure {
     }
 }
 
+impl From<WirePostage> for Postage {
+    fn from(postage: WirePostage) -> Self {
+        let WirePostage { window, effort, nonce } = postage;
+        Self { window: Window::new(window), effort, nonce }
+    }
+}
+
 impl From<WireClass> for Class {
     fn from(class: WireClass) -> Self {
         match class {
@@ -206,8 +216,8 @@ impl From<WireRefusal> for Refusal {
         match refusal {
             WireRefusal::NoWay => Self::NoWay,
             WireRefusal::Loop => Self::Loop,
-            WireRefusal::Busy { retry_after_ms } => {
-                Self::Busy { retry_after: Duration::from_millis(retry_after_ms.into()) }
+            WireRefusal::Busy { retry_after_ms, effort } => {
+                Self::Busy { retry_after: Duration::from_millis(retry_after_ms.into()), effort }
             }
             WireRefusal::NotAllowed => Self::NotAllowed,
             WireRefusal::Slow => Self::Slow,

@@ -4,12 +4,13 @@ use grid::cell::Cell;
 use grid::id::NodeId;
 use grid::message::{Answer, AnswerBody, Message, Reach, Refusal, Request, RequestBody, StoreFailure};
 use grid::peer::Peer;
+use grid::postage::Postage;
 use grid::queue::Class;
 use grid::ranges::{Item, RangeContent, RangeReport};
 use grid::record::Mark;
 
 use super::mirror::{
-    WireAnswer, WireAnswerBody, WireCell, WireClass, WireItem, WireMark, WireMessage, WireName, WireRange,
+    WireAnswer, WireAnswerBody, WireCell, WireClass, WireItem, WireMark, WireMessage, WireName, WirePostage, WireRange,
     WireRangeContent, WireReach, WireRefusal, WireRequest, WireRequestBody, WireStoreFailure,
 };
 use crate::wire::card::WireCard;
@@ -52,9 +53,10 @@ impl From<&Message> for WireMessage {
 
 impl From<&Request> for WireRequest {
     fn from(request: &Request) -> Self {
-        let Request { id, target, hops, hops_left, class, body } = request;
+        let Request { id, target, hops, hops_left, class, paid, body } = request;
         let (id, class) = (*id.as_bytes(), (*class).into());
-        Self { id, target: target.into(), hops: *hops, hops_left: *hops_left, class, body: body.into() }
+        let postage = paid.map(|paid| paid.postage().into());
+        Self { id, target: target.into(), hops: *hops, hops_left: *hops_left, class, postage, body: body.into() }
     }
 }
 
@@ -122,6 +124,13 @@ impl From<StoreFailure> for WireStoreFailure {
     }
 }
 
+impl From<Postage> for WirePostage {
+    fn from(postage: Postage) -> Self {
+        let Postage { window, effort, nonce } = postage;
+        Self { window: window.number(), effort, nonce }
+    }
+}
+
 impl From<Class> for WireClass {
     fn from(class: Class) -> Self {
         match class {
@@ -136,8 +145,8 @@ impl From<Refusal> for WireRefusal {
     fn from(refusal: Refusal) -> Self {
         match refusal {
             Refusal::Loop => Self::Loop,
-            Refusal::Busy { retry_after } => {
-                Self::Busy { retry_after_ms: u16::try_from(retry_after.as_millis()).unwrap_or(u16::MAX) }
+            Refusal::Busy { retry_after, effort } => {
+                Self::Busy { retry_after_ms: u16::try_from(retry_after.as_millis()).unwrap_or(u16::MAX), effort }
             }
             Refusal::NotAllowed => Self::NotAllowed,
             Refusal::Slow => Self::Slow,
