@@ -1,5 +1,5 @@
 //! The order in which work is served, and what is dropped.
-#![allow(clippy::unwrap_used, reason = "a test may fail")]
+#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, reason = "a test may fail")]
 
 use std::collections::BTreeMap;
 

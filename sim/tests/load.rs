@@ -1,4 +1,9 @@
-#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, clippy::wildcard_enum_match_arm, reason = "a test may fail")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test may fail"
+)]
 //! The state machine of a node that is asked for more than it can do.
 
 use core::time::Duration;

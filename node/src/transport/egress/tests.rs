@@ -32,7 +32,7 @@ fn bulk_fills_any_link_and_hardly_stands_in_queues() {
     {
         let path = path(mbit, round);
         let (settled, time) = times(&path);
-        let mut world = World::new(1, &[path.clone()], &[Flow::bulk(0), Flow::asking(0)]);
+        let mut world = World::new(1, std::slice::from_ref(&path), &[Flow::bulk(0), Flow::asking(0)]);
         world.run(settled);
         world.forget();
         world.run(settled + time);
@@ -66,7 +66,7 @@ fn bulk_both_ways_fills_both_and_interactive_goes_between() {
 #[test]
 fn who_comes_later_gets_its_share() {
     let path = path(20.0, 30.0);
-    let mut world = World::new(3, &[path.clone()], &[Flow::bulk(0), Flow::bulk(0).from(5.0)]);
+    let mut world = World::new(3, std::slice::from_ref(&path), &[Flow::bulk(0), Flow::bulk(0).from(5.0)]);
     world.run(25.0);
     world.forget();
     world.run(55.0);
@@ -80,7 +80,7 @@ fn who_comes_later_gets_its_share() {
 fn clock_jumps_do_no_harm() {
     let jumps = vec![(4.0, 3600.0), (6.0, -7200.0), (8.0, 1e9), (9.0, 0.03)];
     let path = Path { jumps, ..path(10.0, 20.0) };
-    let mut world = World::new(4, &[path.clone()], &[Flow::bulk(0), Flow::asking(0)]);
+    let mut world = World::new(4, std::slice::from_ref(&path), &[Flow::bulk(0), Flow::asking(0)]);
     world.run(2.0);
     world.forget();
     world.run(14.0);
@@ -156,7 +156,7 @@ proptest! {
     ) {
         let path = Path { jitter: jitter / 1000.0, clock, ..path(mbit, round) };
         let (settled, time) = times(&path);
-        let mut world = World::new(seed, &[path.clone()], &[Flow::bulk(0), Flow::asking(0)]);
+        let mut world = World::new(seed, std::slice::from_ref(&path), &[Flow::bulk(0), Flow::asking(0)]);
         world.run(settled);
         world.forget();
         world.run(settled + time);

@@ -128,7 +128,7 @@ proptest! {
         prop_assert!(matches!(end, PieceError::Closed));
         let mut found: Vec<Vec<u8>> = units.into_iter().map(|unit| match unit {
             Unit::Message(message) => message,
-            other => panic!("{other:?}"),
+            other @ (Unit::Mark | Unit::Reached(_) | Unit::LastWord) => panic!("{other:?}"),
         }).collect();
         let mut sent: Vec<Vec<u8>> = messages.into_iter().map(|(_, message)| message).collect();
         found.sort();

@@ -61,10 +61,22 @@ enum Event {
 }
 
 /// When, in which order, what.
-#[derive(Debug, PartialEq, PartialOrd)]
+#[derive(Debug)]
 struct Entry(f64, u64, Event);
 
+impl PartialEq for Entry {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
 impl Eq for Entry {}
+
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 impl Ord for Entry {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
