@@ -22,9 +22,11 @@ use members::Members;
 pub(crate) use prospect::Choice;
 use tally::Tally;
 
-/// Candidates for a next hop that are compared by cost. The design says two to four; four of the 32 that an origin has
-/// with four axes and eight nodes a cell lengthen the ways by a third beside sixteen: docs/routes.md.
-pub const COMPARED: usize = 16;
+/// Candidates for a next hop that are compared by cost; the design says two to four. More shorten the ways, and load the
+/// nodes that lie best many times over: docs/decisions/016-route-choice.md.
+pub const COMPARED: usize = 4;
+/// The most that [`Neighbours::compared`] may say.
+pub const MOST_COMPARED: usize = 16;
 
 /// What the next-hop choice needs to know of a neighbourhood. The routing table implements it; so may a compact model.
 pub trait Neighbours {

@@ -10,7 +10,7 @@ use rand_core::Rng;
 
 use crate::cell::{Axis, Cell, MAX_DIMS, Shape};
 use crate::chance::{below, shuffle_front};
-use crate::neighbours::{COMPARED, Neighbours};
+use crate::neighbours::{MOST_COMPARED, Neighbours};
 
 /// All nodes that one kind of move leads to.
 type Tier<N> = fn(&Leg, Shape, &N) -> Vec<<N as Neighbours>::Node>;
@@ -68,8 +68,8 @@ impl Leg {
         rng: &mut R,
     ) -> Option<N::Node> {
         let corners = Corners::of(self, neighbours);
-        let first = corners.total.saturating_sub(neighbours.compared().min(COMPARED));
-        let mut ranks = [usize::MAX; COMPARED];
+        let first = corners.total.saturating_sub(neighbours.compared().min(MOST_COMPARED));
+        let mut ranks = [usize::MAX; MOST_COMPARED];
         let mut best = None;
         // Floyd's sample without replacement (Bentley and Floyd, CACM 30(9), 1987).
         for (index, last) in (first..corners.total).enumerate() {

@@ -1,6 +1,11 @@
 //! Whom a node passes its requests to when a neighbour turns slow, or lets them vanish: the state machine with two
 //! neighbours that are played by hand, on a clock of its own.
-#![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm, reason = "a test may fail")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::cast_possible_truncation,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test may fail"
+)]
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -17,7 +17,7 @@ use core::time::Duration;
 use std::collections::BTreeSet;
 
 use grid::cell::{Cell, Shape};
-use grid::neighbours::{COMPARED, Cost};
+use grid::neighbours::{COMPARED, Cost, MOST_COMPARED};
 use serde::{Deserialize, Serialize};
 
 use crate::chance::Chance;
@@ -30,13 +30,13 @@ use crate::machine;
 pub use price::Price;
 
 /// What the state machine does.
-#[expect(clippy::cast_possible_truncation, reason = "sixteen")]
+#[expect(clippy::cast_possible_truncation, reason = "four")]
 const DEFAULT_COMPARED: u8 = COMPARED as u8;
 
 fn check_compared(compared: u8) -> Result<(), String> {
-    match compared {
-        1..=DEFAULT_COMPARED => Ok(()),
-        _ => Err(format!("compared = {compared}: candidates that are compared are 1 to {DEFAULT_COMPARED}")),
+    match usize::from(compared) {
+        1..=MOST_COMPARED => Ok(()),
+        _ => Err(format!("compared = {compared}: candidates that are compared are 1 to {MOST_COMPARED}")),
     }
 }
 

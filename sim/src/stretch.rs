@@ -7,7 +7,7 @@
 use core::time::Duration;
 
 use grid::cell::{Cell, Shape};
-use grid::neighbours::{COMPARED, Cost};
+use grid::neighbours::{COMPARED, Cost, MOST_COMPARED};
 use serde::{Deserialize, Serialize};
 
 use crate::chance::Chance;
@@ -167,8 +167,8 @@ impl Model for Stretch {
     const NAME: &'static str = "stretch";
 
     fn check(&self) -> Result<(), String> {
-        if !(1..=COMPARED).contains(&usize::from(self.compared)) {
-            return Err(format!("compared = {}: candidates that are compared are 1 to {COMPARED}", self.compared));
+        if !(1..=MOST_COMPARED).contains(&usize::from(self.compared)) {
+            return Err(format!("compared = {}: candidates that are compared are 1 to {MOST_COMPARED}", self.compared));
         }
         if !(2.0..=1000.0).contains(&self.access_ms) {
             return Err(format!("access_ms = {}: the longest access line takes 2 to 1000 ms", self.access_ms));

@@ -38,7 +38,7 @@ use siege::Siege;
 const MONTH: f64 = 365.0 / 12.0;
 
 /// Candidates that a hop compares by cost, as in `grid::route`.
-#[expect(clippy::cast_precision_loss, reason = "sixteen")]
+#[expect(clippy::cast_precision_loss, reason = "four")]
 const COMPARED: f64 = grid::neighbours::COMPARED as f64;
 
 /// The parameters, see the module.
