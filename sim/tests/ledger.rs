@@ -32,6 +32,8 @@ fn both_sides_of_a_link_come_to_the_same_account() {
     assert_eq!(scenario.get_records(&keys).succeeded(), 100);
     assert_eq!(scenario.ask_random_cells(2000).succeeded(), 2000);
 
+    // Answers to copies that nobody waits for any more are still on their way.
+    scenario.network.run_for(Duration::from_secs(10));
     let accounts = accounts(&scenario);
     let mut compared = 0;
     for (&(me, other), mine) in &accounts {

@@ -96,6 +96,8 @@ pub(crate) struct Requests {
     /// Our own that are being paid for.
     unpaid: BTreeMap<Ticket, (Origin, Request)>,
     hedging: Hedging,
+    /// Copies of our own that were overtaken by another, and who has them.
+    overtaken: BTreeMap<RequestId, (NodeId, Request)>,
     /// Requests of our own so far.
     asked: u64,
 }
@@ -107,7 +109,16 @@ impl Requests {
     pub(crate) fn new(config: &Config) -> Self {
         let inbox = Inbox::new(config);
         let (pending, resting, hedging) = (BTreeMap::new(), BTreeMap::new(), Hedging::default());
-        Self { pending, inbox, resting, rests: 0, unpaid: BTreeMap::new(), hedging, asked: 0 }
+        Self {
+            pending,
+            inbox,
+            resting,
+            rests: 0,
+            unpaid: BTreeMap::new(),
+            hedging,
+            overtaken: BTreeMap::new(),
+            asked: 0,
+        }
     }
 
     /// Requests that have come and wait for their turn.
@@ -276,11 +287,13 @@ impl Requests {
             account::refused(from, refusal, cx);
             cx.table.give_back(from, since);
             self.advance(id, cx);
+        } else {
+            self.on_late_refusal(from, id, refusal, cx);
         }
     }
 
     pub(crate) fn on_answer<R: Rng>(&mut self, from: NodeId, mut answer: Answer, cx: &mut Context<'_, R>) {
-        let Some(pending) = self.pending.get(&answer.id) else { return };
+        let Some(pending) = self.pending.get(&answer.id) else { return self.on_late_answer(from, &answer, cx) };
         let Some(since) = pending.with(from) else { return };
         let request = &pending.request;
         cx.table.brought(cx.now, from, since, request.is_quick().then_some(request.target));
@@ -333,7 +346,7 @@ impl Requests {
     }
 
     fn on_over<R: Rng>(&mut self, id: RequestId, cx: &mut Context<'_, R>) {
-        let Some(pending) = self.pending.remove(&id) else { return };
+        let Some(pending) = self.pending.remove(&id) else { return self.on_never_answered(id, cx) };
         if let State::Offered(next, since) | State::Accepted(next, since) = pending.state {
             cx.table.lost(cx.now, next, since);
             cx.ledger.refused(cx.now, next);

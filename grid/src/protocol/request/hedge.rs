@@ -5,9 +5,10 @@
 
 use core::time::Duration;
 
-use crate::id::RequestId;
-use crate::message::{Request, RequestBody};
+use crate::id::{NodeId, RequestId};
+use crate::message::{Answer, Refusal, Request, RequestBody};
 use crate::protocol::Context;
+use crate::protocol::request::account;
 use crate::protocol::request::origin::Origin;
 use crate::protocol::request::{Requests, SIDESTEPS, Source, State, Timer};
 use crate::quantile::Quantile;
@@ -98,8 +99,41 @@ impl Requests {
             let Some(pending) = self.pending.remove(&id) else { continue };
             if let State::Offered(next, since) | State::Accepted(next, since) = pending.state {
                 cx.table.overtaken(cx.now, next, since, pending.request.target);
+                self.overtaken.insert(id, (next, pending.request));
             }
         }
+    }
+
+    /// A neighbour has worked on a copy that is not waited for any more: that counts for it like any other work.
+    pub(super) fn on_late_answer<R>(&mut self, from: NodeId, answer: &Answer, cx: &mut Context<'_, R>) {
+        if let Some(request) = self.take_overtaken(from, answer.id) {
+            account::answered(from, &request, answer, cx);
+        }
+    }
+
+    /// A copy that is not waited for any more was refused.
+    pub(super) fn on_late_refusal<R>(
+        &mut self,
+        from: NodeId,
+        id: RequestId,
+        refusal: Refusal,
+        cx: &mut Context<'_, R>,
+    ) {
+        if self.take_overtaken(from, id).is_some() {
+            account::refused(from, refusal, cx);
+        }
+    }
+
+    /// A copy that is not waited for any more has had its time.
+    pub(super) fn on_never_answered<R>(&mut self, id: RequestId, cx: &mut Context<'_, R>) {
+        if let Some((node, _)) = self.overtaken.remove(&id) {
+            cx.ledger.refused(cx.now, node);
+        }
+    }
+
+    fn take_overtaken(&mut self, from: NodeId, id: RequestId) -> Option<Request> {
+        let is_with = self.overtaken.get(&id).is_some_and(|(node, _)| *node == from);
+        if is_with { self.overtaken.remove(&id).map(|(_, request)| request) } else { None }
     }
 
     /// An answer has come over a link to a request of ours.

@@ -20,8 +20,7 @@
 //!
 //! **The base** is measured again when no way near it was seen for [ten seconds](REFRESH), with so little under way that
 //! there is no queue of ours, as BBR does (draft-ietf-ccwg-bbr, ProbeRTT): routes change, two clocks drift apart, and who
-//! comes later must not take the queues of others for the length of the way. That of the round trip only falls, as long as
-//! the link is in use: bulk the other way is in every round trip.
+//! comes later must not take the queues of others for the length of the way.
 //!
 //! The time in queues is the smaller of two estimates, that of the way there, between two clocks, and that of the round
 //! trip, by our own clock alone. The first does not see bulk that comes the other way; the second does not see the other
@@ -190,11 +189,7 @@ impl Window {
         let (found, began) = probe.found.get_or_insert((Base::of(sample, now), now));
         found.lower(sample);
         if sample.sent >= *began {
-            // Of the round trip only the shortest counts, however old: what is found now has the other side's bulk in it,
-            // which would take it for the way, and each would allow the other ever more. Where the route has become
-            // longer the time in queues is that of the way there.
-            let round = self.base.map_or(found.round, |before| before.round.min(found.round));
-            self.base = Some(Base { seen: now, round, way: found.way });
+            self.base = Some(Base { seen: now, ..*found });
             self.probe = None;
             (self.since, self.queue, self.used) = (now, u64::MAX, false);
         }
