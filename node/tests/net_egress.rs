@@ -163,7 +163,8 @@ async fn bulk_against_interactive(line: Line, both_ways: bool) {
     println!("bulk has {shares:.3?} of the line's bytes");
     // The margins are for a machine that does other things as well.
     let ratio = quantile(&busy, 0.5) / quantile(&idle, 0.5);
-    assert!(ratio < 2.5, "the median takes {ratio:.2} times as long");
+    let most = if both_ways { 6.0 } else { 3.0 };
+    assert!(ratio < most, "the median takes {ratio:.2} times as long");
     assert!(shares.iter().all(|share| *share > 0.4), "{shares:?}");
 }
 

@@ -81,6 +81,14 @@ impl Base {
         way.min(micros(sample.round).saturating_sub(self.round))
     }
 
+    /// The round trip that is believed when another base was found: no longer than before, but by twice what the way there
+    /// has become longer. The other side's bulk stands in every round trip; taken for the way, it would allow us more, and
+    /// what we send then the other side in turn.
+    fn round_of(&self, found: &Self) -> u64 {
+        let longer = u64::try_from(found.way.saturating_sub(self.way)).unwrap_or_default();
+        found.round.min(self.round.saturating_add(longer.saturating_mul(2)))
+    }
+
     /// The time in queues that is aimed at.
     fn target(&self) -> u64 {
         (self.round / TARGET_PART).clamp(MIN_TARGET, MAX_TARGET)
@@ -189,7 +197,8 @@ impl Window {
         let (found, began) = probe.found.get_or_insert((Base::of(sample, now), now));
         found.lower(sample);
         if sample.sent >= *began {
-            self.base = Some(Base { seen: now, ..*found });
+            let round = self.base.map_or(found.round, |before| before.round_of(found));
+            self.base = Some(Base { seen: now, round, way: found.way });
             self.probe = None;
             (self.since, self.queue, self.used) = (now, u64::MAX, false);
         }
