@@ -2,7 +2,7 @@
 //!
 //! The bars are an octave's quarters, so an answer is at most 19 % too high (the DDSketch of Masson, Rim and Lee, VLDB
 //! 2019, with a relative error of 9 %, reports the middle of a bar; here it is the upper end, for who waits that long has
-//! waited long enough). When the counts reach [`MEMORY`] all are halved, so that the last few hundred samples decide.
+//! waited long enough). When the counts reach `MEMORY` all are halved, so that the last few hundred samples decide.
 
 use core::time::Duration;
 

@@ -11,7 +11,7 @@
 //! Both figures are those of Bozkurt et al., "Dissecting latency in the Internet's fiber infrastructure" (2018,
 //! arXiv:1811.10737): "multiply line-of-sight distance by 2.1, then divide by the speed of light in fiber" is the rule of
 //! thumb that measurements gave, and 1.3 what the shortest conduits would allow in the median. That it is exponential
-//! between is our assumption, and so are the access lines: even between [`LEAST_ACCESS`] and a parameter, of the order of
+//! between is our assumption, and so are the access lines: even between `LEAST_ACCESS` and a parameter, of the order of
 //! what home connections show to their provider's nearest server.
 
 use core::time::Duration;

@@ -96,8 +96,8 @@ pub(crate) struct Requests {
     /// Our own that are being paid for.
     unpaid: BTreeMap<Ticket, (Origin, Request)>,
     hedging: Hedging,
-    /// Copies of our own that were overtaken by another, and who has them.
-    overtaken: BTreeMap<RequestId, (NodeId, Request)>,
+    /// What neighbours have that was answered by others meanwhile, or given to others: their work counts all the same.
+    overtaken: BTreeMap<(RequestId, NodeId), Request>,
     /// Requests of our own so far.
     asked: u64,
 }
@@ -293,8 +293,8 @@ impl Requests {
     }
 
     pub(crate) fn on_answer<R: Rng>(&mut self, from: NodeId, mut answer: Answer, cx: &mut Context<'_, R>) {
-        let Some(pending) = self.pending.get(&answer.id) else { return self.on_late_answer(from, &answer, cx) };
-        let Some(since) = pending.with(from) else { return };
+        let with = self.pending.get(&answer.id).and_then(|pending| Some((pending, pending.with(from)?)));
+        let Some((pending, since)) = with else { return self.on_late_answer(from, &answer, cx) };
         let request = &pending.request;
         cx.table.brought(cx.now, from, since, request.is_quick().then_some(request.target));
         if let Some(pending) = self.pending.remove(&answer.id) {
@@ -341,12 +341,14 @@ impl Requests {
         cx.signal(Signal::Doubt(next));
         if let Some(pending) = self.pending.get_mut(&id) {
             pending.slow = true;
+            self.overtaken.insert((id, next), pending.request.clone());
         }
         self.advance(id, cx);
     }
 
     fn on_over<R: Rng>(&mut self, id: RequestId, cx: &mut Context<'_, R>) {
-        let Some(pending) = self.pending.remove(&id) else { return self.on_never_answered(id, cx) };
+        self.forget_overtaken(id);
+        let Some(pending) = self.pending.remove(&id) else { return };
         if let State::Offered(next, since) | State::Accepted(next, since) = pending.state {
             cx.table.lost(cx.now, next, since);
             cx.ledger.refused(cx.now, next);

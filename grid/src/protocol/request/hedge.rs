@@ -99,19 +99,19 @@ impl Requests {
             let Some(pending) = self.pending.remove(&id) else { continue };
             if let State::Offered(next, since) | State::Accepted(next, since) = pending.state {
                 cx.table.overtaken(cx.now, next, since, pending.request.target);
-                self.overtaken.insert(id, (next, pending.request));
+                self.overtaken.insert((id, next), pending.request);
             }
         }
     }
 
-    /// A neighbour has worked on a copy that is not waited for any more: that counts for it like any other work.
+    /// A neighbour has worked on what is not waited for any more: that counts for it like any other work.
     pub(super) fn on_late_answer<R>(&mut self, from: NodeId, answer: &Answer, cx: &mut Context<'_, R>) {
-        if let Some(request) = self.take_overtaken(from, answer.id) {
+        if let Some(request) = self.overtaken.remove(&(answer.id, from)) {
             account::answered(from, &request, answer, cx);
         }
     }
 
-    /// A copy that is not waited for any more was refused.
+    /// What is not waited for any more was refused.
     pub(super) fn on_late_refusal<R>(
         &mut self,
         from: NodeId,
@@ -119,21 +119,21 @@ impl Requests {
         refusal: Refusal,
         cx: &mut Context<'_, R>,
     ) {
-        if self.take_overtaken(from, id).is_some() {
+        if self.overtaken.remove(&(id, from)).is_some() {
             account::refused(from, refusal, cx);
         }
     }
 
-    /// A copy that is not waited for any more has had its time.
-    pub(super) fn on_never_answered<R>(&mut self, id: RequestId, cx: &mut Context<'_, R>) {
-        if let Some((node, _)) = self.overtaken.remove(&id) {
-            cx.ledger.refused(cx.now, node);
+    /// A request has had its time, and whatever neighbours do about it now comes too late.
+    pub(super) fn forget_overtaken(&mut self, id: RequestId) {
+        let had = self
+            .overtaken
+            .range((id, NodeId::from_bytes([0; 32]))..)
+            .take_while(|((of, _), _)| *of == id)
+            .map(|(&key, _)| key);
+        for key in had.collect::<alloc::vec::Vec<_>>() {
+            self.overtaken.remove(&key);
         }
-    }
-
-    fn take_overtaken(&mut self, from: NodeId, id: RequestId) -> Option<Request> {
-        let is_with = self.overtaken.get(&id).is_some_and(|(node, _)| *node == from);
-        if is_with { self.overtaken.remove(&id).map(|(_, request)| request) } else { None }
     }
 
     /// An answer has come over a link to a request of ours.
