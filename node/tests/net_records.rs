@@ -15,6 +15,7 @@ use grid::provider::{Offer, Provider, Topic};
 use grid::queue::Class;
 use grid::record::{Pointer, Record, Rules, Subject, Terms};
 use grid::time::Day;
+use grid::ways::Ways;
 use libp2p::Stream;
 use libp2p::identity::Keypair;
 use net_support::attacker::{Attacker, is_cut, now, others_do_not_notice, victim};
@@ -163,6 +164,11 @@ async fn ask((units, writer): &mut Halves, node: &Node, body: RequestBody) -> An
             match decoded.map(|decoded| decoded.message) {
                 Ok(Message::Answer(answer)) if answer.id == id => return answer.body,
                 Ok(Message::Refused(refused, why)) if refused == id => panic!("{why}"),
+                // It confirms no replicas, but is not to be taken for dead while that is waited for.
+                Ok(Message::Ping(nonce)) => {
+                    let pong = encode_message(&Message::Pong { nonce, ways: Ways::none(1) });
+                    writer.write_all(&whole_message(Class::Control, &pong)).await.unwrap();
+                }
                 _ => {}
             }
         }
