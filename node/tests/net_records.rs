@@ -22,7 +22,7 @@ use net_support::attacker::{Attacker, is_cut, now, others_do_not_notice, victim}
 use net_support::{Node, mint, parameters, record};
 use node::stamps::{self, Wanted, WriterKey};
 use node::verifier::Verifier;
-use node::wire::piece::{Unit, Units, whole_message};
+use node::wire::piece::{Reached, Unit, Units, append_reached, whole_message};
 use node::wire::{decode_message, encode_message};
 
 const HOUR: u32 = 3600;
@@ -143,23 +143,31 @@ async fn lies_about_records_and_offers_are_cut() {
     others_do_not_notice(&victim, &honest).await;
 }
 
-/// The two directions of an attacker's stream.
-type Halves = (Units<ReadHalf<Stream>>, WriteHalf<Stream>);
+/// The two directions of an attacker's stream, and the marks that it has read.
+type Halves = (Units<ReadHalf<Stream>>, WriteHalf<Stream>, u64);
 
 fn halves(stream: Stream) -> Halves {
     let (reader, writer) = stream.split();
-    (Units::new(reader, 1 << 20), writer)
+    (Units::new(reader, 1 << 20), writer, 0)
 }
 
 /// Asks, and waits for what is answered.
-async fn ask((units, writer): &mut Halves, node: &Node, body: RequestBody) -> AnswerBody {
+async fn ask((units, writer, marks): &mut Halves, node: &Node, body: RequestBody) -> AnswerBody {
     let question = request(node.status().await.cell, body);
     let id = question.id;
     let question = whole_message(Class::Interactive, &encode_message(&Message::Request(question)));
     writer.write_all(&question).await.unwrap();
     let answered = async {
         loop {
-            let Unit::Message(message) = units.next().await.unwrap() else { continue };
+            let unit = units.next().await.unwrap();
+            if unit == Unit::Mark {
+                // Bulk for it is under way, and it says that it reads on.
+                *marks += 1;
+                let mut reached = Vec::new();
+                append_reached(&mut reached, Reached { marks: *marks, at: *marks });
+                writer.write_all(&reached).await.unwrap();
+            }
+            let Unit::Message(message) = unit else { continue };
             let decoded = decode_message(&message, parameters(1, 2).shape, &rules(), &mut |_| None, &|_, _, _| None);
             match decoded.map(|decoded| decoded.message) {
                 Ok(Message::Answer(answer)) if answer.id == id => return answer.body,
