@@ -10,9 +10,9 @@
 //! 3. **Worth.** Within a lane the job with the greatest worth goes first: the effort that its stamp proves.
 //! 4. **Age.** Of equals the older.
 //!
-//! A full queue drops from the lowest class that holds more than its floor of the room, there from the lane with the most
-//! work waiting for its weight (McKenney, "Stochastic Fairness Queueing", INFOCOM 1990), there the job of the least
-//! worth, of equals the youngest. What came in last may be what is dropped.
+//! A full queue drops from the lowest class that holds more than its floor of what has run out, entries or bytes; there
+//! from the lane that holds the most of that for its weight (McKenney, "Stochastic Fairness Queueing", INFOCOM 1990),
+//! there the job of the least worth, of equals the youngest. What came in last may be what is dropped.
 //!
 //! Time does not enter: whoever owns the queue pushes what arrives and pops what is served next. The state machine
 //! does so with requests, a link with what is to be sent, the simulator with both.
@@ -23,7 +23,7 @@ mod lanes;
 use alloc::vec::Vec;
 
 pub use class::Class;
-use lanes::Lanes;
+use lanes::{Lanes, Scarce};
 
 /// One piece of work that waits. `L` names lanes, `T` is the work itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -177,14 +177,18 @@ impl<L: Ord + Copy, T> WorkQueue<L, T> {
 
     fn drop_one(&mut self, weight: &impl Fn(L) -> Weight) -> Option<Job<L, T>> {
         let too_many = self.len() > self.limits.entries;
+        let (scarce, room) =
+            if too_many { (Scarce::Entries, self.limits.entries) } else { (Scarce::Bytes, self.limits.bytes) };
         let over = |&index: &usize| {
             let lanes = &self.lanes[index];
-            let (used, room) =
-                if too_many { (lanes.len(), self.limits.entries) } else { (lanes.bytes(), self.limits.bytes) };
+            let used = match scarce {
+                Scarce::Entries => lanes.len(),
+                Scarce::Bytes => lanes.bytes(),
+            };
             lanes.len() > 0 && used.saturating_mul(100) > room.saturating_mul(usize::from(self.floor(index)))
         };
         let last = |&index: &usize| self.lanes[index].len() > 0;
         let index = (0..3).rev().find(over).or_else(|| (0..3).rev().find(last))?;
-        self.lanes[index].drop_cheapest(weight)
+        self.lanes[index].drop_cheapest(scarce, weight)
     }
 }

@@ -1,19 +1,15 @@
 //! The orders in which a node can serve what waits for it, and what each does with work that it has no room for.
 //!
-//! Seven disciplines over one bounded queue, one of them the node's own. Time does not enter: whoever owns the queue pushes what has arrived and pops
-//! what is served next, so a simulated server and a real one can drive it alike.
+//! Seven disciplines over one bounded queue, one of them the node's own. Time does not enter: whoever owns the queue
+//! pushes what has arrived and pops what is served next, so a simulated server and a real one can drive it alike.
 
-mod fair;
-mod node;
-mod ranked;
+mod turns;
 
 use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use fair::Fair;
-use node::Node;
-use ranked::Ranked;
+use turns::Turns;
 
 /// One piece of work that waits.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -75,27 +71,22 @@ pub struct WorkQueue {
 enum Inner {
     Fifo(VecDeque<Job>),
     Lifo(VecDeque<Job>),
-    Effort(Ranked),
-    Fair(Fair),
-    Paid { paid: Fair, unpaid: Fair },
-    Node(Node),
+    Turns(Turns),
 }
 
 impl WorkQueue {
     /// An empty queue for `capacity` jobs. `quantum` is the work, in seconds, that a neighbour may have served in one
     /// turn; the largest work of a job makes turns cheap, less makes them finer.
     pub fn new(discipline: Discipline, capacity: usize, quantum: f64) -> Self {
+        let turns = |place| Inner::Turns(Turns::new(place, capacity, quantum));
         let inner = match discipline {
             Discipline::Fifo => Inner::Fifo(VecDeque::new()),
             Discipline::Lifo => Inner::Lifo(VecDeque::new()),
-            Discipline::Effort => Inner::Effort(Ranked::by_effort()),
-            Discipline::Fair => Inner::Fair(Fair::new(quantum, Ranked::by_age)),
-            Discipline::FairThenEffort => Inner::Fair(Fair::new(quantum, Ranked::by_effort)),
-            Discipline::PaidThenFair => {
-                let lanes = || Fair::new(quantum, Ranked::by_age);
-                Inner::Paid { paid: lanes(), unpaid: lanes() }
-            }
-            Discipline::Node => Inner::Node(Node::new(capacity, quantum)),
+            Discipline::Fair => turns(turns::fair),
+            Discipline::Effort => turns(turns::effort),
+            Discipline::FairThenEffort => turns(turns::fair_then_effort),
+            Discipline::PaidThenFair => turns(turns::paid_then_fair),
+            Discipline::Node => turns(turns::node),
         };
         Self { capacity, inner }
     }
@@ -104,26 +95,16 @@ impl WorkQueue {
     pub fn push(&mut self, job: Job) -> Option<Job> {
         let is_full = self.len() >= self.capacity;
         match &mut self.inner {
-            Inner::Fifo(_) if is_full => return Some(job),
-            Inner::Fifo(jobs) | Inner::Lifo(jobs) => jobs.push_back(job),
-            Inner::Effort(jobs) => jobs.push(job),
-            Inner::Fair(jobs) => jobs.push(job),
-            Inner::Paid { paid, .. } if job.has_paid => paid.push(job),
-            Inner::Paid { unpaid, .. } => unpaid.push(job),
-            Inner::Node(jobs) => return jobs.push(job),
-        }
-        if is_full { self.drop_one() } else { None }
-    }
-
-    fn drop_one(&mut self) -> Option<Job> {
-        match &mut self.inner {
-            Inner::Fifo(jobs) => jobs.pop_back(),
-            Inner::Lifo(jobs) => jobs.pop_front(),
-            Inner::Effort(jobs) => jobs.pop_worst(),
-            Inner::Fair(jobs) => jobs.drop_longest(),
-            Inner::Paid { paid, unpaid } => unpaid.drop_longest().or_else(|| paid.drop_longest()),
-            // It has dropped what it has no room for when that came in.
-            Inner::Node(_) => None,
+            Inner::Fifo(_) if is_full => Some(job),
+            Inner::Fifo(jobs) => {
+                jobs.push_back(job);
+                None
+            }
+            Inner::Lifo(jobs) => {
+                jobs.push_back(job);
+                if is_full { jobs.pop_front() } else { None }
+            }
+            Inner::Turns(jobs) => jobs.push(job),
         }
     }
 
@@ -132,10 +113,7 @@ impl WorkQueue {
         match &mut self.inner {
             Inner::Fifo(jobs) => jobs.pop_front(),
             Inner::Lifo(jobs) => jobs.pop_back(),
-            Inner::Effort(jobs) => jobs.pop_best(),
-            Inner::Fair(jobs) => jobs.pop(),
-            Inner::Paid { paid, unpaid } => paid.pop().or_else(|| unpaid.pop()),
-            Inner::Node(jobs) => jobs.pop(),
+            Inner::Turns(jobs) => jobs.pop(),
         }
     }
 
@@ -143,10 +121,7 @@ impl WorkQueue {
     pub fn len(&self) -> usize {
         match &self.inner {
             Inner::Fifo(jobs) | Inner::Lifo(jobs) => jobs.len(),
-            Inner::Effort(jobs) => jobs.len(),
-            Inner::Fair(jobs) => jobs.len(),
-            Inner::Paid { paid, unpaid } => paid.len() + unpaid.len(),
-            Inner::Node(jobs) => jobs.len(),
+            Inner::Turns(jobs) => jobs.len(),
         }
     }
 

@@ -25,8 +25,14 @@ struct Lane<L, T> {
     jobs: BTreeMap<(Reverse<u32>, u64), Job<L, T>>,
     /// Work that it may still have done, in 256ths.
     deficit: u64,
-    /// All work that waits.
-    work: u64,
+    bytes: usize,
+}
+
+/// What a full queue has run out of.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Scarce {
+    Entries,
+    Bytes,
 }
 
 /// The cost of a job, in the unit of deficits.
@@ -37,6 +43,14 @@ fn cost<L, T>(job: &Job<L, T>) -> u64 {
 impl<L, T> Lane<L, T> {
     fn first_cost(&self) -> Option<u64> {
         self.jobs.first_key_value().map(|(_, job)| cost(job))
+    }
+
+    /// How much of what has run out it holds.
+    fn holds(&self, scarce: Scarce) -> u64 {
+        match scarce {
+            Scarce::Entries => self.jobs.len() as u64,
+            Scarce::Bytes => self.bytes as u64,
+        }
     }
 }
 
@@ -63,11 +77,11 @@ impl<L: Ord + Copy, T> Lanes<L, T> {
         let name = job.lane;
         let lane = self.lanes.entry(name).or_insert_with(|| {
             self.turns.push_back(name);
-            Lane { jobs: BTreeMap::new(), deficit: 0, work: 0 }
+            Lane { jobs: BTreeMap::new(), deficit: 0, bytes: 0 }
         });
         self.waiting += 1;
         self.bytes += job.bytes;
-        lane.work += u64::from(job.work);
+        lane.bytes += job.bytes;
         lane.jobs.insert((Reverse(job.worth), number), job);
     }
 
@@ -107,13 +121,13 @@ impl<L: Ord + Copy, T> Lanes<L, T> {
         }
     }
 
-    /// Drops the last job of the lane with the most work waiting for its weight; of equals, of the first by name.
-    pub(super) fn drop_cheapest(&mut self, weight: impl Fn(L) -> Weight) -> Option<Job<L, T>> {
+    /// Drops the last job of the lane that holds the most for its weight; of equals, of the first by name.
+    pub(super) fn drop_cheapest(&mut self, scarce: Scarce, weight: impl Fn(L) -> Weight) -> Option<Job<L, T>> {
         let heavier = |a: &(L, u64, Weight), b: &(L, u64, Weight)| {
-            // a.work / a.weight against b.work / b.weight, without a division.
+            // What a holds by its weight against the same of b, without a division.
             (b.2.of(a.1)).cmp(&a.2.of(b.1)).then(b.0.cmp(&a.0))
         };
-        let lanes = self.lanes.iter().map(|(&name, lane)| (name, lane.work.max(1), weight(name)));
+        let lanes = self.lanes.iter().map(|(&name, lane)| (name, lane.holds(scarce), weight(name)));
         let (name, ..) = lanes.max_by(heavier)?;
         self.take(name, true)
     }
@@ -125,7 +139,7 @@ impl<L: Ord + Copy, T> Lanes<L, T> {
         if !last {
             lane.deficit = lane.deficit.saturating_sub(cost(&job));
         }
-        lane.work = lane.work.saturating_sub(u64::from(job.work));
+        lane.bytes -= job.bytes;
         self.waiting -= 1;
         self.bytes -= job.bytes;
         if lane.jobs.is_empty() {
@@ -146,7 +160,7 @@ impl<L: Ord + Copy, T> Lanes<L, T> {
     pub(super) fn forget(&mut self, name: L) {
         if let Some(lane) = self.lanes.get(&name) {
             self.waiting -= lane.jobs.len();
-            self.bytes -= lane.jobs.values().map(|job| job.bytes).sum::<usize>();
+            self.bytes -= lane.bytes;
             self.remove(name);
         }
     }
