@@ -87,6 +87,13 @@ pub enum Input {
         /// What was paid; `None` if the shell could not: the request goes out without.
         paid: Option<Paid>,
     },
+    /// A message was not sent: too much bulk waits for the link already, which is slow, and this is more of it.
+    Unsent {
+        /// To whom.
+        to: NodeId,
+        /// What.
+        message: Message,
+    },
     /// The shell has time for one of the requests that wait ([`crate::overlay::Overlay::waiting`]). Messages are taken in
     /// at once and cost little; what they ask for is done when nothing more urgent is there.
     Turn,

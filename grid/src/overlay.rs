@@ -200,6 +200,7 @@ impl<R: Rng> Overlay<R> {
             | Input::Loaded { .. }
             | Input::Unread { .. }
             | Input::Paid { .. }
+            | Input::Unsent { .. }
             | Input::Turn => {}
         }
     }
@@ -284,6 +285,7 @@ impl Parts {
             Input::Loaded { ticket, record } => self.store.on_loaded(ticket, record, cx),
             Input::Unread { ticket } => self.store.on_unread(ticket, cx),
             Input::Paid { ticket, paid } => self.requests.on_paid(ticket, paid, cx),
+            Input::Unsent { to, message } => self.requests.on_unsent(to, message, cx),
             Input::Turn => self.requests.on_turn(cx),
         }
     }

@@ -18,11 +18,13 @@
 //! does so with requests, a link with what is to be sent, the simulator with both.
 
 mod class;
+mod floors;
 mod lanes;
 
 use alloc::vec::Vec;
 
 pub use class::Class;
+pub use floors::Floors;
 use lanes::{Lanes, Scarce};
 
 /// One piece of work that waits. `L` names lanes, `T` is the work itself.
@@ -81,8 +83,7 @@ pub struct Limits {
 pub struct WorkQueue<L, T> {
     limits: Limits,
     lanes: [Lanes<L, T>; 3],
-    /// Work that each class is behind its floor, times 100.
-    owed: [u64; 3],
+    floors: Floors,
     /// Counts what came in, for the age.
     arrivals: u64,
 }
@@ -91,7 +92,7 @@ impl<L: Ord + Copy, T> WorkQueue<L, T> {
     /// An empty queue.
     pub fn new(limits: Limits) -> Self {
         let lanes = core::array::from_fn(|_| Lanes::new(limits.quantum));
-        Self { limits, lanes, owed: [0; 3], arrivals: 0 }
+        Self { limits, lanes, floors: Floors::new(limits.floors), arrivals: 0 }
     }
 
     /// Takes a job in, and returns those for which there is no room then: others, or this one.
@@ -110,9 +111,9 @@ impl<L: Ord + Copy, T> WorkQueue<L, T> {
 
     /// Takes out what is served next.
     pub fn pop(&mut self, weight: impl Fn(L) -> Weight) -> Option<Job<L, T>> {
-        let index = self.next_class()?;
-        let job = self.lanes[index].pop(weight)?;
-        self.settle(index, job.work.max(1));
+        let class = self.next_class()?;
+        let job = self.lanes[class.index()].pop(weight)?;
+        self.floors.served(class, job.work.max(1).into(), Class::ALL.map(|class| self.waiting(class) > 0));
         Some(job)
     }
 
@@ -146,49 +147,26 @@ impl<L: Ord + Copy, T> WorkQueue<L, T> {
     }
 
     /// The highest class that waits, unless a lower one is behind its floor by a whole job.
-    fn next_class(&self) -> Option<usize> {
-        let is_due = |&index: &usize| {
-            let work = self.lanes[index].least_work();
-            work.is_some_and(|work| self.owed[index] >= u64::from(work) * u64::from(100 - self.floor(index)))
-        };
-        let waits = |&index: &usize| self.lanes[index].len() > 0;
-        (0..3).rev().find(is_due).or_else(|| (0..3).find(waits))
-    }
-
-    fn floor(&self, index: usize) -> u8 {
-        self.limits.floors[index].min(100)
-    }
-
-    /// Notes what was done for a class: the others that wait are owed their floors of it. With a floor of f, f work for
-    /// each 1 - f of the others'.
-    fn settle(&mut self, served: usize, work: u32) {
-        for index in 0..3 {
-            let floor = u64::from(self.floor(index));
-            if self.lanes[index].len() == 0 {
-                // Nobody saves up while nothing of theirs waits.
-                self.owed[index] = 0;
-            } else if index == served {
-                self.owed[index] = self.owed[index].saturating_sub(u64::from(work) * (100 - floor));
-            } else {
-                self.owed[index] = self.owed[index].saturating_add(u64::from(work) * floor);
-            }
-        }
+    fn next_class(&self) -> Option<Class> {
+        let next = Class::ALL.map(|class| self.lanes[class.index()].least_work().map(u64::from));
+        self.floors.due(next).or_else(|| Class::ALL.into_iter().find(|&class| self.waiting(class) > 0))
     }
 
     fn drop_one(&mut self, weight: &impl Fn(L) -> Weight) -> Option<Job<L, T>> {
-        let too_many = self.len() > self.limits.entries;
-        let (scarce, room) =
-            if too_many { (Scarce::Entries, self.limits.entries) } else { (Scarce::Bytes, self.limits.bytes) };
-        let over = |&index: &usize| {
-            let lanes = &self.lanes[index];
-            let used = match scarce {
-                Scarce::Entries => lanes.len(),
-                Scarce::Bytes => lanes.bytes(),
-            };
-            lanes.len() > 0 && used.saturating_mul(100) > room.saturating_mul(usize::from(self.floor(index)))
+        let scarce = if self.len() > self.limits.entries { Scarce::Entries } else { Scarce::Bytes };
+        let holds = |class: Class| {
+            let lanes = &self.lanes[class.index()];
+            match scarce {
+                Scarce::Entries => (lanes.len(), self.limits.entries),
+                Scarce::Bytes => (lanes.bytes(), self.limits.bytes),
+            }
         };
-        let last = |&index: &usize| self.lanes[index].len() > 0;
-        let index = (0..3).rev().find(over).or_else(|| (0..3).rev().find(last))?;
-        self.lanes[index].drop_cheapest(scarce, weight)
+        let over = |class: &Class| {
+            let (used, room) = holds(*class);
+            used.saturating_mul(100) > room.saturating_mul(self.floors.percent(*class).into())
+        };
+        let lowest_first = || Class::ALL.into_iter().rev().filter(|&class| self.waiting(class) > 0);
+        let class = lowest_first().find(over).or_else(|| lowest_first().next())?;
+        self.lanes[class.index()].drop_cheapest(scarce, weight)
     }
 }

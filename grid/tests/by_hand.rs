@@ -1,17 +1,19 @@
 //! One node's state machine, told by hand what happens around it.
 #![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm, reason = "a test may fail")]
 
+mod numbered;
+
 use std::time::Duration;
 
 use grid::cell::{Cell, Shape};
 use grid::config::Config;
 use grid::id::{NodeId, RequestId};
-use grid::input::{Command, Input};
-use grid::message::{AnswerBody, Message, Request, RequestBody, StoreFailure};
+use grid::input::{Command, Input, Ticket};
+use grid::message::{Answer, AnswerBody, Message, Request, RequestBody, StoreFailure};
 use grid::output::Output;
 use grid::overlay::{Overlay, Timer};
 use grid::parameters::Parameters;
-use grid::peer::{Card, Facts, Peer, Verifier as CardVerifier};
+use grid::peer::Peer;
 use grid::placement::replica_cells;
 use grid::queue::Class;
 use grid::record::pointer::StampDigest;
@@ -21,6 +23,8 @@ use grid::time::{Day, Time};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use sha2::{Digest, Sha256};
+
+use numbered::peer;
 
 const TODAY: u32 = 2_461_366;
 
@@ -37,24 +41,6 @@ impl Verifier for Books {
     fn is_signed(&self, _: &[u8; 32], _: &[u8], _: &[u8; 64]) -> bool {
         false
     }
-}
-
-/// Cards whose identity is the number of a cell.
-struct Numbers(Shape);
-
-impl CardVerifier for Numbers {
-    type Error = ();
-
-    fn verify(&self, card: &Card) -> Result<Facts, ()> {
-        let number = u64::from_be_bytes(card.identity.as_ref().try_into().map_err(drop)?);
-        let id = NodeId::from_bytes(Sha256::digest(&card.identity).into());
-        Ok(Facts { id, cell: self.0.cell_at(number), issued: 1, contact_version: 0 })
-    }
-}
-
-fn peer(shape: Shape, cell: Cell) -> Peer {
-    let identity = shape.index(cell).to_be_bytes();
-    Peer::check(Card { identity: identity.into(), credential: [].into(), contact: None }, &Numbers(shape)).unwrap()
 }
 
 fn parameters() -> Parameters {
@@ -144,6 +130,33 @@ fn a_cell_keeps_its_own_records_alone() {
     assert_eq!(node.put(&home, 1), (true, None), "it is stored first and answered then");
     assert_eq!(node.put(&stand_in, 2), (true, None));
     assert_eq!(node.put(&elsewhere, 3), (false, Some(AnswerBody::NotStored(StoreFailure::NotHere))));
+}
+
+/// What finds no room on a slow link is not lost without a word: a request goes another way, and whoever waits for an answer
+/// hears that there is none just now.
+#[test]
+fn what_is_not_sent_goes_another_way_or_is_said() {
+    let mut node = Node::new();
+    let requests = |outputs: Vec<Output>| {
+        let mut sent = outputs.into_iter().filter_map(|output| match output {
+            Output::Send { to, message: Message::Request(request) } => Some((to, request)),
+            _ => None,
+        });
+        sent.next()
+    };
+    let target = parameters().shape.cell(&[6, 6]).unwrap();
+    let first = requests(node.tell(Input::Command(Command::Echo { ticket: Ticket(1), target }))).unwrap();
+    let unsent = Input::Unsent { to: first.0, message: Message::Request(first.1.clone()) };
+    let second = requests(node.tell(unsent.clone())).unwrap();
+    assert!(second.1 == first.1 && second.0 != first.0, "the same to somebody else: {first:?} {second:?}");
+    assert_eq!(requests(node.tell(unsent)), None, "it is not with that one any more");
+
+    let (id, from) = (RequestId::from_bytes([9; 16]), node.home);
+    let answer = Answer { id, hops: 1, class: Class::Bulk, from, body: AnswerBody::Found(record(1)) };
+    let (to, message) = (node.neighbour, Message::Answer(answer.clone()));
+    let outputs = node.tell(Input::Unsent { to, message });
+    let busy = Message::Answer(Answer { class: Class::Interactive, body: AnswerBody::Busy, ..answer });
+    assert!(matches!(&outputs[..], [Output::Send { to: it, message }] if *it == to && *message == busy), "{outputs:?}");
 }
 
 /// A node that comes back asks a few neighbours for their rosters. One that has just given it up for dead does not hear it:

@@ -7,6 +7,8 @@
     reason = "a test may fail"
 )]
 
+mod numbered;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -18,33 +20,15 @@ use grid::message::{Answer, AnswerBody, Message, Refusal, RequestBody};
 use grid::output::{Event, Output};
 use grid::overlay::Overlay;
 use grid::parameters::Parameters;
-use grid::peer::{Card, Facts, Peer, Verifier};
 use grid::queue::Class;
 use grid::time::Time;
 use grid::ways::Ways;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
-use sha2::{Digest, Sha256};
+
+use numbered::peer;
 
 const MS: Duration = Duration::from_millis(1);
-
-/// Cards whose identity is the number of a cell.
-struct Numbers(Shape);
-
-impl Verifier for Numbers {
-    type Error = ();
-
-    fn verify(&self, card: &Card) -> Result<Facts, ()> {
-        let number = u64::from_be_bytes(card.identity.as_ref().try_into().map_err(drop)?);
-        let id = NodeId::from_bytes(Sha256::digest(&card.identity).into());
-        Ok(Facts { id, cell: self.0.cell_at(number), issued: 1, contact_version: 0 })
-    }
-}
-
-fn peer(shape: Shape, cell: Cell) -> Peer {
-    let identity = shape.index(cell).to_be_bytes();
-    Peer::check(Card { identity: identity.into(), credential: [].into(), contact: None }, &Numbers(shape)).unwrap()
-}
 
 /// How a neighbour behaves.
 #[derive(Clone, Copy)]

@@ -408,6 +408,7 @@ fn local_kind(input: &Input) -> &'static str {
         Input::Loaded { .. } => "loaded",
         Input::Unread { .. } => "unread",
         Input::Paid { .. } => "paid",
+        Input::Unsent { .. } => "unsent",
         Input::Turn => "turn",
     }
 }

@@ -39,7 +39,7 @@ pub enum Timer {
     /// The request is over, whatever came of it.
     Over(RequestId),
     /// Those who were too busy for a request of ours may not be any more.
-    Again(u64),
+    Again(Ticket),
 }
 
 /// Where a request came from, which is where its answer goes.
@@ -91,34 +91,25 @@ pub(crate) struct Requests {
     /// Those that have come and that nothing was done about yet.
     inbox: Inbox,
     /// Our own, until others are less busy.
-    resting: BTreeMap<u64, Origin>,
-    rests: u64,
+    resting: BTreeMap<Ticket, Origin>,
     /// Our own that are being paid for.
     unpaid: BTreeMap<Ticket, (Origin, Request)>,
     hedging: Hedging,
-    /// What neighbours have that was answered by others meanwhile, or given to others: their work counts all the same.
-    overtaken: BTreeMap<(RequestId, NodeId), Request>,
-    /// Requests of our own so far.
-    asked: u64,
+    /// What neighbours have that others have answered meanwhile, or were given: what they make of it counts all the same.
+    overtaken: BTreeMap<RequestId, BTreeMap<NodeId, Request>>,
 }
+
+/// When bulk that found no room on a link may be tried again: by then a megabyte has gone at 10 Mbit/s.
+const FULL_LINK: Duration = Duration::from_secs(1);
 
 /// Hops beyond `d` that are allowed for sidesteps: two, as the design says.
 const SIDESTEPS: u8 = 2;
 
 impl Requests {
     pub(crate) fn new(config: &Config) -> Self {
-        let inbox = Inbox::new(config);
-        let (pending, resting, hedging) = (BTreeMap::new(), BTreeMap::new(), Hedging::default());
-        Self {
-            pending,
-            inbox,
-            resting,
-            rests: 0,
-            unpaid: BTreeMap::new(),
-            hedging,
-            overtaken: BTreeMap::new(),
-            asked: 0,
-        }
+        let (inbox, hedging) = (Inbox::new(config), Hedging::default());
+        let (pending, resting, unpaid, overtaken) = Default::default();
+        Self { pending, inbox, resting, unpaid, hedging, overtaken }
     }
 
     /// Requests that have come and wait for their turn.
@@ -280,16 +271,37 @@ impl Requests {
         refusal: Refusal,
         cx: &mut Context<'_, R>,
     ) {
-        if let Some(pending) = self.pending.get_mut(&id)
-            && let Some(since) = pending.with(from)
-        {
-            pending.note(refusal);
+        if self.is_with(id, from) {
             account::refused(from, refusal, cx);
-            cx.table.give_back(from, since);
-            self.advance(id, cx);
+            self.take_back(from, id, refusal, cx);
         } else {
             self.on_late_refusal(from, id, refusal, cx);
         }
+    }
+
+    /// A message found no room on its link. A request goes another way, or waits; whoever waits for an answer hears that
+    /// there is none just now; and whatever else is so large is asked for again.
+    pub(crate) fn on_unsent<R: Rng>(&mut self, to: NodeId, message: Message, cx: &mut Context<'_, R>) {
+        if let Message::Request(request) = message {
+            self.take_back(to, request.id, Refusal::Busy { retry_after: FULL_LINK, effort: 0 }, cx);
+        } else if let Message::Answer(answer) = message {
+            cx.send(to, Message::Answer(Answer { class: Class::Interactive, body: AnswerBody::Busy, ..answer }));
+        }
+    }
+
+    /// A node does not do anything about a request that it was sent, for some reason.
+    fn take_back<R: Rng>(&mut self, from: NodeId, id: RequestId, why: Refusal, cx: &mut Context<'_, R>) {
+        if let Some(pending) = self.pending.get_mut(&id)
+            && let Some(since) = pending.with(from)
+        {
+            pending.note(why);
+            cx.table.give_back(from, since);
+            self.advance(id, cx);
+        }
+    }
+
+    fn is_with(&self, id: RequestId, node: NodeId) -> bool {
+        self.pending.get(&id).is_some_and(|pending| pending.is_with(node))
     }
 
     pub(crate) fn on_answer<R: Rng>(&mut self, from: NodeId, mut answer: Answer, cx: &mut Context<'_, R>) {
@@ -314,7 +326,7 @@ impl Requests {
             Timer::Hop(id, hop) => self.on_hop_timeout(id, hop, cx),
             Timer::Hedge(id) => self.hedge(id, cx),
             Timer::Over(id) => self.on_over(id, cx),
-            Timer::Again(number) => self.on_rested(number, cx),
+            Timer::Again(ticket) => self.on_rested(ticket, cx),
         }
     }
 
@@ -335,19 +347,19 @@ impl Requests {
                 return cx.signal(Signal::Doubt(next));
             }
         }
-        cx.ledger.refused(cx.now, next);
         cx.table.observe(cx.now, next, cx.now.since(since));
         cx.table.lost(cx.now, next, since);
         cx.signal(Signal::Doubt(next));
         if let Some(pending) = self.pending.get_mut(&id) {
             pending.slow = true;
-            self.overtaken.insert((id, next), pending.request.clone());
+            let request = pending.request.clone();
+            self.note_overtaken(next, request);
         }
         self.advance(id, cx);
     }
 
     fn on_over<R: Rng>(&mut self, id: RequestId, cx: &mut Context<'_, R>) {
-        self.forget_overtaken(id);
+        self.forget_overtaken(id, cx);
         let Some(pending) = self.pending.remove(&id) else { return };
         if let State::Offered(next, since) | State::Accepted(next, since) = pending.state {
             cx.table.lost(cx.now, next, since);

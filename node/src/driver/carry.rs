@@ -23,7 +23,7 @@ use crate::{sealing, verifier::Verifier};
 impl Driver {
     pub(super) async fn carry_out(&mut self, output: Output) {
         match output {
-            Output::Send { to, message } => self.send(to, &message).await,
+            Output::Send { to, message } => self.send(to, message).await,
             Output::Dial(target) => self.dial(target).await,
             Output::Disconnect(node) => self.close(node).await,
             Output::SetTimer { after, timer } => self.timers.set(Instant::now() + after, timer),
@@ -55,21 +55,20 @@ impl Driver {
     }
 
     /// Sends on the link's outbox. One that is full belongs to a node that does not read: its link is cut. One that is
-    /// full of bulk belongs to a slow one: more bulk is not sent, and whoever waits for it hears so.
-    async fn send(&mut self, to: NodeId, message: &Message) {
+    /// full of bulk belongs to a slow one: more bulk is not sent, and the state machine hears so.
+    async fn send(&mut self, to: NodeId, message: Message) {
         let Some(outbox) = self.links.get(&to) else { return };
         let asks = matches!(message, Message::Request(_) | Message::Replicate { .. } | Message::Fetch { .. });
         self.asked += u64::from(asks);
-        let bytes = encode_message(message);
-        let sent = match outbox.send(lane(message), bytes) {
-            Err(Full::Bulk) => match instead(message) {
-                Some(Instead::Say(other)) => outbox.send(Class::Interactive, encode_message(&other)),
-                Some(Instead::Hear(message)) => {
-                    self.soon.push_back(Input::Message { from: to, message });
-                    Ok(())
-                }
-                None => Ok(()),
-            },
+        let bytes = encode_message(&message);
+        let sent = match outbox.send(lane(&message), bytes) {
+            Err(Full::Bulk) if message == Message::Farewell => {
+                outbox.send(Class::Interactive, encode_message(&Message::Farewell))
+            }
+            Err(Full::Bulk) => {
+                self.soon.push_back(Input::Unsent { to, message });
+                Ok(())
+            }
             sent => sent,
         };
         if sent.is_err() {
@@ -200,29 +199,4 @@ fn introducer(text: &str) -> (Option<PeerId>, Vec<Multiaddr>) {
 /// The lane of a message: that of its class, but for the farewell. Nothing that was said before is to come after it.
 fn lane(message: &Message) -> Class {
     if *message == Message::Farewell { Class::Bulk } else { message.class() }
-}
-
-/// When bulk that found no room may be tried again: by then a megabyte has gone at 10 Mbit/s.
-const BULK_RETRY: Duration = Duration::from_secs(1);
-
-/// What becomes of bulk that finds no room.
-enum Instead {
-    /// The other side is told.
-    Say(Message),
-    /// It is as if the other side had answered so.
-    Hear(Message),
-}
-
-/// What is done about a message that finds no room among the bulk for a node. Of the others that are so large, each will
-/// be asked for again.
-fn instead(message: &Message) -> Option<Instead> {
-    if let Message::Request(request) = message {
-        Some(Instead::Hear(Message::Refused(request.id, Refusal::Busy { retry_after: BULK_RETRY, effort: 0 })))
-    } else if let Message::Answer(answer) = message {
-        Some(Instead::Say(Message::Answer(Answer { body: AnswerBody::Busy, ..answer.clone() })))
-    } else if *message == Message::Farewell {
-        Some(Instead::Say(Message::Farewell))
-    } else {
-        None
-    }
 }

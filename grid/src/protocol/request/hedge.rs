@@ -99,14 +99,19 @@ impl Requests {
             let Some(pending) = self.pending.remove(&id) else { continue };
             if let State::Offered(next, since) | State::Accepted(next, since) = pending.state {
                 cx.table.overtaken(cx.now, next, since, pending.request.target);
-                self.overtaken.insert((id, next), pending.request);
+                self.note_overtaken(next, pending.request);
             }
         }
     }
 
+    /// A neighbour has a request of ours that is with another now, or answered.
+    pub(super) fn note_overtaken(&mut self, node: NodeId, request: Request) {
+        self.overtaken.entry(request.id).or_default().insert(node, request);
+    }
+
     /// A neighbour has worked on what is not waited for any more: that counts for it like any other work.
     pub(super) fn on_late_answer<R>(&mut self, from: NodeId, answer: &Answer, cx: &mut Context<'_, R>) {
-        if let Some(request) = self.overtaken.remove(&(answer.id, from)) {
+        if let Some(request) = self.take_overtaken(from, answer.id) {
             account::answered(from, &request, answer, cx);
         }
     }
@@ -119,20 +124,19 @@ impl Requests {
         refusal: Refusal,
         cx: &mut Context<'_, R>,
     ) {
-        if self.overtaken.remove(&(id, from)).is_some() {
+        if self.take_overtaken(from, id).is_some() {
             account::refused(from, refusal, cx);
         }
     }
 
-    /// A request has had its time, and whatever neighbours do about it now comes too late.
-    pub(super) fn forget_overtaken(&mut self, id: RequestId) {
-        let had = self
-            .overtaken
-            .range((id, NodeId::from_bytes([0; 32]))..)
-            .take_while(|((of, _), _)| *of == id)
-            .map(|(&key, _)| key);
-        for key in had.collect::<alloc::vec::Vec<_>>() {
-            self.overtaken.remove(&key);
+    fn take_overtaken(&mut self, from: NodeId, id: RequestId) -> Option<Request> {
+        self.overtaken.get_mut(&id)?.remove(&from)
+    }
+
+    /// A request has had its time: who has said nothing of it by now has refused it.
+    pub(super) fn forget_overtaken<R>(&mut self, id: RequestId, cx: &mut Context<'_, R>) {
+        for node in self.overtaken.remove(&id).into_iter().flatten().map(|(node, _)| node) {
+            cx.ledger.refused(cx.now, node);
         }
     }
 

@@ -24,7 +24,7 @@ const LEAST_REST: Duration = Duration::from_millis(50);
 #[derive(Clone, Debug)]
 pub(super) struct Origin {
     /// Tells it and its copies from other requests of ours.
-    pub(super) serial: u64,
+    pub(super) serial: Ticket,
     /// When it was asked.
     pub(super) began: Time,
     /// It was sent a second time.
@@ -41,9 +41,8 @@ pub(super) struct Origin {
 impl Requests {
     /// A request of our own.
     pub(crate) fn ask<R: Rng>(&mut self, ask: Ask, cx: &mut Context<'_, R>) {
-        self.asked += 1;
         self.hedging.earn(cx.config.hedge_percent);
-        let (serial, began, avoid) = (self.asked, cx.now, BTreeSet::new());
+        let (serial, began, avoid) = (cx.ticket(), cx.now, BTreeSet::new());
         self.attempt(Origin { serial, began, hedged: false, ask, avoid, attempts: 0, effort: 0, wide: false }, cx);
     }
 
@@ -136,15 +135,15 @@ impl Requests {
 
     /// Tries again later, not all at the same moment.
     fn rest<R: Rng>(&mut self, origin: Origin, time: Duration, cx: &mut Context<'_, R>) {
-        self.rests += 1;
-        self.resting.insert(self.rests, origin);
-        let time = time.clamp(LEAST_REST, cx.config.answer_timeout);
+        let ticket = cx.ticket();
+        self.resting.insert(ticket, origin);
+        let time = time.max(LEAST_REST).min(cx.config.answer_timeout);
         let time = time + jitter(cx.rng, time);
-        cx.timer(time, Timer::Again(self.rests));
+        cx.timer(time, Timer::Again(ticket));
     }
 
-    pub(super) fn on_rested<R: Rng>(&mut self, number: u64, cx: &mut Context<'_, R>) {
-        if let Some(origin) = self.resting.remove(&number) {
+    pub(super) fn on_rested<R: Rng>(&mut self, ticket: Ticket, cx: &mut Context<'_, R>) {
+        if let Some(origin) = self.resting.remove(&ticket) {
             self.attempt(origin, cx);
         }
     }
