@@ -24,7 +24,7 @@ mod lanes;
 use alloc::vec::Vec;
 
 pub use class::Class;
-pub use floors::Floors;
+use floors::Floors;
 use lanes::{Lanes, Scarce};
 
 /// One piece of work that waits. `L` names lanes, `T` is the work itself.

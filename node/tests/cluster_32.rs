@@ -57,9 +57,7 @@ fn files_survive_the_death_of_a_quarter_of_32_processes() {
     wait_for_full_rosters(&place, &members);
     let files = put_all(&place, &members, &mut rng);
     let hops = get_all(&place, &members, &files, &mut rng, "with all nodes");
-    // On a busy machine an answer may be late, and is then asked for once more, by another way that may be longer.
-    let around: u32 = hops.iter().skip(DIMS + 1).sum();
-    assert!(around as usize * 50 <= FILES, "more than {DIMS} hops though nothing fails: {hops:?}");
+    assert!(hops.len() <= DIMS + 1, "more than {DIMS} hops though nothing fails: {hops:?}");
 
     // The introducer stays, for the newcomer below.
     members[1..].shuffle(&mut rng);

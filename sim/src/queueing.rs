@@ -71,14 +71,14 @@ pub struct WorkQueue {
 enum Inner {
     Fifo(VecDeque<Job>),
     Lifo(VecDeque<Job>),
-    Turns(Turns),
+    Turns(Box<Turns>),
 }
 
 impl WorkQueue {
     /// An empty queue for `capacity` jobs. `quantum` is the work, in seconds, that a neighbour may have served in one
     /// turn; the largest work of a job makes turns cheap, less makes them finer.
     pub fn new(discipline: Discipline, capacity: usize, quantum: f64) -> Self {
-        let turns = |place| Inner::Turns(Turns::new(place, capacity, quantum));
+        let turns = |place| Inner::Turns(Box::new(Turns::new(place, capacity, quantum)));
         let inner = match discipline {
             Discipline::Fifo => Inner::Fifo(VecDeque::new()),
             Discipline::Lifo => Inner::Lifo(VecDeque::new()),

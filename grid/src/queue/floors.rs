@@ -9,7 +9,7 @@ use super::Class;
 /// waits it so gets its floor but for a job of its own and one of another. Nothing is earned while nothing waits: who comes
 /// after a pause has no claim to the past.
 #[derive(Clone, Copy, Debug)]
-pub struct Floors {
+pub(super) struct Floors {
     percent: [u8; 3],
     /// Work that each class is behind, times 100.
     owed: [u64; 3],
@@ -17,18 +17,18 @@ pub struct Floors {
 
 impl Floors {
     /// Nothing is owed. The floors in percent are those of control, interactive and bulk; what is above 100 counts as that.
-    pub fn new(percent: [u8; 3]) -> Self {
+    pub(super) fn new(percent: [u8; 3]) -> Self {
         Self { percent: percent.map(|floor| floor.min(100)), owed: [0; 3] }
     }
 
     /// The floor of a class, in percent.
-    pub fn percent(&self, class: Class) -> u8 {
+    pub(super) fn percent(&self, class: Class) -> u8 {
         self.percent[class.index()]
     }
 
     /// The lowest class that is behind its floor by a whole job; `next` says of each class how much work the next one of it
     /// is, if one waits.
-    pub fn due(&self, next: [Option<u64>; 3]) -> Option<Class> {
+    pub(super) fn due(&self, next: [Option<u64>; 3]) -> Option<Class> {
         Class::ALL.into_iter().rev().find(|class| {
             let rest = u64::from(100 - self.percent(*class));
             next[class.index()].is_some_and(|work| self.owed[class.index()] >= work.saturating_mul(rest))
@@ -36,7 +36,7 @@ impl Floors {
     }
 
     /// So much work was done for a class; `waiting` says which of them still have something to do.
-    pub fn served(&mut self, served: Class, work: u64, waiting: [bool; 3]) {
+    pub(super) fn served(&mut self, served: Class, work: u64, waiting: [bool; 3]) {
         for class in Class::ALL {
             let floor = u64::from(self.percent(class));
             let owed = &mut self.owed[class.index()];

@@ -1,12 +1,12 @@
 //! Carrying out what the state machine wants.
 
 use std::num::NonZeroU32;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use grid::cell::Cell;
 use grid::id::{NodeId, RequestId};
 use grid::input::{Command, Input, Ticket};
-use grid::message::{Answer, AnswerBody, Message, Refusal, StoreFailure};
+use grid::message::{Message, StoreFailure};
 use grid::output::{Event, Output};
 use grid::peer::{DialTarget, Peer};
 use grid::queue::Class;

@@ -10,7 +10,7 @@ use crate::message::{Answer, Refusal, Request, RequestBody};
 use crate::protocol::Context;
 use crate::protocol::request::account;
 use crate::protocol::request::origin::Origin;
-use crate::protocol::request::{Requests, SIDESTEPS, Source, State, Timer};
+use crate::protocol::request::{Requests, Source, State, Timer};
 use crate::quantile::Quantile;
 
 use rand_core::Rng;
@@ -75,9 +75,10 @@ impl Requests {
         }
         origin.hedged = true;
         let copy = Origin { wide: true, ..origin.clone() };
-        // What was paid for the first copy is bound to its name.
+        // What was paid for the first copy is bound to its name. No way around: that would only be longer, and what is
+        // late is not lost yet.
         let mut request = Request { id: cx.request_id(), paid: None, ..pending.request.clone() };
-        request.hops_left = cx.table.shape().dims() + SIDESTEPS + u8::from(request.addressee().is_some());
+        request.hops_left = cx.table.shape().dims() + u8::from(request.addressee().is_some());
         // By nobody who has the first copy, not even where only the last hop is left.
         let tried = pending.tried.clone();
         let id = request.id;

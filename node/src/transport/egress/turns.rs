@@ -1,36 +1,66 @@
-//! Whose turn it is on a link: control before interactive before bulk, but none of them alone. The rule is that of the
-//! nodes' work queue ([`grid::queue::Floors`]), in bytes: bulk keeps [a tenth](BULK) of them, and of the rest interactive as
-//! many as control.
+//! Whose turn it is on a link: control before interactive before bulk, but none of them alone.
+//!
+//! While a lane waits it earns a share of the bytes that others send; once that makes up its next piece, it is served
+//! out of turn. Over any time in which it waits, a lane so gets its share but for one piece of its own and one of another:
+//! bulk [a tenth](FLOOR) of all bytes, interactive as many bytes as control. Nothing is earned while nothing waits: who
+//! comes after a pause has no claim to the past. (The nodes' work queue has floors of all that is done; here interactive
+//! earns from control alone, so that the two halve what bulk leaves, whatever that is.)
 
-use grid::queue::{Class, Floors};
+use grid::queue::Class;
 
-/// Bulk's floor, in percent of the bytes.
-pub(crate) const BULK: u8 = 10;
-/// Half of what bulk leaves.
-const INTERACTIVE: u8 = (100 - BULK) / 2;
+/// Bulk's floor is one byte in so many.
+pub(crate) const FLOOR: u64 = 10;
 
-/// The state of the turns.
-#[derive(Debug)]
-pub(crate) struct Turns(Floors);
-
-impl Default for Turns {
-    fn default() -> Self {
-        Self(Floors::new([0, INTERACTIVE, BULK]))
-    }
+/// The state of the turns: what the waiting lanes have earned.
+#[derive(Debug, Default)]
+pub(crate) struct Turns {
+    /// In bytes.
+    interactive: u64,
+    /// In bytes, [`FLOOR`] - 1 of which are worth one.
+    bulk: u64,
 }
 
 impl Turns {
     /// The next lane. `next` has the lengths of the lanes' next pieces, in the order of [`Class::ALL`]; `open` says whether
     /// bulk may be sent beyond its floor.
     pub(crate) fn next(&self, next: [Option<usize>; 3], open: bool) -> Option<Class> {
-        let lengths = next.map(|length| length.map(|length| length as u64));
-        let may = |class: &Class| next[class.index()].is_some() && (*class != Class::Bulk || open);
-        self.0.due(lengths).or_else(|| Class::ALL.into_iter().find(may))
+        let [control, interactive, bulk] = next.map(|length| length.map(|length| length as u64));
+        if bulk.is_some_and(|length| self.bulk >= length * (FLOOR - 1)) {
+            Some(Class::Bulk)
+        } else if interactive.is_some_and(|length| self.interactive >= length) {
+            Some(Class::Interactive)
+        } else if control.is_some() {
+            Some(Class::Control)
+        } else if interactive.is_some() {
+            Some(Class::Interactive)
+        } else if bulk.is_some() && open {
+            Some(Class::Bulk)
+        } else {
+            None
+        }
     }
 
     /// A lane has sent a piece; `waiting` says which lanes still have something to send.
     pub(crate) fn sent(&mut self, lane: Class, length: usize, waiting: [bool; 3]) {
-        self.0.served(lane, length as u64, waiting);
+        let length = length as u64;
+        match lane {
+            Class::Control => {
+                self.interactive += length;
+                self.bulk += length;
+            }
+            Class::Interactive => {
+                self.interactive = self.interactive.saturating_sub(length);
+                self.bulk += length;
+            }
+            Class::Bulk => self.bulk = self.bulk.saturating_sub(length * (FLOOR - 1)),
+        }
+        let [_, interactive, bulk] = waiting;
+        if !interactive {
+            self.interactive = 0;
+        }
+        if !bulk {
+            self.bulk = 0;
+        }
     }
 }
 
@@ -42,7 +72,6 @@ mod tests {
     use super::*;
 
     const PIECE: u64 = 16 << 10;
-    const FLOOR: u64 = 100 / BULK as u64;
 
     #[test]
     fn the_order_is_control_interactive_bulk() {
