@@ -13,25 +13,43 @@ pub(super) struct Batch {
     pub(super) groups: Vec<Range<u64>>,
 }
 
-/// Groups of one batch: 4 MiB. Large enough for the way there and back to be a small part of the time, small enough for
+/// Groups of a full batch: 4 MiB. Large enough for the way there and back to be a small part of the time, small enough for
 /// several to be under way at once.
-const MAX_GROUPS: u64 = 256;
+pub(super) const FULL: u64 = 256;
 /// Pieces of one batch, where they are small and close together.
 const MAX_PIECES: usize = 1 << 16;
 
-/// Cuts ascending byte ranges into batches.
-pub(super) fn batches(ranges: impl Iterator<Item = Range<u64>>) -> impl Iterator<Item = Batch> {
-    let mut ranges = ranges.filter(|range| !range.is_empty());
-    let mut rest: Option<Range<u64>> = None;
-    std::iter::from_fn(move || {
+/// Ascending byte ranges that are cut into batches.
+pub(super) struct Batches<I> {
+    ranges: I,
+    rest: Option<Range<u64>>,
+}
+
+impl<I: Iterator<Item = Range<u64>>> Batches<I> {
+    pub(super) fn new(ranges: I) -> Self {
+        Self { ranges, rest: None }
+    }
+
+    fn range(&mut self) -> Option<Range<u64>> {
+        self.rest.take().or_else(|| self.ranges.find(|range| !range.is_empty()))
+    }
+
+    /// Whether there is another batch.
+    pub(super) fn has_more(&mut self) -> bool {
+        self.rest = self.range();
+        self.rest.is_some()
+    }
+
+    /// The next batch, of no more groups than `most`.
+    pub(super) fn next(&mut self, most: u64) -> Option<Batch> {
         let mut batch = Batch::default();
         let mut groups = 0;
-        while let Some(range) = rest.take().or_else(|| ranges.next()) {
+        while let Some(range) = self.range() {
             let (first, end) = (range.start / GROUP, range.end.div_ceil(GROUP));
             let shared = u64::from(batch.groups.last().is_some_and(|last| last.end > first));
-            let room = MAX_GROUPS - groups + shared;
+            let room = most - groups + shared;
             if room == 0 || batch.pieces.len() == MAX_PIECES {
-                rest = Some(range);
+                self.rest = Some(range);
                 break;
             }
             let end = end.min(first + room);
@@ -39,12 +57,12 @@ pub(super) fn batches(ranges: impl Iterator<Item = Range<u64>>) -> impl Iterator
             groups += end - first - shared;
             batch.take(range.start..cut, first..end);
             if cut < range.end {
-                rest = Some(cut..range.end);
+                self.rest = Some(cut..range.end);
                 break;
             }
         }
         (!batch.pieces.is_empty()).then_some(batch)
-    })
+    }
 }
 
 impl Batch {
@@ -104,10 +122,21 @@ mod tests {
         })
     }
 
-    fn cut_all(length: u64, ranges: &[Range<u64>]) -> Vec<u8> {
+    fn all(ranges: impl Iterator<Item = Range<u64>>, most: u64) -> Vec<Batch> {
+        let mut batches = Batches::new(ranges);
+        std::iter::from_fn(|| {
+            let has_more = batches.has_more();
+            let batch = batches.next(most);
+            assert_eq!(batch.is_some(), has_more);
+            batch
+        })
+        .collect()
+    }
+
+    fn cut_all(length: u64, ranges: &[Range<u64>], most: u64) -> Vec<u8> {
         let stream = stream(length);
         let mut out = Vec::new();
-        for batch in batches(ranges.iter().cloned()) {
+        for batch in all(ranges.iter().cloned(), most) {
             let group = |number: u64| {
                 let place = |at: u64| usize::try_from(at.min(length)).unwrap();
                 (number, &stream[place(number * GROUP)..place((number + 1) * GROUP)])
@@ -119,14 +148,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn batches_cover_what_is_wanted((length, ranges) in ranges()) {
+        fn batches_cover_what_is_wanted((length, ranges) in ranges(), most in 1_u64..40) {
             let stream = stream(length);
             let wanted: Vec<u8> = ranges.iter().flat_map(|r| stream[r.start as usize..r.end as usize].to_vec()).collect();
-            prop_assert_eq!(cut_all(length, &ranges), wanted);
-            for batch in batches(ranges.iter().cloned()) {
+            prop_assert_eq!(cut_all(length, &ranges, most), wanted);
+            for batch in all(ranges.iter().cloned(), most) {
                 prop_assert!(batch.groups.windows(2).all(|pair| pair[0].end < pair[1].start));
                 let groups: u64 = batch.groups.iter().map(|range| range.end - range.start).sum();
-                prop_assert!(groups <= MAX_GROUPS);
+                prop_assert!(groups <= most);
                 let bytes: u64 = batch.pieces.iter().map(|piece| piece.end - piece.start).sum();
                 prop_assert!(bytes <= groups * GROUP);
             }
@@ -135,15 +164,16 @@ mod tests {
 
     #[test]
     fn a_long_range_is_cut_into_full_batches() {
-        let all: Vec<_> = batches(std::iter::once(5..10 * MAX_GROUPS * GROUP)).collect();
+        let all = all(std::iter::once(5..10 * FULL * GROUP), FULL);
         assert_eq!(all.len(), 10);
         assert!(all.iter().all(|batch| batch.groups.len() == 1 && batch.pieces.len() == 1));
-        assert_eq!(all[0].pieces[0], 5..MAX_GROUPS * GROUP);
+        assert_eq!(all[0].pieces[0], 5..FULL * GROUP);
     }
 
     #[test]
     fn many_small_pieces_share_a_batch() {
         let points = (0..200_000_u64).map(|i| i * 8..i * 8 + 4);
-        assert_eq!(batches(points).map(|batch| batch.pieces.len()).collect::<Vec<_>>(), [65536, 65536, 65536, 3392]);
+        let pieces: Vec<_> = all(points, FULL).iter().map(|batch| batch.pieces.len()).collect();
+        assert_eq!(pieces, [65536, 65536, 65536, 3392]);
     }
 }

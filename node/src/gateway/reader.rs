@@ -12,7 +12,7 @@ use grid::trust::Proofs;
 use grid::trust::step::Validation;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-use super::batch::{Batch, batches};
+use super::batch::{Batch, Batches, FULL};
 use super::error::ReadError;
 use super::fetch::{Fetcher, Wanted};
 use super::opened::Opened;
@@ -20,8 +20,10 @@ use super::slabs;
 
 /// Batches of one answer that may be under way at a time.
 const AHEAD: usize = 4;
-/// Batches under way in all, besides the first of each answer.
+/// Full batches under way in all.
 const AHEAD_IN_ALL: usize = 16;
+/// Groups of a batch for which there is no room: an answer goes on however many clients are slow, in steps of 256 KiB.
+const STEP: u64 = 16;
 /// Bytes of a piece that is passed on: a batch counts as under way until its last piece is taken, so that one that waits
 /// for a slow client takes room like one that is fetched.
 const PIECE: usize = 256 << 10;
@@ -83,7 +85,7 @@ impl Weakest {
     }
 }
 
-/// Room for batches that are fetched before they are needed.
+/// Room for full batches.
 #[derive(Clone, Debug)]
 pub(super) struct Room(Arc<Semaphore>);
 
@@ -197,15 +199,15 @@ impl FileReader {
         to: &mpsc::Sender<Result<Bytes, ReadError>>,
     ) -> Result<(), ReadError> {
         let wanted = Wanted { opened: self.opened.clone(), file: self.file, variable, stream };
-        let mut batches = batches(ranges).peekable();
+        let mut batches = Batches::new(ranges);
         let mut under_way = futures::stream::FuturesOrdered::new();
         loop {
-            while under_way.len() < AHEAD && batches.peek().is_some() {
+            while under_way.len() < AHEAD && batches.has_more() {
                 let permit = self.fetcher.room.0.clone().try_acquire_owned().ok();
                 if permit.is_none() && !under_way.is_empty() {
                     break;
                 }
-                if let Some(batch) = batches.next() {
+                if let Some(batch) = batches.next(if permit.is_some() { FULL } else { STEP }) {
                     under_way.push_back(fetch(self.fetcher.clone(), wanted.clone(), batch, permit));
                 }
             }

@@ -13,8 +13,11 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
-/// How long a command that is no node may run.
-const COMMAND_TIME: Duration = Duration::from_secs(90);
+/// How long a command that is no node may run; longer where `ROOK_FILE_MIB` makes files large.
+fn command_time() -> Duration {
+    let mib = std::env::var("ROOK_FILE_MIB").map_or(0, |mib| mib.parse().unwrap());
+    Duration::from_secs(90 + mib / 16)
+}
 
 /// A throw-away folder in which the program also keeps what it would keep for its user.
 pub struct Place {
@@ -279,9 +282,10 @@ pub fn with_input(mut command: Command, input: &[u8]) -> Output {
         let _ = sender.send(());
         output
     });
-    if ended.recv_timeout(COMMAND_TIME).is_err() {
+    let time = command_time();
+    if ended.recv_timeout(time).is_err() {
         let _ = kill_process(pid, Signal::KILL);
-        panic!("{command:?} still ran after {COMMAND_TIME:?}: {:?}", waiter.join().unwrap());
+        panic!("{command:?} still ran after {time:?}: {:?}", waiter.join().unwrap());
     }
     writer.join().unwrap();
     waiter.join().unwrap()
