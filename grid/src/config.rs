@@ -4,6 +4,7 @@
 use core::time::Duration;
 
 use crate::effort;
+use crate::level::Level;
 use crate::queue::Limits;
 
 /// Of a node's work queue. A thousand requests are served within a few hundred milliseconds, and nobody waits for longer
@@ -14,6 +15,12 @@ const WORK_QUEUE: Limits = Limits { entries: 1024, bytes: 32 << 20, quantum: 16,
 /// How a node behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Config {
+    /// How much the node does for others, to begin with.
+    pub level: Level,
+    /// How long a leaf stays one; `None` for ever.
+    pub grow_after: Option<Duration>,
+    /// Leaves that a node is host to at most.
+    pub max_leaves: usize,
     /// How long the next hop may take to accept a request before another one is tried. Ten times a slow
     /// intercontinental round trip would stall a request for seconds when one node is dead; 500 ms is above nearly
     /// all round trips.
@@ -98,6 +105,9 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
+            level: Level::Normal,
+            grow_after: None,
+            max_leaves: 256,
             hop_timeout: Duration::from_millis(500),
             answer_timeout: Duration::from_secs(5),
             attempts: 4,

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 
 use crate::cell::Cell;
 use crate::id::{NodeId, RecordKey};
+use crate::level::Level;
 use crate::message::{Message, StoreFailure};
 use crate::overlay::Timer;
 use crate::peer::{Address, DialFailure, DialTarget, Peer};
@@ -35,6 +36,8 @@ pub enum Input {
     Connected {
         /// Who it is.
         peer: Peer,
+        /// How much it does for others, as it says.
+        level: Level,
         /// The address we dialled, if it was by address alone.
         introducer: Option<Address>,
     },

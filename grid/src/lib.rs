@@ -62,6 +62,7 @@ pub mod id;
 pub mod input;
 pub mod latency;
 pub mod ledger;
+pub mod level;
 pub mod message;
 pub mod neighbours;
 pub mod output;

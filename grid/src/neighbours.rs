@@ -11,6 +11,7 @@ use core::time::Duration;
 
 use crate::cell::{Axis, Cell, Shape};
 use crate::id::NodeId;
+use crate::level::Level;
 use crate::message::LineSummary;
 use crate::peer::Peer;
 use crate::time::Time;
@@ -70,6 +71,8 @@ pub(crate) enum Role {
     Guest,
     /// A stranger with whom we pass requests on, because the grid is too sparse to go by neighbours alone.
     Bridge,
+    /// It goes into the grid by us and does nothing for others: it is in no roster, and nothing is routed over it.
+    Leaf,
 }
 
 /// The routing table. Every member has had a link to us at some time: hearsay does not get in here.
@@ -104,7 +107,7 @@ impl Table {
     }
 
     /// A link to the node is open. A peer with a contact that we already know is not forgotten for one without.
-    pub(crate) fn link(&mut self, peer: Peer) -> Role {
+    pub(crate) fn link(&mut self, peer: Peer, level: Level) -> Role {
         let (id, cell) = (peer.id(), peer.cell());
         if self.members.get(id).is_none() {
             let fresh = Member::new(peer.clone(), self.home);
@@ -115,11 +118,15 @@ impl Table {
         if peer.has_contact() || !member.peer.has_contact() {
             member.peer = peer;
         }
+        member.level = level;
+        if level == Level::Leaf && member.role == Role::Neighbour {
+            self.tally.set_role(member, Role::Leaf);
+        }
         self.tally.set_linked(member, true);
         member.suspected = false;
         member.conduct.begin();
         let role = member.role;
-        if role != Role::Guest {
+        if matches!(role, Role::Neighbour | Role::Bridge) {
             self.index(id, cell);
         }
         role
@@ -162,16 +169,34 @@ impl Table {
         Some(member.peer)
     }
 
-    /// A guest becomes a bridge: requests may be passed over it.
+    /// A stranger becomes a bridge: requests may be passed over it.
     pub(crate) fn make_bridge(&mut self, id: NodeId) {
-        if let Some(member) = self.members.get_mut(id)
-            && member.role == Role::Guest
-            && member.linked
-        {
-            self.tally.make_bridge(member);
-            let cell = member.cell();
-            self.index(id, cell);
+        self.change_role(id, Role::Bridge);
+    }
+
+    /// A stranger that is a leaf is let in: it may ask, and nothing is passed over it.
+    pub(crate) fn make_leaf(&mut self, id: NodeId) {
+        self.change_role(id, Role::Leaf);
+    }
+
+    /// A leaf on one of our lines has grown.
+    pub(crate) fn make_neighbour(&mut self, id: NodeId) {
+        self.change_role(id, Role::Neighbour);
+    }
+
+    fn change_role(&mut self, id: NodeId, role: Role) {
+        let Some(member) = self.members.get_mut(id).filter(|member| member.linked) else { return };
+        self.tally.set_role(member, role);
+        let cell = member.cell();
+        match role {
+            Role::Neighbour | Role::Bridge => self.index(id, cell),
+            Role::Guest | Role::Leaf => self.unindex(id, cell),
         }
+    }
+
+    /// How much a node that we know does for others, as it says.
+    pub(crate) fn level(&self, id: NodeId) -> Option<Level> {
+        self.members.get(id).map(|member| member.level)
     }
 
     /// Takes a newer card of a member; `true` if it was newer.
@@ -289,6 +314,11 @@ impl Table {
         self.neighbours().filter(|member| member.linked)
     }
 
+    /// Whether a link leads to another cell of our line along an axis.
+    pub(crate) fn has_link_along(&self, axis: Axis) -> bool {
+        self.tally.linked_along(axis) > 0
+    }
+
     /// Whether no neighbour is linked.
     pub(crate) fn is_alone(&self) -> bool {
         self.tally.linked_neighbours() == 0
@@ -318,6 +348,12 @@ impl Table {
     /// Whether a roster has anybody in a cell, linked or not, besides one node that does not count.
     pub(crate) fn is_occupied(&self, cell: Cell, except: Option<NodeId>) -> bool {
         cell == self.home || self.neighbours().any(|member| member.cell() == cell && Some(member.id()) != except)
+    }
+
+    /// The nodes by which a leaf goes into the grid: linked neighbours and strangers that let it in.
+    pub(crate) fn hosts(&self) -> impl Iterator<Item = &Member> {
+        let passes_on = |member: &&Member| matches!(member.role, Role::Neighbour | Role::Bridge);
+        self.members.iter().filter(|member| member.linked).filter(passes_on)
     }
 
     /// Linked nodes outside the neighbourhood with whom we pass requests on, and their cells.

@@ -112,6 +112,8 @@ pub enum Event {
         /// The greatest.
         greatest: u32,
     },
+    /// This node is no leaf any more; it says so to whomever it links from now on.
+    Grown,
     /// A neighbour is linked.
     NeighbourUp(NodeId),
     /// A neighbour is gone.

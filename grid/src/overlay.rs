@@ -14,6 +14,7 @@ use crate::input::{Command, Input};
 use crate::ledger::policy::Policy;
 use crate::ledger::saved::Snapshot;
 use crate::ledger::{Ledger, Statement};
+use crate::level::Level;
 use crate::message::{AnswerBody, Message, RequestBody};
 use crate::neighbours::{Member, Role, Table};
 use crate::output::{Event, Output};
@@ -76,6 +77,7 @@ timer_from!(
 pub struct Overlay<R> {
     me: Peer,
     config: Config,
+    level: Level,
     calendar: Calendar,
     rng: R,
     table: Table,
@@ -118,6 +120,10 @@ pub struct Status {
     pub record_bytes: u64,
     /// Whether the node has joined.
     pub joined: bool,
+    /// How much it does for others.
+    pub level: Level,
+    /// Leaves that it is host to.
+    pub leaves: usize,
 }
 
 /// One node of the rosters, for display.
@@ -133,6 +139,8 @@ pub struct NeighbourStatus {
     pub latency: Option<Duration>,
     /// Whether it is a neighbour, not a guest or a bridge.
     pub neighbour: bool,
+    /// Whether it is a leaf that we are host to.
+    pub leaf: bool,
 }
 
 impl<R: Rng> Overlay<R> {
@@ -153,7 +161,20 @@ impl<R: Rng> Overlay<R> {
         let table = Table::new(parameters.shape, me.cell());
         let calendar = Calendar::default();
         let ledger = Ledger::new(Policy::default());
-        Self { me, config, calendar, rng, table, ledger, tickets: 0, signals: VecDeque::new(), parts, left: false }
+        let level = config.level;
+        Self {
+            me,
+            config,
+            level,
+            calendar,
+            rng,
+            table,
+            ledger,
+            tickets: 0,
+            signals: VecDeque::new(),
+            parts,
+            left: false,
+        }
     }
 
     /// Takes one input and appends what is to be done about it to `out`, in the order in which it is to be done.
@@ -167,6 +188,7 @@ impl<R: Rng> Overlay<R> {
             calendar: self.calendar,
             me: &self.me,
             config: &self.config,
+            level: &mut self.level,
             table: &mut self.table,
             ledger: &mut self.ledger,
             rng: &mut self.rng,
@@ -210,6 +232,11 @@ impl<R: Rng> Overlay<R> {
         if self.left { 0 } else { self.parts.requests.waiting() }
     }
 
+    /// How much this node does for others now.
+    pub const fn level(&self) -> Level {
+        self.level
+    }
+
     /// This node.
     pub fn me(&self) -> &Peer {
         &self.me
@@ -229,6 +256,8 @@ impl<R: Rng> Overlay<R> {
             records,
             record_bytes,
             joined: self.parts.join.is_joined(),
+            level: self.level,
+            leaves: self.table.count(Role::Leaf),
         }
     }
 
@@ -261,6 +290,7 @@ impl<R: Rng> Overlay<R> {
             linked: member.is_linked(),
             latency: self.table.latency(member.id()),
             neighbour: member.is_neighbour(),
+            leaf: member.role() == Role::Leaf,
         };
         self.table.iter().map(status).collect()
     }
@@ -272,7 +302,7 @@ impl Parts {
             Input::Command(command) => self.on_command(command, cx),
             Input::Message { from, message } => self.on_message(from, message, cx),
             Input::Timer(timer) => self.on_timer(timer, cx),
-            Input::Connected { peer, introducer } => self.on_connected(peer, introducer, cx),
+            Input::Connected { peer, level, introducer } => self.on_connected(peer, level, introducer, cx),
             Input::Disconnected(node) => self.links.on_disconnected(node, cx),
             Input::DialFailed { target: DialTarget::Peer(peer), why } => self.links.on_dial_failed(&peer, why, cx),
             Input::DialFailed { target: DialTarget::Introducer(_), why } => self.join.on_introducer_failed(&why, cx),
@@ -316,16 +346,20 @@ impl Parts {
     ) {
         self.join.start(known.len(), introducers, cx);
         known.into_iter().for_each(|peer| self.links.look_for(peer, cx));
+        self.links.start(cx);
         self.liveness.start(cx);
-        self.exchange.start(cx);
-        self.scout.start(cx);
+        if !cx.is_leaf() {
+            self.exchange.start(cx);
+            self.scout.start(cx);
+        }
         self.store.start(records, cx);
         self.providers.start(cx);
     }
 
     /// Tells everybody who may know it where we can be dialled now.
     fn announce<R: Rng>(&mut self, cx: &mut Context<'_, R>) {
-        let told: Vec<_> = cx.table.linked_neighbours().map(Member::id).collect();
+        // To its hosts a leaf would say by that that it is none any more.
+        let told: Vec<_> = cx.table.linked_neighbours().filter(|_| !cx.is_leaf()).map(Member::id).collect();
         for node in told {
             cx.send(node, Message::Announce(cx.me.clone()));
         }
@@ -340,11 +374,11 @@ impl Parts {
         cx.emit(Event::Left);
     }
 
-    fn on_connected<R: Rng>(&mut self, peer: Peer, introducer: Option<Address>, cx: &mut Context<'_, R>) {
+    fn on_connected<R: Rng>(&mut self, peer: Peer, level: Level, introducer: Option<Address>, cx: &mut Context<'_, R>) {
         let id = peer.id();
         // An introducer that is dialled may turn out to be linked already, under its own name.
         if !cx.table.is_linked(id) {
-            self.links.on_connected(peer, cx);
+            self.links.on_connected(peer, level, cx);
         }
         if introducer.is_some() {
             self.join.on_introducer(id, cx);
@@ -421,6 +455,11 @@ impl Parts {
             Signal::Asked(Asker::Push, _) => self.store.on_pushed(cx),
             Signal::Serve(id, body) => self.serve(id, body, cx),
             Signal::Reply(id, body) => self.requests.reply(id, body, cx),
+            Signal::Grown => {
+                self.exchange.start(cx);
+                self.scout.start(cx);
+                self.join.grow(cx);
+            }
             Signal::HandedOver => self.leave(cx),
         }
     }

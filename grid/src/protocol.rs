@@ -21,6 +21,7 @@ use crate::config::Config;
 use crate::id::{NodeId, RequestId};
 use crate::input::Ticket;
 use crate::ledger::Ledger;
+use crate::level::Level;
 use crate::message::{Answer, AnswerBody, Message, Nonce, Refusal, RequestBody};
 use crate::neighbours::Table;
 use crate::output::{Event, Output, RequestFailure};
@@ -40,12 +41,20 @@ pub(crate) struct Context<'a, R> {
     pub(crate) calendar: Calendar,
     pub(crate) me: &'a Peer,
     pub(crate) config: &'a Config,
+    pub(crate) level: &'a mut Level,
     pub(crate) table: &'a mut Table,
     pub(crate) ledger: &'a mut Ledger,
     pub(crate) rng: &'a mut R,
     pub(crate) tickets: &'a mut u64,
     pub(crate) out: &'a mut Vec<Output>,
     pub(crate) signals: &'a mut VecDeque<Signal>,
+}
+
+impl<R> Context<'_, R> {
+    /// Whether this node does nothing for others.
+    pub(crate) fn is_leaf(&self) -> bool {
+        *self.level == Level::Leaf
+    }
 }
 
 impl<R: Rng> Context<'_, R> {
@@ -120,6 +129,8 @@ pub(crate) enum Signal {
     Serve(RequestId, RequestBody),
     /// The answer to a request that was served (to `request`).
     Reply(RequestId, AnswerBody),
+    /// This node is no leaf any more (to `join`, `exchange`, `scout`).
+    Grown,
     /// Nothing keeps us any more (to the overlay).
     HandedOver,
 }

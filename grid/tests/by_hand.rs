@@ -9,6 +9,7 @@ use grid::cell::{Cell, Shape};
 use grid::config::Config;
 use grid::id::{NodeId, RequestId};
 use grid::input::{Command, Input, Ticket};
+use grid::level::Level;
 use grid::message::{Answer, AnswerBody, Message, Request, RequestBody, StoreFailure};
 use grid::output::Output;
 use grid::overlay::{Overlay, Timer};
@@ -84,7 +85,7 @@ impl Node {
         let start = Command::Start { known: Vec::new(), records: Vec::new(), introducers: Vec::new(), unix };
         node.tell(Input::Command(start));
         for peer in others {
-            node.tell(Input::Connected { peer, introducer: None });
+            node.tell(Input::Connected { peer, level: Level::Normal, introducer: None });
         }
         node
     }
@@ -176,7 +177,8 @@ fn who_comes_back_asks_until_it_is_heard() {
         outputs.iter().filter(asked).count()
     };
     let mut again: Vec<Timer> = timers(&node.tell(Input::Command(start)));
-    let linked = known.into_iter().map(|peer| node.tell(Input::Connected { peer, introducer: None }));
+    let linked =
+        known.into_iter().map(|peer| node.tell(Input::Connected { peer, level: Level::Normal, introducer: None }));
     assert_eq!(linked.map(|outputs| asks(&outputs)).sum::<usize>(), 3, "the first few are asked");
     for _ in 0..10 {
         let outputs: Vec<Output> = again.drain(..).flat_map(|timer| node.tell(Input::Timer(timer))).collect();

@@ -16,6 +16,7 @@ use grid::cell::{Cell, Shape};
 use grid::config::Config;
 use grid::id::NodeId;
 use grid::input::{Command, Input, Ticket};
+use grid::level::Level;
 use grid::message::{Answer, AnswerBody, Message, Refusal, RequestBody};
 use grid::output::{Event, Output};
 use grid::overlay::Overlay;
@@ -86,7 +87,7 @@ impl Stage {
         let start = Command::Start { known: Vec::new(), records: Vec::new(), introducers: Vec::new(), unix: 1 << 30 };
         stage.tell(Input::Command(start));
         for peer in others {
-            stage.tell(Input::Connected { peer, introducer: None });
+            stage.tell(Input::Connected { peer, level: Level::Normal, introducer: None });
         }
         (stage, first, second)
     }

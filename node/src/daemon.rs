@@ -98,8 +98,9 @@ pub async fn start_with_events(options: NodeOptions) -> Result<(NodeHandle, broa
     let own = OwnCard::load(identity.clone(), verifier.clone(), &storage)?;
     let (own_card, own_seen) = watch::channel(own.peer(&[])?);
     let rules = Rules::of(&parameters);
+    let (own_level, level_seen) = watch::channel(config.level);
     let credentials = Credentials { keypair: own.keypair().clone(), own: own_seen.clone(), verifier: verifier.clone() };
-    let session = Session::new(own_seen, verifier.clone(), parameters.shape, rules, frame_log);
+    let session = Session::new(own_seen, level_seen, verifier.clone(), parameters.shape, rules, frame_log);
     let (events_in, transport_events) = mpsc::channel(EVENTS);
     let max_message = size(parameters.max_message_bytes);
     let (transport, listening) = transport::start(
@@ -139,6 +140,7 @@ pub async fn start_with_events(options: NodeOptions) -> Result<(NodeHandle, broa
         identity,
         own,
         own_card,
+        own_level,
         listening,
         events: events.clone(),
         waiters: Default::default(),
@@ -160,7 +162,7 @@ pub async fn start_with_events(options: NodeOptions) -> Result<(NodeHandle, broa
 
 /// The link protocol of one grid: nodes of two grids have none in common.
 fn protocol(parameters: &Parameters) -> Result<StreamProtocol, StartError> {
-    let name = format!("/rook/{}/link/2", parameters.grid_id());
+    let name = format!("/rook/{}/link/3", parameters.grid_id());
     StreamProtocol::try_from_owned(name.clone()).map_err(|_| StartError::Protocol(name))
 }
 

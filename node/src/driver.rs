@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use grid::id::NodeId;
 use grid::input::{Command, Input, Ticket};
+use grid::level::Level;
 use grid::output::{EchoReport, Event, GetReport, Output, PutReport, RequestFailure};
 use grid::overlay::Overlay;
 use grid::peer::Peer;
@@ -71,6 +72,7 @@ pub(crate) struct Driver {
     pub(crate) identity: Arc<SecretIdentity>,
     pub(crate) own: OwnCard,
     pub(crate) own_card: watch::Sender<Peer>,
+    pub(crate) own_level: watch::Sender<Level>,
     pub(crate) listening: Vec<Multiaddr>,
     pub(crate) events: Arc<broadcast::Sender<Event>>,
     pub(crate) waiters: HashMap<Ticket, Waiter>,
@@ -147,15 +149,17 @@ impl Driver {
     async fn on_transport(&mut self, event: TransportEvent) {
         let input = match event {
             TransportEvent::Message { from, message } => Input::Message { from, message },
-            TransportEvent::Up { peer, outbox, introducer } => {
+            TransportEvent::Up { peer, level, outbox, introducer } => {
                 self.links.insert(peer.id(), outbox);
-                Input::Connected { peer, introducer }
+                Input::Connected { peer, level, introducer }
             }
             TransportEvent::Moved { node, outbox } => {
                 self.links.insert(node, outbox);
                 return;
             }
-            TransportEvent::Already { peer, introducer } => Input::Connected { peer, introducer: Some(introducer) },
+            TransportEvent::Already { peer, level, introducer } => {
+                Input::Connected { peer, level, introducer: Some(introducer) }
+            }
             TransportEvent::Down(node) => {
                 self.links.remove(&node);
                 Input::Disconnected(node)

@@ -28,6 +28,7 @@ mod swarm;
 use std::time::Duration;
 
 use grid::id::NodeId;
+use grid::level::Level;
 use grid::message::Message;
 use grid::peer::{Address, DialFailure, DialTarget, Peer};
 use libp2p::{Multiaddr, PeerId};
@@ -86,11 +87,11 @@ pub(crate) type Inbox = mpsc::Sender<TransportEvent>;
 #[derive(Debug)]
 pub(crate) enum TransportEvent {
     /// A link is open. Alternates with `Down` for each node.
-    Up { peer: Peer, outbox: Outbox, introducer: Option<Address> },
+    Up { peer: Peer, level: Level, outbox: Outbox, introducer: Option<Address> },
     /// The link goes on over another connection.
     Moved { node: NodeId, outbox: Outbox },
     /// An introducer that was dialled turned out to be linked already.
-    Already { peer: Peer, introducer: Address },
+    Already { peer: Peer, level: Level, introducer: Address },
     /// A node said something.
     Message { from: NodeId, message: Message },
     /// A link is gone.

@@ -29,6 +29,6 @@ mod record;
 
 pub use card::{Contact, WireCard};
 pub use error::WireError;
-pub use hello::Hello;
+pub use hello::{Hello, WireLevel};
 pub use message::{Decoded, decode_message, encode_message};
 pub(crate) use record::WireRecord;

@@ -6,6 +6,7 @@ mod net_support;
 use std::time::Duration;
 
 use futures::AsyncWriteExt;
+use grid::level::Level;
 use grid::message::{Message, Nonce};
 use grid::queue::Class;
 use libp2p::identity::Keypair;
@@ -99,7 +100,7 @@ async fn an_identity_with_too_little_work_is_refused() {
         identity.sign_credential(grid.as_bytes(), &peer_id, [0; 32], now(), now() + 3600, &mut rand::rng()).unwrap();
     let card = WireCard { identity: identity.identity().to_bytes(), credential: credential.to_bytes(), contact: None };
     let mut stream = attacker.stream(&victim).await;
-    write_frame(&mut stream, &Greeting::hello(card).encode()).await.unwrap();
+    write_frame(&mut stream, &Greeting::hello(card, Level::Normal).encode()).await.unwrap();
     read_frame(&mut stream, 1 << 16).await.unwrap();
     let verdict = Greeting::decode(&read_frame(&mut stream, 1 << 16).await.unwrap()).unwrap();
     assert!(matches!(&verdict, Greeting::Refused(why) if why.contains("zero bits")), "{verdict:?}");

@@ -151,6 +151,7 @@ impl<'a> Churn<'a> {
             Event::Joined { .. }
             | Event::JoinProgress(_)
             | Event::RosterDoubt { .. }
+            | Event::Grown
             | Event::NeighbourUp(_)
             | Event::NeighbourDown(_)
             | Event::EchoDone { .. }

@@ -78,6 +78,7 @@ impl Host {
             Event::JoinFailed { .. } => self.joined = false,
             Event::JoinProgress(_)
             | Event::RosterDoubt { .. }
+            | Event::Grown
             | Event::NeighbourUp(_)
             | Event::NeighbourDown(_)
             | Event::PutDone { .. }

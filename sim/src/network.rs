@@ -117,6 +117,11 @@ impl Network {
         &self.rules
     }
 
+    /// From now on hosts that are added, or started again, behave like this.
+    pub fn set_config(&mut self, config: Config) {
+        self.config = config;
+    }
+
     /// Adds a host where chance puts it, and starts it; `introducer` is whom it joins through.
     ///
     /// # Errors

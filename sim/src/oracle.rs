@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use grid::cell::Cell;
 use grid::id::{NodeId, RecordKey};
+use grid::level::Level;
 
 use crate::identity::HostIndex;
 use crate::network::Network;
@@ -19,12 +20,16 @@ pub struct RosterErrors {
     pub unjoined: usize,
 }
 
-/// Compares every living node's rosters with the truth.
+/// Compares the rosters of every living node that is no leaf with the truth: leaves are in none, and have none.
 pub fn roster_errors(network: &Network) -> RosterErrors {
     let inhabitants = inhabitants(network);
     let mut errors = RosterErrors::default();
     for host in network.living() {
         let overlay = &network.hosts()[host].overlay;
+        if overlay.level() == Level::Leaf {
+            errors.unjoined += usize::from(!overlay.status().joined);
+            continue;
+        }
         let has: BTreeSet<NodeId> = overlay.peers().iter().filter(|peer| peer.neighbour).map(|peer| peer.id).collect();
         let truth = true_neighbours(network, &inhabitants, host);
         errors.missing += truth.difference(&has).count();
@@ -45,24 +50,29 @@ fn true_neighbours(
     others.map(|&other| book.id(other)).collect()
 }
 
-/// The living hosts of each cell in which somebody lives.
+/// The living hosts of each cell in which somebody lives who does its share.
 pub fn inhabitants(network: &Network) -> BTreeMap<Cell, Vec<HostIndex>> {
     let mut inhabitants: BTreeMap<Cell, Vec<HostIndex>> = BTreeMap::new();
-    for host in network.living() {
+    for host in normal(network) {
         inhabitants.entry(network.book().cell(host)).or_default().push(host);
     }
     inhabitants
 }
 
-/// The cells in which somebody lives.
+/// The living hosts that are no leaves.
+fn normal(network: &Network) -> impl Iterator<Item = HostIndex> {
+    network.living().into_iter().filter(|&host| network.hosts()[host].overlay.level() == Level::Normal)
+}
+
+/// The cells in which somebody lives who does its share.
 pub fn occupied_cells(network: &Network) -> BTreeSet<Cell> {
     living_cells(network).into_iter().collect()
 }
 
-/// The cell of each living node, in the order in which they came: what a compact model needs to know of a network that
+/// The cell of each living node that is no leaf, in the order in which they came: what a compact model needs to know of a network that
 /// has grown.
 pub fn living_cells(network: &Network) -> Vec<Cell> {
-    network.living().into_iter().map(|host| network.book().cell(host)).collect()
+    normal(network).map(|host| network.book().cell(host)).collect()
 }
 
 /// The cells in which a living node has a record, for each record.

@@ -267,6 +267,7 @@ fn done(event: &Event) -> Option<(Ticket, Result<u8, RequestFailure>)> {
         | Event::JoinFailed { .. }
         | Event::Joined { .. }
         | Event::RosterDoubt { .. }
+        | Event::Grown
         | Event::NeighbourUp(_)
         | Event::NeighbourDown(_)
         | Event::Asked { .. }

@@ -78,6 +78,8 @@ pub struct Traffic {
     kinds: BTreeMap<&'static str, Count>,
     by_purpose: BTreeMap<Purpose, Count>,
     purposes: Purposes,
+    /// What each host has sent or got.
+    by_host: Vec<Count>,
     /// Contacts given to somebody who is no neighbour of their owner. Must stay 0.
     pub leaked_contacts: u64,
 }
@@ -90,6 +92,12 @@ impl Traffic {
         self.kinds.entry(kind(message)).or_default().add(one);
         self.by_purpose.entry(purpose).or_default().add(one);
         let to = passage.to.host;
+        for host in [passage.from.host, to] {
+            if self.by_host.len() <= host {
+                self.by_host.resize(host + 1, Count::default());
+            }
+            self.by_host[host].add(one);
+        }
         for peer in cards(message).filter(|peer| peer.has_contact()) {
             let entitled = peer.cell().is_neighbour(&book.cell(to)) || book.id(to) == peer.id();
             self.leaked_contacts += u64::from(!entitled);
@@ -104,6 +112,11 @@ impl Traffic {
     /// The count of a purpose.
     pub fn of(&self, purpose: Purpose) -> Count {
         self.by_purpose.get(&purpose).copied().unwrap_or_default()
+    }
+
+    /// What a host has sent or got.
+    pub fn of_host(&self, host: HostIndex) -> Count {
+        self.by_host.get(host).copied().unwrap_or_default()
     }
 
     /// The counts, by kind.

@@ -9,6 +9,7 @@ use alloc::vec::Vec;
 use crate::cell::{Axis, Cell};
 use crate::chance::scale;
 use crate::id::{NodeId, leading_number};
+use crate::level::Level;
 use crate::neighbours::Role;
 use crate::neighbours::conduct::Conduct;
 use crate::peer::Peer;
@@ -22,6 +23,7 @@ pub(crate) struct Member {
     axis: Option<Axis>,
     pub(super) peer: Peer,
     pub(super) role: Role,
+    pub(super) level: Level,
     pub(super) linked: bool,
     pub(super) suspected: bool,
     pub(super) conduct: Conduct,
@@ -33,7 +35,7 @@ impl Member {
         let role = if home.is_neighbour(&cell) { Role::Neighbour } else { Role::Guest };
         let axis = home.shared_line(&cell);
         let conduct = Conduct::default();
-        Self { id, cell, axis, peer, role, linked: false, suspected: false, conduct }
+        Self { id, cell, axis, peer, role, level: Level::Normal, linked: false, suspected: false, conduct }
     }
 
     pub(crate) fn id(&self) -> NodeId {

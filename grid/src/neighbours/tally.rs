@@ -28,11 +28,18 @@ pub(super) struct Tally {
     home: Sum,
     guests: usize,
     bridges: usize,
+    leaves: usize,
 }
 
 impl Tally {
     pub(super) fn new(shape: Shape) -> Self {
-        Self { along: vec![Sum::default(); shape.dims().into()], home: Sum::default(), guests: 0, bridges: 0 }
+        Self {
+            along: vec![Sum::default(); shape.dims().into()],
+            home: Sum::default(),
+            guests: 0,
+            bridges: 0,
+            leaves: 0,
+        }
     }
 
     fn place(&mut self, member: &Member) -> &mut Sum {
@@ -52,6 +59,7 @@ impl Tally {
             }
             Role::Guest => self.guests += 1,
             Role::Bridge => self.bridges += 1,
+            Role::Leaf => self.leaves += 1,
         }
     }
 
@@ -65,6 +73,7 @@ impl Tally {
             }
             Role::Guest => self.guests -= 1,
             Role::Bridge => self.bridges -= 1,
+            Role::Leaf => self.leaves -= 1,
         }
     }
 
@@ -77,11 +86,14 @@ impl Tally {
         member.linked = linked;
     }
 
-    /// A guest becomes a bridge.
-    pub(super) fn make_bridge(&mut self, member: &mut Member) {
-        member.role = Role::Bridge;
-        self.guests -= 1;
-        self.bridges += 1;
+    /// A member has another role from now on.
+    pub(super) fn set_role(&mut self, member: &mut Member, role: Role) {
+        let linked = member.linked;
+        self.set_linked(member, false);
+        self.leave(member);
+        member.role = role;
+        self.enter(member);
+        self.set_linked(member, linked);
     }
 
     /// Members of that role.
@@ -90,6 +102,7 @@ impl Tally {
             Role::Neighbour => self.along.iter().chain([&self.home]).map(|sum| sum.count as usize).sum(),
             Role::Guest => self.guests,
             Role::Bridge => self.bridges,
+            Role::Leaf => self.leaves,
         }
     }
 

@@ -129,7 +129,8 @@ impl Join {
 
     fn begin<R: Rng>(&mut self, cx: &mut Context<'_, R>) {
         self.inquiries.clear();
-        if let Some(introducer) = self.last_introducer.filter(|&id| cx.table.is_linked(id)) {
+        let introducer = self.last_introducer.filter(|&id| cx.table.is_linked(id));
+        if let Some(introducer) = introducer.or_else(|| any_host(cx)) {
             return self.ask_introducer(introducer, cx);
         }
         let count = self.introducers.len() as u64;
@@ -158,9 +159,24 @@ impl Join {
         (self.introducer, self.last_introducer) = (Some(id), Some(id));
         self.phase = Phase::Asking;
         self.progress(JoinStep::Route, cx);
-        self.inquire(None, 0, cx);
-        let axes: Vec<Axis> = cx.table.shape().axes().collect();
+        if !cx.is_leaf() {
+            self.inquire(None, 0, cx);
+        }
+        let wanted = |axis: &Axis| !cx.is_leaf() || !cx.table.has_link_along(*axis);
+        let axes: Vec<Axis> = cx.table.shape().axes().filter(wanted).collect();
+        if axes.is_empty() {
+            return self.settle(cx);
+        }
         axes.into_iter().for_each(|axis| self.inquire(Some(axis), 0, cx));
+    }
+
+    /// This node is no leaf any more: it joins like any other, by way of one of its hosts.
+    pub(crate) fn grow<R: Rng>(&mut self, cx: &mut Context<'_, R>) {
+        self.inquiries.clear();
+        match any_linked(cx) {
+            Some(host) => self.ask_introducer(host, cx),
+            None => self.fail(JoinStep::Rosters, "no host was left when it grew".into(), cx),
+        }
     }
 
     pub(crate) fn on_introducer_failed<R: Rng>(&mut self, why: &DialFailure, cx: &mut Context<'_, R>) {
@@ -194,7 +210,11 @@ impl Join {
     /// A node that has joined asks again through its introducer, ever less often: nodes that came while the grid was
     /// sparse, or during a partition, may know each other and nobody else, and would never find out by themselves.
     fn plan_round<R: Rng>(&mut self, cx: &mut Context<'_, R>) {
-        if !self.introducers.is_empty() {
+        let wanted = match cx.is_leaf() {
+            true => lacks_hosts(cx),
+            false => !self.introducers.is_empty(),
+        };
+        if wanted {
             self.rounds += 1;
             let wait = backoff(cx.rng, cx.config.rejoin_first, cx.config.rejoin_most, self.rounds);
             self.retry(wait, cx);
@@ -255,18 +275,32 @@ impl Join {
         for (&number, inquiry) in &mut self.inquiries {
             inquiry.on_link_up(number, node, cx);
         }
-        // After a restart the first few neighbours that are back tell us of the others.
         let neighbour = cx.table.role(node) == Some(Role::Neighbour);
+        if cx.is_leaf() {
+            return self.on_host(neighbour, cx);
+        }
+        // After a restart the first few neighbours that are back tell us of the others.
         if neighbour && !self.is_joined() && self.asked.len() <= cx.table.shape().dims().into() {
             self.asked.insert(node);
             cx.send(node, Message::RosterQuery);
         }
     }
 
+    /// A link of this leaf is open: that is all that it wants of an inquiry, and of a neighbour from before a restart.
+    fn on_host<R: Rng>(&mut self, neighbour: bool, cx: &mut Context<'_, R>) {
+        if self.joined && self.phase == Phase::Idle {
+            part_from_spare_hosts(cx);
+        } else if neighbour && matches!(self.phase, Phase::Idle | Phase::Dialing) {
+            self.settle(cx);
+        } else {
+            self.review(cx);
+        }
+    }
+
     /// Those that were asked after a restart may not have heard it: one that has just given us up for dead drops what comes
     /// over the link that it is about to close. So somebody is asked again until the node has joined.
     fn ask_again<R: Rng>(&mut self, cx: &mut Context<'_, R>) {
-        if self.is_joined() {
+        if self.is_joined() || cx.is_leaf() {
             return;
         }
         let linked: Vec<NodeId> = cx.table.linked_neighbours().map(Member::id).collect();
@@ -291,6 +325,10 @@ impl Join {
         }
         self.review(cx);
         let alone = cx.table.is_alone();
+        if self.joined && self.phase == Phase::Idle && !alone && cx.is_leaf() {
+            self.rounds = 0;
+            self.plan_round(cx);
+        }
         if self.joined && alone && !self.introducers.is_empty() {
             (self.joined, self.rounds) = (false, 0);
             self.fail(JoinStep::Rosters, "all neighbours are gone".into(), cx);
@@ -401,6 +439,9 @@ impl Join {
             cx.emit(Event::Joined { neighbours: u32::try_from(neighbours).unwrap_or(u32::MAX) });
         }
         self.plan_round(cx);
+        if cx.is_leaf() {
+            part_from_spare_hosts(cx);
+        }
         if let Some(introducer) = self.introducer.take()
             && cx.table.role(introducer) == Some(Role::Guest)
         {
@@ -410,7 +451,8 @@ impl Join {
 
     /// A stranger that introduced us stays our bridge while some line of ours is empty.
     fn part_from<R: Rng>(&self, introducer: NodeId, cx: &mut Context<'_, R>) {
-        if cx.table.is_sparse() {
+        let needed = if cx.is_leaf() { cx.table.is_alone() } else { cx.table.is_sparse() };
+        if needed {
             cx.table.make_bridge(introducer);
             // It has no right to our address, and needs none: it passes on requests, over this link.
             cx.send(introducer, Message::Announce(cx.me.without_contact()));
@@ -436,6 +478,49 @@ impl Join {
             let body = sealed.map_or(AnswerBody::Vacant, |bytes| AnswerBody::Welcome(bytes.into()));
             cx.signal(Signal::Reply(request, body));
         }
+    }
+}
+
+/// A host by which this leaf may look for others.
+fn any_host<R: Rng>(cx: &mut Context<'_, R>) -> Option<NodeId> {
+    if cx.is_leaf() { any_linked(cx) } else { None }
+}
+
+fn any_linked<R: Rng>(cx: &mut Context<'_, R>) -> Option<NodeId> {
+    let hosts: Vec<NodeId> = cx.table.hosts().map(Member::id).collect();
+    pick(cx.rng, &hosts).copied()
+}
+
+/// Whether this leaf has no link along some axis.
+fn lacks_hosts<R>(cx: &Context<'_, R>) -> bool {
+    cx.table.shape().axes().any(|axis| !cx.table.has_link_along(axis))
+}
+
+/// A leaf keeps one link for each axis, the one that answers soonest, and none within its cell.
+fn part_from_spare_hosts<R: Rng>(cx: &mut Context<'_, R>) {
+    let mut best: BTreeMap<Axis, (Duration, NodeId)> = BTreeMap::new();
+    let mut spare = Vec::new();
+    for member in cx.table.linked_neighbours() {
+        let id = member.id();
+        let Some(axis) = member.axis() else {
+            spare.push(id);
+            continue;
+        };
+        let mine = (cx.table.latency(id).unwrap_or(Duration::MAX), id);
+        match best.get_mut(&axis) {
+            None => _ = best.insert(axis, mine),
+            Some(least) if mine < *least => spare.push(core::mem::replace(least, mine).1),
+            Some(_) => spare.push(id),
+        }
+    }
+    if !best.is_empty() {
+        spare.extend(cx.table.bridges().map(|(id, _)| id));
+    }
+    for id in spare {
+        cx.table.remove(id);
+        cx.out.push(Output::Disconnect(id));
+        cx.out.push(Output::Forget(id));
+        cx.signal(Signal::LinkDown(id));
     }
 }
 

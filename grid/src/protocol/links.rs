@@ -2,15 +2,18 @@
 //!
 //! A node wants an open link to each of its neighbours. It dials those it has heard of, a few at a time, and again
 //! after ever longer waits. Strangers may stay for a while: a newcomer that joins through us, or, in a sparse grid, a
-//! *bridge* that would otherwise have nobody to pass its requests to.
+//! *bridge* that would otherwise have nobody to pass its requests to. A leaf wants one link for each axis, and is let in by
+//! as many hosts.
 
 use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::vec::Vec;
 use core::time::Duration;
 
 use rand_core::Rng;
 
 use crate::chance::backoff;
 use crate::id::NodeId;
+use crate::level::Level;
 use crate::message::Message;
 use crate::neighbours::Role;
 use crate::output::{Event, Output};
@@ -27,6 +30,8 @@ pub enum Timer {
     Guest(NodeId),
     /// Who has said farewell has had its time to close the link.
     Farewell(NodeId),
+    /// A leaf has been one for long enough.
+    Grow,
 }
 
 /// A node that we would like a link to.
@@ -59,6 +64,12 @@ const MAX_FAILURES_MET: u32 = 16;
 const FAREWELL: Duration = Duration::from_secs(5);
 
 impl Links {
+    pub(crate) fn start<R: Rng>(&mut self, cx: &mut Context<'_, R>) {
+        if let Some(time) = cx.config.grow_after.filter(|_| cx.is_leaf()) {
+            cx.timer(time, Timer::Grow);
+        }
+    }
+
     /// Somebody told us of a node: dial it if it is a neighbour that we have no link to.
     pub(crate) fn heard<R: Rng>(&mut self, peer: Peer, cx: &mut Context<'_, R>) {
         self.want(peer, false, cx);
@@ -73,7 +84,7 @@ impl Links {
         let id = peer.id();
         let useless = id == cx.me.id() || !peer.has_contact() || cx.table.is_linked(id);
         let known = self.candidates.len() + cx.table.count(Role::Neighbour);
-        if useless || !cx.me.cell().is_neighbour(&peer.cell()) || known >= cx.config.max_neighbours {
+        if useless || !lacks(&peer, cx) || known >= cx.config.max_neighbours {
             return;
         }
         let next = cx.now;
@@ -146,25 +157,46 @@ impl Links {
                     cx.out.push(Output::Disconnect(id));
                 }
             }
+            Timer::Grow => self.grow(cx),
         }
     }
 
-    pub(crate) fn on_connected<R: Rng>(&mut self, peer: Peer, cx: &mut Context<'_, R>) {
+    /// Says to the hosts that this node does its share from now on: those on its lines are its first neighbours.
+    fn grow<R: Rng>(&mut self, cx: &mut Context<'_, R>) {
+        *cx.level = Level::Normal;
+        cx.emit(Event::Grown);
+        let hosts: Vec<(NodeId, bool)> = cx.table.hosts().map(|host| (host.id(), host.is_neighbour())).collect();
+        for (host, neighbour) in hosts {
+            let card = if neighbour { cx.me.clone() } else { cx.me.without_contact() };
+            cx.send(host, Message::Announce(card));
+        }
+        cx.signal(Signal::Grown);
+    }
+
+    pub(crate) fn on_connected<R: Rng>(&mut self, peer: Peer, level: Level, cx: &mut Context<'_, R>) {
         let id = peer.id();
         let peer = match self.settle(id) {
             // The candidate's card bears the contact that the hello leaves out.
             Some(candidate) if !peer.has_contact() && candidate.peer.issued() == peer.issued() => candidate.peer,
             Some(_) | None => peer,
         };
-        match cx.table.link(peer) {
+        match cx.table.link(peer, level) {
             Role::Neighbour => {
-                cx.send(id, Message::Announce(cx.me.clone()));
+                // A leaf does not ask to be in anybody's roster.
+                if !cx.is_leaf() {
+                    cx.send(id, Message::Announce(cx.me.clone()));
+                }
                 self.remember(id, cx);
                 cx.emit(Event::NeighbourUp(id));
             }
             Role::Guest if cx.table.count(Role::Guest) > cx.config.max_guests => {
                 cx.out.push(Output::Disconnect(id));
             }
+            Role::Leaf if cx.is_leaf() || cx.table.count(Role::Leaf) > cx.config.max_leaves => {
+                cx.out.push(Output::Disconnect(id));
+            }
+            // It may know us by our address alone, and wants to find us again.
+            Role::Leaf => cx.send(id, Message::Announce(cx.me.clone())),
             Role::Guest | Role::Bridge => cx.timer(cx.config.guest_time, Timer::Guest(id)),
         }
         cx.signal(Signal::LinkUp(id));
@@ -195,9 +227,28 @@ impl Links {
         let newer = cx.table.update(&peer);
         match cx.table.role(from) {
             Some(Role::Neighbour) if newer => self.remember(from, cx),
-            // A stranger that announces itself asks to be our bridge; half of the places are kept for newcomers.
+            // A stranger that announces itself asks to be our bridge; half of the places are kept for newcomers. A leaf asks
+            // to be let in, since nobody is on its lines.
+            Some(Role::Guest) if cx.table.level(from) == Some(Level::Leaf) => {
+                if cx.table.count(Role::Leaf) < cx.config.max_leaves {
+                    cx.table.make_leaf(from);
+                }
+            }
             Some(Role::Guest) if cx.table.count(Role::Bridge) < cx.config.max_guests / 2 => cx.table.make_bridge(from),
+            Some(Role::Leaf) => self.on_grown(from, &peer, cx),
             Some(Role::Neighbour | Role::Guest | Role::Bridge) | None => {}
+        }
+    }
+
+    /// A leaf that we are host to does its share from now on.
+    fn on_grown<R: Rng>(&mut self, id: NodeId, peer: &Peer, cx: &mut Context<'_, R>) {
+        if cx.me.cell().is_neighbour(&peer.cell()) {
+            cx.table.make_neighbour(id);
+            self.remember(id, cx);
+            cx.emit(Event::NeighbourUp(id));
+            cx.signal(Signal::LinkUp(id));
+        } else {
+            cx.table.make_bridge(id);
         }
     }
 
@@ -264,5 +315,14 @@ impl Links {
         }
         cx.signal(Signal::LinkDown(id));
         linked
+    }
+}
+
+/// Whether a node is one that we want a link to: of our neighbours a normal node wants all, a leaf one for each axis.
+fn lacks<R>(peer: &Peer, cx: &Context<'_, R>) -> bool {
+    let (home, cell) = (cx.me.cell(), peer.cell());
+    match cx.is_leaf() {
+        true => home.shared_line(&cell).is_some_and(|axis| !cx.table.has_link_along(axis)),
+        false => home.is_neighbour(&cell),
     }
 }

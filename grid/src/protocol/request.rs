@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::id::{NodeId, RequestId};
 use crate::input::Ticket;
 use crate::message::{Answer, AnswerBody, Message, Refusal, Request, RequestBody};
-use crate::neighbours::{Choice, Role};
+use crate::neighbours::{Choice, Member, Neighbours, Role};
 use crate::protocol::{Ask, Context, Signal};
 use crate::queue::Class;
 use crate::route::Leg;
@@ -154,7 +154,9 @@ impl Requests {
     fn objection<R: Rng>(&self, from: NodeId, request: &Request, cx: &Context<'_, R>) -> Option<Refusal> {
         let joins = matches!(&request.body, RequestBody::Join(peer) if peer.id() == from);
         let allowed = match cx.table.role(from) {
-            Some(Role::Neighbour | Role::Bridge) => true,
+            // A leaf does nothing for others, but what is meant for it alone.
+            Some(_) if cx.is_leaf() => request.addressee() == Some(cx.me.id()),
+            Some(Role::Neighbour | Role::Bridge | Role::Leaf) => true,
             Some(Role::Guest) => joins,
             None => false,
         };
@@ -172,7 +174,11 @@ impl Requests {
     }
 
     fn admit<R: Rng>(&mut self, source: Source, request: Request, cx: &mut Context<'_, R>) {
-        let mine = request.addressee().is_none_or(|node| node == cx.me.id());
+        let mine = match request.addressee() {
+            Some(node) => node == cx.me.id(),
+            // What a cell is asked for, a leaf of it does not have.
+            None => !cx.is_leaf(),
+        };
         let (id, here) = (request.id, request.target == cx.me.cell() && mine);
         self.insert(source, request);
         match here {
@@ -215,7 +221,8 @@ impl Requests {
     fn give_up<R: Rng>(&mut self, id: RequestId, cx: &mut Context<'_, R>) {
         let Some(pending) = self.pending.get(&id) else { return };
         let target = pending.request.target;
-        let on_its_line = cx.me.cell().is_neighbour(&target);
+        // A leaf knows of nobody but its hosts.
+        let on_its_line = cx.me.cell().is_neighbour(&target) && !cx.is_leaf();
         let newcomer = pending.request.newcomer();
         // Who is joining itself knows too little to call a cell vacant, and must not welcome itself.
         let joining = newcomer == Some(cx.me.id());
@@ -226,7 +233,7 @@ impl Requests {
         // Who joins and has us as its only way in is told of us: it knows our address already.
         let stands_in = newcomer.is_some() && !joining && (vacant || newcomer == pending.from());
         // All nodes of a cell are linked, so nobody of it would find the addressee if we do not.
-        let absent = target == cx.me.cell() && pending.request.addressee().is_some();
+        let absent = target == cx.me.cell() && pending.request.addressee().is_some() && !cx.is_leaf();
         if stands_in {
             self.serve(id, cx);
         } else if absent {
@@ -472,6 +479,9 @@ fn next_hop<R: Rng>(pending: &Pending, cx: &mut Context<'_, R>) -> Option<NodeId
         return (open(via) && cx.table.is_linked(via)).then_some(via);
     }
     let request = &pending.request;
+    if cx.is_leaf() {
+        return by_a_host(pending, open, cx);
+    }
     if let Some(node) = request.addressee()
         && (cx.table.is_linked(node) || request.target == cx.me.cell())
     {
@@ -483,6 +493,13 @@ fn next_hop<R: Rng>(pending: &Pending, cx: &mut Context<'_, R>) -> Option<NodeId
     let usable = |node| open(node) && (anybody || !pending.avoids(node)) && request.newcomer() != Some(node);
     let prospect = cx.table.toward(cx.now, request.target, choice(request, cx.table.shape().dims()));
     leg.next_hop(cx.table.shape(), &prospect, usable, cx.rng)
+}
+
+/// The host by which the answer is expected first, if there is one that has not failed already; else any.
+fn by_a_host<R>(pending: &Pending, open: impl Fn(NodeId) -> bool, cx: &Context<'_, R>) -> Option<NodeId> {
+    let prospect = cx.table.toward(cx.now, pending.request.target, Choice::Soonest);
+    let hosts = cx.table.hosts().map(Member::id).filter(|&host| open(host));
+    hosts.min_by_key(|&host| (pending.avoids(host), prospect.cost(host)))
 }
 
 /// A request that may cross more links than the grid has axes is one whose origin has tried in vain before.

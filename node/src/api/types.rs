@@ -113,6 +113,10 @@ pub struct Status {
     pub listen: Vec<String>,
     /// Whether it has joined the grid.
     pub joined: bool,
+    /// How much it does for others: `leaf` or `normal`.
+    pub level: String,
+    /// Leaves that it is host to.
+    pub leaves: usize,
     /// Nodes in its rosters.
     pub neighbours: usize,
     /// Open links, to neighbours and others.
@@ -197,8 +201,10 @@ pub struct Peer {
     pub cell: Vec<u16>,
     /// Whether a link to it is open.
     pub linked: bool,
-    /// Whether it is a neighbour, not a guest on its way in or a bridge.
+    /// Whether it is a neighbour, not a guest on its way in, a bridge or a leaf.
     pub neighbour: bool,
+    /// Whether it is a leaf that the node is host to.
+    pub leaf: bool,
     /// How long it takes to answer, in milliseconds, as far as known.
     pub latency_ms: Option<f64>,
 }
@@ -292,6 +298,8 @@ impl Status {
             cell: status.cell.coordinates().to_vec(),
             listen: status.listen.iter().map(ToString::to_string).collect(),
             joined: figures.joined,
+            level: figures.level.to_string(),
+            leaves: figures.leaves,
             neighbours: figures.neighbours,
             links: figures.links,
             cells_known: figures.cells_known,
@@ -321,6 +329,7 @@ impl Peer {
             cell: peer.cell.coordinates().to_vec(),
             linked: peer.linked,
             neighbour: peer.neighbour,
+            leaf: peer.leaf,
             latency_ms: peer.latency.map(milliseconds),
         }
     }

@@ -36,7 +36,7 @@ pub(crate) fn size(text: &str) -> Result<u64, String> {
 }
 
 /// Seconds: a whole number and a unit.
-pub(super) fn seconds(text: &str) -> Result<u64, String> {
+pub(crate) fn seconds(text: &str) -> Result<u64, String> {
     scaled(text, &TIMES, 1).ok_or_else(|| "a time is a whole number of seconds, or like 90s, 30min, 12h, 7d".to_owned())
 }
 

@@ -1,14 +1,18 @@
 //! `rook run`: a node, until it is told to leave.
 
 mod events;
+mod level;
 mod services;
 mod settings;
+mod strong;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ::grid::config::Config;
+use ::grid::level::Level;
 use ::grid::record::Rules;
 use libp2p::Multiaddr;
 use tokio::sync::{Notify, broadcast};
@@ -63,6 +67,8 @@ pub(super) struct RunArgs {
     #[arg(long, value_parser = api_address)]
     api: Option<SocketAddr>,
     #[command(flatten)]
+    level: level::LevelArgs,
+    #[command(flatten)]
     services: services::ServiceArgs,
     /// A TOML file with all this and more; flags win over it.
     #[arg(long)]
@@ -90,31 +96,51 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
     if let Some(warning) = settings.services.reading.checksum.warning() {
         note(format_args!("WARNING: {warning}"));
     }
+    let verifier = Verifier::new(parameters.clone());
+    let also = strong::load(&settings.also, settings.passphrase_file.as_deref(), &verifier, id)?;
     raise_open_files();
     let api = Api::bind(settings.api).await?;
     let storage = Storage::open(&settings.data, Owner { rules: Rules::of(&parameters), node: id })?;
     let alone = settings.peers.is_empty() && storage.known()?.is_empty();
+    if alone && settings.protocol.level == Level::Leaf {
+        return Err(Failure::usage(
+            "a leaf goes into the grid by others, and this one knows nobody yet: name a node with --peer MULTIADDR",
+        ));
+    }
     let leave_time = settings.protocol.hand_over_timeout + FAREWELL;
+    // The identities of one owner share what he gives.
+    let config = Config { quota: settings.protocol.quota / (1 + also.len() as u64), ..settings.protocol };
     let options = NodeOptions {
         identity,
-        verifier: Verifier::new(parameters.clone()),
-        config: settings.protocol,
-        limits: settings.limits,
+        verifier: verifier.clone(),
+        config: config.clone(),
+        limits: settings.limits.clone(),
         storage,
-        listen: settings.listen,
-        peers: settings.peers,
+        listen: settings.listen.clone(),
+        peers: settings.peers.clone(),
         frame_log: None,
     };
     let (node, events) = daemon::start_with_events(options).await?;
     let (address, leave) = (api.address(), Arc::new(Notify::new()));
-    let services = Arc::new(Services::start(node.clone(), settings.data, settings.services).await?);
+    let services = Arc::new(Services::start(node.clone(), settings.data.clone(), settings.services).await?);
     let _serving = api.serve(node.clone(), services.clone(), id.to_string(), &parameters, Arc::clone(&leave))?;
     reporter.ready(&node.status().await?, &parameters, address, alone);
     reporter.services(&services);
+    let peers = if alone { node.status().await?.listen } else { settings.peers };
+    let common = strong::Common {
+        verifier,
+        config,
+        limits: settings.limits,
+        data: settings.data,
+        listen: settings.listen,
+        peers,
+    };
+    let others = strong::start(also, &common, reporter).await?;
     report_until_told_to_leave(&reporter, &node, events, &mut signals, &leave).await;
     reporter.leaving();
     services.datasets().farewell().await;
-    say_farewell(&node, &mut signals, leave_time).await;
+    let nodes: Vec<NodeHandle> = others.into_iter().chain([node]).collect();
+    say_farewell(&nodes, &mut signals, leave_time).await;
     Ok(())
 }
 
@@ -141,13 +167,13 @@ async fn report_until_told_to_leave(
 }
 
 /// Leaves; a second signal, or a farewell that takes too long, ends it at once.
-async fn say_farewell(node: &NodeHandle, signals: &mut Signals, time: Duration) {
-    let farewell = async {
+async fn say_farewell(nodes: &[NodeHandle], signals: &mut Signals, time: Duration) {
+    let farewell = futures::future::join_all(nodes.iter().map(|node| async {
         node.leave().await;
         node.stopped().await;
-    };
+    }));
     tokio::select! {
-        () = farewell => {}
+        _ = farewell => {}
         () = signals.wait() => note("ended without the farewell; the neighbours will notice by themselves"),
         () = tokio::time::sleep(time) => note("the farewell took too long; the neighbours will notice by themselves"),
     }

@@ -29,14 +29,19 @@ pub(super) async fn status(args: StateArgs) -> Result<(), Failure> {
 
 fn describe(status: &Status) -> String {
     let joined = if status.joined { "yes" } else { "not yet" };
+    let links = match status.leaves {
+        0 => status.links.to_string(),
+        leaves => format!("{}, {leaves} of them to leaves", status.links),
+    };
     let own = [
         ("id", status.id.clone()),
         ("grid", format!("{} ({})", status.grid, text::short(&status.grid_id))),
         ("cell", text::cell(&status.cell)),
         ("joined", joined.to_owned()),
+        ("level", status.level.clone()),
         ("neighbours", format!("{}, in {} cells of its lines", status.neighbours, status.cells_known)),
         ("vacant cells", format!("{} of its lines", status.vacant_cells)),
-        ("links", status.links.to_string()),
+        ("links", links),
         ("records", status.records.to_string()),
     ];
     let listen = status.listen.iter().map(|address| ("listens at", address.clone()));
@@ -59,7 +64,15 @@ fn row(peer: &Peer) -> Vec<String> {
         text::short(&peer.id).to_owned(),
         text::cell(&peer.cell),
         if peer.linked { "open" } else { "none" }.to_owned(),
-        if peer.neighbour { "neighbour" } else { "guest" }.to_owned(),
+        kind(peer).to_owned(),
         peer.latency_ms.map_or_else(|| "-".to_owned(), |ms| text::seconds(ms / 1e3)),
     ]
+}
+
+fn kind(peer: &Peer) -> &'static str {
+    match peer {
+        Peer { neighbour: true, .. } => "neighbour",
+        Peer { leaf: true, .. } => "leaf",
+        Peer { .. } => "guest",
+    }
 }

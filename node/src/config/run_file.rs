@@ -4,6 +4,7 @@
 //! identity = "identity.pem"         # paths are relative to this file
 //! data = "data"
 //! quota = "10GiB"                   # of records that are kept at most
+//! level = "normal"                  # or "leaf", "strong"
 //! listen = ["/ip4/0.0.0.0/udp/7118/quic-v1"]
 //! peers = ["/ip4/192.0.2.1/udp/7118/quic-v1/p2p/12D3..."]
 //! api = "127.0.0.1:7117"
@@ -35,6 +36,31 @@ use crate::cli::quantity;
 use crate::daemon::Limits;
 use crate::data::checksum::Checksum;
 
+/// How much a node does for others, as its owner says it: a strong one is several normal ones in a process.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Level {
+    /// Nothing: it asks only.
+    Leaf,
+    /// Its share.
+    #[default]
+    Normal,
+    /// The shares of several identities.
+    Strong,
+}
+
+impl std::str::FromStr for Level {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "leaf" => Ok(Self::Leaf),
+            "normal" => Ok(Self::Normal),
+            "strong" => Ok(Self::Strong),
+            _ => Err(format!("{text:?} is no level: say leaf, normal or strong")),
+        }
+    }
+}
+
 /// What the file says; `None` where it says nothing.
 #[derive(Clone, Debug, Default)]
 pub struct RunFile {
@@ -48,6 +74,12 @@ pub struct RunFile {
     pub data: Option<PathBuf>,
     /// Bytes of records that are kept at most.
     pub quota: Option<u64>,
+    /// How much the node does for others.
+    pub level: Option<Level>,
+    /// How long a leaf stays one, in seconds.
+    pub grow_after: Option<u64>,
+    /// Further identities of a strong node.
+    pub also: Option<Vec<PathBuf>>,
     /// Where to listen.
     pub listen: Option<Vec<Multiaddr>>,
     /// Introducers.
@@ -89,6 +121,9 @@ const KEYS: &[&str] = &[
     "passphrase_file",
     "data",
     "quota",
+    "level",
+    "grow_after",
+    "also",
     "listen",
     "peers",
     "api",
@@ -137,6 +172,7 @@ const PROTOCOL_KEYS: &[&str] = &[
     "max_dialing",
     "max_neighbours",
     "max_guests",
+    "max_leaves",
 ];
 
 /// The longest time that may be asked for: a day.
@@ -161,6 +197,9 @@ fn parse(file: &Path, text: &str) -> Result<RunFile, ConfigError> {
         passphrase_file: path("passphrase_file")?,
         data: path("data")?,
         quota: section.parsed("quota", quantity::size)?,
+        level: section.parsed("level", str::parse)?,
+        grow_after: section.parsed("grow_after", quantity::seconds)?,
+        also: section.parsed_list("also", |file| Ok::<_, String>(folder.join(file)))?,
         listen: section.parsed_list("listen", str::parse)?,
         peers: section.parsed_list("peers", str::parse)?,
         api: section.parsed("api", str::parse)?,
@@ -223,6 +262,7 @@ fn protocol(section: &Section<'_>) -> Result<Config, ConfigError> {
         ("max_dialing", &mut config.max_dialing),
         ("max_neighbours", &mut config.max_neighbours),
         ("max_guests", &mut config.max_guests),
+        ("max_leaves", &mut config.max_leaves),
     ];
     for (key, count) in counts {
         large(section, key, count)?;

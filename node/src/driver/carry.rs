@@ -165,6 +165,8 @@ impl Driver {
                 return;
             }
             Event::Left => self.left = true,
+            // Before anybody is dialled as what this node is now.
+            Event::Grown => _ = self.own_level.send_replace(self.overlay.level()),
             Event::EchoDone { ticket, outcome } => {
                 if let Some(Waiter::Echo(reply)) = self.waiters.remove(ticket) {
                     _ = reply.send(outcome.clone());

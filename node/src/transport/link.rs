@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures::AsyncWriteExt;
 use futures::io::{AsyncReadExt, ReadHalf, WriteHalf};
 use grid::id::NodeId;
+use grid::level::Level;
 use grid::peer::Peer;
 use libp2p::{PeerId, Stream};
 use tokio::time::timeout;
@@ -25,6 +26,7 @@ const MAX_GREETING: usize = 16 << 10;
 /// Both sides have verified each other.
 pub(crate) struct Proved {
     pub(crate) peer: Peer,
+    pub(crate) level: Level,
     pub(crate) reader: ReadHalf<Stream>,
     pub(crate) writer: WriteHalf<Stream>,
 }
@@ -58,8 +60,8 @@ pub(crate) async fn greet(
 async fn exchange(stream: Stream, other: PeerId, session: &Session) -> Result<Proved, GreetingError> {
     let (mut reader, mut writer) = stream.split();
     write_frame(&mut writer, &session.hello()).await?;
-    let card = match read_greeting(&mut reader).await? {
-        Greeting::Hello(hello) => hello.card,
+    let (card, level) = match read_greeting(&mut reader).await? {
+        Greeting::Hello(hello) => (hello.card, hello.level.into()),
         Greeting::Refused(why) => return Err(GreetingError::OursRefused(why)),
         Greeting::Accepted => return Err(GreetingError::Malformed("accepted before hello".into())),
     };
@@ -75,7 +77,7 @@ async fn exchange(stream: Stream, other: PeerId, session: &Session) -> Result<Pr
     };
     write_frame(&mut writer, &Greeting::Accepted.encode()).await?;
     match read_greeting(&mut reader).await? {
-        Greeting::Accepted => Ok(Proved { peer, reader, writer }),
+        Greeting::Accepted => Ok(Proved { peer, level, reader, writer }),
         Greeting::Refused(why) => Err(GreetingError::OursRefused(why)),
         Greeting::Hello(_) => Err(GreetingError::Malformed("a second hello".into())),
     }

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use grid::cell::Shape;
 use grid::id::NodeId;
+use grid::level::Level;
 use grid::message::Message;
 use grid::peer::Peer;
 use grid::record::Rules;
@@ -41,6 +42,8 @@ impl fmt::Debug for FrameLog {
 pub(crate) struct Session {
     /// Our own card; it changes when the credential is renewed or the addresses change.
     own: watch::Receiver<Peer>,
+    /// How much we do for others; a leaf may grow.
+    level: watch::Receiver<Level>,
     verifier: Verifier,
     shape: Shape,
     rules: Rules,
@@ -51,12 +54,13 @@ pub(crate) struct Session {
 impl Session {
     pub(crate) fn new(
         own: watch::Receiver<Peer>,
+        level: watch::Receiver<Level>,
         verifier: Verifier,
         shape: Shape,
         rules: Rules,
         frame_log: Option<FrameLog>,
     ) -> Self {
-        Self { own, verifier, shape, rules, frame_log, refused_cards: AtomicU64::new(0) }
+        Self { own, level, verifier, shape, rules, frame_log, refused_cards: AtomicU64::new(0) }
     }
 
     /// Our name.
@@ -67,7 +71,7 @@ impl Session {
     /// Our greeting: the card without the contact, which strangers must not see.
     pub(crate) fn hello(&self) -> Vec<u8> {
         let card = self.own.borrow().without_contact().card().clone();
-        Greeting::hello(WireCard::from(&card)).encode()
+        Greeting::hello(WireCard::from(&card), *self.level.borrow()).encode()
     }
 
     /// Verifies the card of whoever is at the other end of a connection.

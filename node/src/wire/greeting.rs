@@ -1,5 +1,6 @@
 //! How a link begins: each side shows its card, and says whether it takes the other's.
 
+use grid::level::Level;
 use serde::{Deserialize, Serialize};
 
 use super::card::WireCard;
@@ -22,9 +23,9 @@ pub enum Greeting {
 const MAX_REASON: usize = 400;
 
 impl Greeting {
-    /// A hello with this card.
-    pub fn hello(card: WireCard) -> Self {
-        Self::Hello(Hello { card })
+    /// A hello with this card, of a node that does so much for others.
+    pub fn hello(card: WireCard, level: Level) -> Self {
+        Self::Hello(Hello { card, level: level.into() })
     }
 
     /// A refusal, its text cut to what may travel.

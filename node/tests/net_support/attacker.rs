@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures::{AsyncReadExt, StreamExt};
+use grid::level::Level;
 use libp2p::identity::Keypair;
 use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, PeerId, Stream, StreamProtocol, SwarmBuilder, noise, tcp, yamux};
@@ -42,7 +43,7 @@ impl Attacker {
 
     pub async fn stream(&mut self, node: &Node) -> Stream {
         let grid = node.status().await.grid;
-        let protocol = StreamProtocol::try_from_owned(format!("/rook/{grid}/link/2")).unwrap();
+        let protocol = StreamProtocol::try_from_owned(format!("/rook/{grid}/link/3")).unwrap();
         let open = async {
             loop {
                 match self.control.open_stream(self.victim, protocol.clone()).await {
@@ -71,7 +72,7 @@ impl Attacker {
         let card =
             WireCard { identity: identity.identity().to_bytes(), credential: credential.to_bytes(), contact: None };
         let mut stream = self.stream(node).await;
-        write_frame(&mut stream, &Greeting::hello(card).encode()).await.unwrap();
+        write_frame(&mut stream, &Greeting::hello(card, Level::Normal).encode()).await.unwrap();
         let Greeting::Hello(_) = Greeting::decode(&read_frame(&mut stream, 1 << 16).await.unwrap()).unwrap() else {
             panic!("no hello");
         };

@@ -68,7 +68,8 @@ impl Network {
         }
         let latency = self.latency(to, from);
         if let Ok(peer) = self.book.shown(to, self.hosts[to].issued) {
-            self.plan_local(latency, from, Input::Connected { peer, introducer });
+            let level = self.hosts[to].overlay.level();
+            self.plan_local(latency, from, Input::Connected { peer, level, introducer });
         }
         if !linked {
             self.open_link(from, to, self.now + latency);
@@ -87,7 +88,8 @@ impl Network {
             self.input(to, Input::Disconnected(node));
         }
         if let Ok(peer) = self.book.shown(from, self.hosts[from].issued) {
-            self.input(to, Input::Connected { peer, introducer: None });
+            let level = self.hosts[from].overlay.level();
+            self.input(to, Input::Connected { peer, level, introducer: None });
         }
     }
 

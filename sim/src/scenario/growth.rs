@@ -57,6 +57,7 @@ impl Grown {
                 | Event::NeighbourDown(_)
                 | Event::PutDone { .. }
                 | Event::GetDone { .. }
+                | Event::Grown
                 | Event::EchoDone { .. }
                 | Event::Asked { .. }
                 | Event::AskDone { .. }

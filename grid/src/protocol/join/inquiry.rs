@@ -93,6 +93,11 @@ impl Inquiry {
     }
 
     fn query<R: Rng>(&mut self, number: u32, id: NodeId, cx: &mut Context<'_, R>) {
+        // A leaf has what it wants: a link.
+        if cx.is_leaf() {
+            self.progress = Progress::Answered(None);
+            return;
+        }
         cx.send(id, Message::RosterQuery);
         self.go(number, Progress::Querying(id), cx);
     }

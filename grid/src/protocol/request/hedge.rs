@@ -78,7 +78,7 @@ impl Requests {
         // What was paid for the first copy is bound to its name. No way around: that would only be longer, and what is
         // late is not lost yet.
         let mut request = Request { id: cx.request_id(), paid: None, ..pending.request.clone() };
-        request.hops_left = cx.table.shape().dims() + u8::from(request.addressee().is_some());
+        request.hops_left = cx.table.shape().dims() + u8::from(request.addressee().is_some()) + u8::from(cx.is_leaf());
         // By nobody who has the first copy, not even where only the last hop is left.
         let tried = pending.tried.clone();
         let id = request.id;

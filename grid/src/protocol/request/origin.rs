@@ -51,7 +51,9 @@ impl Requests {
             return fail(&origin, RequestFailure::TimedOut(origin.ask.target), cx);
         }
         origin.attempts += 1;
-        let extra = if origin.wide { SIDESTEPS } else { 0 } + u8::from(origin.ask.via.is_some());
+        // The first hop, if there is no choice of it, may lead no nearer.
+        let led = origin.ask.via.is_some() || cx.is_leaf();
+        let extra = if origin.wide { SIDESTEPS } else { 0 } + u8::from(led);
         let mut request = Request {
             id: cx.request_id(),
             target: origin.ask.target,

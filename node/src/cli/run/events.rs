@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use grid::id::NodeId;
 use grid::output::{Event, JoinStep};
 use grid::parameters::Parameters;
 use serde_json::{Value, json};
@@ -56,6 +57,26 @@ impl Reporter {
         self.tell(sentence, object);
     }
 
+    /// Another identity of a strong node listens.
+    pub(super) fn also(self, status: &NodeStatus) {
+        let listen: Vec<String> = status.listen.iter().map(ToString::to_string).collect();
+        let (id, cell) = (status.id.to_string(), status.cell.coordinates());
+        let sentence = || {
+            let at = listen.first().map(|address| format!(", at {address}")).unwrap_or_default();
+            format!("also node {} in cell {}{at}", text::short(&id), text::cell(cell))
+        };
+        self.tell(sentence, || json!({ "event": "also", "id": id, "cell": cell, "listen": listen }));
+    }
+
+    /// Another identity of a strong node has joined.
+    pub(super) fn also_joined(self, id: NodeId, neighbours: u32) {
+        let id = id.to_string();
+        self.tell(
+            || format!("node {} joined, with {neighbours} neighbours linked", text::short(&id)),
+            || json!({ "event": "also_joined", "id": id, "neighbours": neighbours }),
+        );
+    }
+
     /// Datasets are served.
     pub(super) fn services(self, services: &Services) {
         let data: Vec<String> = services.data_listening().iter().map(ToString::to_string).collect();
@@ -96,6 +117,10 @@ impl Reporter {
                     )
                 },
                 || json!({ "event": "roster_doubt", "counted": counted, "least": least, "greatest": greatest }),
+            ),
+            Event::Grown => self.tell(
+                || "no leaf any more: this node passes requests on and keeps records from now on".into(),
+                || json!({ "event": "grown" }),
             ),
             Event::NeighbourUp(id) => tracing::info!(%id, "a neighbour is linked"),
             Event::NeighbourDown(id) => tracing::info!(%id, "a neighbour is gone"),

@@ -24,6 +24,8 @@ pub(super) struct Settings {
     pub(super) grid: Option<String>,
     pub(super) passphrase_file: Option<PathBuf>,
     pub(super) data: PathBuf,
+    /// Further identities.
+    pub(super) also: Vec<PathBuf>,
     pub(super) listen: Vec<Multiaddr>,
     pub(super) peers: Vec<Multiaddr>,
     pub(super) api: SocketAddr,
@@ -38,6 +40,9 @@ impl Settings {
             Some(file) => run_file::read(file)?,
             None => RunFile::default(),
         };
+        let protocol =
+            Config { quota: args.quota.or(file.quota).unwrap_or(file.protocol.quota), ..file.protocol.clone() };
+        let (protocol, also) = args.level.settle(&file, protocol)?;
         let listen = said(args.listen).or(file.listen);
         Ok(Self {
             services: args.services.options(file.datasets, listen.as_deref())?,
@@ -48,7 +53,8 @@ impl Settings {
             listen: listen.map_or_else(|| usual(&LISTEN_V4, &LISTEN_V6), Ok)?,
             peers: said(args.peer).or(file.peers).unwrap_or_default(),
             api: args.api.or(file.api).unwrap_or(DEFAULT_API),
-            protocol: Config { quota: args.quota.or(file.quota).unwrap_or(file.protocol.quota), ..file.protocol },
+            protocol,
+            also,
             limits: file.limits,
         })
     }

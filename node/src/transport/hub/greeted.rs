@@ -2,7 +2,7 @@
 
 use futures::AsyncWriteExt;
 use grid::id::NodeId;
-use grid::peer::{DialFailure, DialTarget, Peer};
+use grid::peer::{DialFailure, DialTarget};
 use libp2p::swarm::ConnectionId;
 use tokio::time::timeout;
 
@@ -71,7 +71,7 @@ impl Hub {
             }
             Verdict::Replace => self.replace(node, fresh, proved, target),
             Verdict::Surplus => {
-                self.answer_dial(&proved.peer, target);
+                self.answer_dial(&proved, target);
                 self.hear_out(id, node, proved);
             }
             Verdict::Outdated => self.reject(id, target, "the same identity is linked with a newer credential"),
@@ -101,7 +101,7 @@ impl Hub {
     }
 
     fn establish(&mut self, node: NodeId, link: Link, proved: Proved, target: Option<DialTarget>) {
-        let peer = proved.peer.clone();
+        let (peer, level) = (proved.peer.clone(), proved.level);
         let (outbox, read) = self.spawn_tasks(link.connection, node, proved);
         self.links.insert(node, link);
         let introducer = match target {
@@ -113,12 +113,12 @@ impl Hub {
             }
             Some(DialTarget::Peer(_)) | None => None,
         };
-        self.tell(TransportEvent::Up { peer, outbox, introducer });
+        self.tell(TransportEvent::Up { peer, level, outbox, introducer });
         self.waiting.push_back(Waiting::Reader(read));
     }
 
     fn replace(&mut self, node: NodeId, link: Link, proved: Proved, target: Option<DialTarget>) {
-        self.answer_dial(&proved.peer, target);
+        self.answer_dial(&proved, target);
         let (outbox, read) = self.spawn_tasks(link.connection, node, proved);
         // The old connection ends when the driver drops its outbox, and the other node its own.
         if let Some(old) = self.links.insert(node, link) {
@@ -146,9 +146,9 @@ impl Hub {
     }
 
     /// A dial that ended at a node that is linked already.
-    fn answer_dial(&mut self, peer: &Peer, target: Option<DialTarget>) {
+    fn answer_dial(&mut self, proved: &Proved, target: Option<DialTarget>) {
         if let Some(DialTarget::Introducer(introducer)) = target {
-            self.tell(TransportEvent::Already { peer: peer.clone(), introducer });
+            self.tell(TransportEvent::Already { peer: proved.peer.clone(), level: proved.level, introducer });
         }
     }
 

@@ -1,0 +1,121 @@
+//! The further identities of a strong node: nodes of their own in the same process, each in a cell of its own.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use grid::config::Config;
+use grid::id::NodeId;
+use grid::output::Event;
+use grid::record::Rules;
+use hashcash::SecretIdentity;
+use libp2p::Multiaddr;
+use libp2p::multiaddr::Protocol;
+use tokio::sync::broadcast;
+
+use super::events::Reporter;
+use crate::cli::{Failure, identity_file};
+use crate::daemon::{self, Limits, NodeOptions};
+use crate::handle::NodeHandle;
+use crate::minting;
+use crate::storage::{Owner, Storage};
+use crate::verifier::Verifier;
+
+/// What the nodes of one process have in common.
+pub(super) struct Common {
+    pub(super) verifier: Verifier,
+    pub(super) config: Config,
+    pub(super) limits: Limits,
+    pub(super) data: PathBuf,
+    pub(super) listen: Vec<Multiaddr>,
+    pub(super) peers: Vec<Multiaddr>,
+}
+
+/// Reads the files of further identities, before anything is started.
+pub(super) fn load(
+    files: &[PathBuf],
+    passphrase_file: Option<&Path>,
+    verifier: &Verifier,
+    first: NodeId,
+) -> Result<Vec<SecretIdentity>, Failure> {
+    let mut names = BTreeSet::from([first]);
+    let load_one = |file: &PathBuf| {
+        let (identity, grid) = identity_file::load(file, passphrase_file, None)?;
+        let wrong = |why: String| Failure::new(format!("{}: {why}", file.display()));
+        if grid.grid_id() != verifier.parameters().grid_id() {
+            return Err(wrong(format!(
+                "it was minted for grid {}, and --identity for grid {}: the identities of one node are of one grid",
+                grid.name,
+                verifier.parameters().name
+            )));
+        }
+        minting::verify_on(verifier.parameters(), identity.identity(), minting::today())
+            .map_err(|broken| wrong(broken.to_string()))?;
+        match names.insert(minting::node_id(identity.identity())) {
+            true => Ok(identity),
+            false => Err(wrong("this identity is there already: each is for one node".into())),
+        }
+    };
+    files.iter().map(load_one).collect()
+}
+
+/// Starts a node for each.
+pub(super) async fn start(
+    identities: Vec<SecretIdentity>,
+    common: &Common,
+    reporter: Reporter,
+) -> Result<Vec<NodeHandle>, Failure> {
+    let mut nodes = Vec::new();
+    for (identity, offset) in identities.into_iter().zip(1..) {
+        let id = minting::node_id(identity.identity());
+        let folder = common.data.join("also").join(id.to_string());
+        let owner = Owner { rules: Rules::of(common.verifier.parameters()), node: id };
+        let listen = common.listen.iter().map(|address| beside(address, offset)).collect::<Result<_, _>>()?;
+        let options = NodeOptions {
+            identity,
+            verifier: common.verifier.clone(),
+            config: common.config.clone(),
+            limits: common.limits.clone(),
+            storage: Storage::open(&folder, owner)?,
+            listen,
+            peers: common.peers.clone(),
+            frame_log: None,
+        };
+        let (node, events) = daemon::start_with_events(options).await?;
+        reporter.also(&node.status().await?);
+        tokio::spawn(report_joins(reporter, id, events));
+        nodes.push(node);
+    }
+    Ok(nodes)
+}
+
+async fn report_joins(reporter: Reporter, id: NodeId, mut events: broadcast::Receiver<Event>) {
+    loop {
+        match events.recv().await {
+            Ok(Event::Joined { neighbours }) => reporter.also_joined(id, neighbours),
+            Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => {}
+            Err(broadcast::error::RecvError::Closed) => return,
+        }
+    }
+}
+
+/// The same address with a port that is so much higher; any port stays any port.
+fn beside(address: &Multiaddr, offset: u16) -> Result<Multiaddr, Failure> {
+    let higher = |port: u16| match port {
+        0 => Ok(0),
+        port => port.checked_add(offset).ok_or_else(|| {
+            Failure::new(format!(
+                "{address}: there is no port {offset} above it for another identity: listen at a lower one"
+            ))
+        }),
+    };
+    let moved = |part| {
+        Ok(if let Protocol::Udp(port) = part {
+            Protocol::Udp(higher(port)?)
+        } else if let Protocol::Tcp(port) = part {
+            Protocol::Tcp(higher(port)?)
+        } else {
+            part
+        })
+    };
+    address.iter().map(moved).collect()
+}
