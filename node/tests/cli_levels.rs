@@ -55,7 +55,8 @@ fn a_leaf_asks_and_keeps_nothing_and_grows_when_it_was_left_to_it() {
     leaf.wait_for("joined", JOIN);
     eventually("one link for each axis", JOIN, || (linked(&place, &leaf).len() == 2).then_some(()));
     assert_eq!(status(&place, &leaf)["level"], "leaf");
-    let hosted = |nodes: &[Node]| nodes.iter().map(|node| status(&place, node)["leaves"].as_u64().unwrap()).sum::<u64>();
+    let hosted =
+        |nodes: &[Node]| nodes.iter().map(|node| status(&place, node)["leaves"].as_u64().unwrap()).sum::<u64>();
     eventually("its introducer has let it go", JOIN, || (hosted(&nodes) == 2).then_some(()));
     for node in &nodes {
         let peers = place.json(["peers", "--json", "--api", &node.api]);
@@ -123,10 +124,12 @@ fn a_strong_node_is_several_in_one_process() {
     // The others take each for a node like any other.
     for name in &names {
         eventually("somebody has each for a neighbour", JOIN, || {
-            nodes.iter().any(|node| {
-                linked(&place, node).iter().any(|peer| peer["id"] == name.as_str() && peer["neighbour"] == true)
-            })
-            .then_some(())
+            nodes
+                .iter()
+                .any(|node| {
+                    linked(&place, node).iter().any(|peer| peer["id"] == name.as_str() && peer["neighbour"] == true)
+                })
+                .then_some(())
         });
     }
     let folders = std::fs::read_dir(place.path("strong").join("also")).unwrap().count();
@@ -135,11 +138,13 @@ fn a_strong_node_is_several_in_one_process() {
     strong.terminate();
     for name in &names {
         eventually("it is gone from all rosters", Duration::from_secs(10), || {
-            nodes.iter().all(|node| {
-                let peers = place.json(["peers", "--json", "--api", &node.api]);
-                peers["peers"].as_array().unwrap().iter().all(|peer| peer["id"] != name.as_str())
-            })
-            .then_some(())
+            nodes
+                .iter()
+                .all(|node| {
+                    let peers = place.json(["peers", "--json", "--api", &node.api]);
+                    peers["peers"].as_array().unwrap().iter().all(|peer| peer["id"] != name.as_str())
+                })
+                .then_some(())
         });
     }
     nodes.drain(..).for_each(Node::terminate);

@@ -209,15 +209,27 @@ impl Scenario {
     /// Gives random living nodes `count` commands.
     fn begin(&mut self, count: usize, mut command: impl FnMut(&mut Network, Ticket) -> Option<Command>) -> Batch {
         let living = self.network.living();
+        self.begin_by(count, Duration::from_micros(100), |network, ticket| {
+            let host = network.chance().pick(&living);
+            Some((host?, command(network, ticket)?))
+        })
+    }
+
+    /// Gives hosts `count` commands, one every `every`.
+    pub(crate) fn begin_by(
+        &mut self,
+        count: usize,
+        every: Duration,
+        mut command: impl FnMut(&mut Network, Ticket) -> Option<(HostIndex, Command)>,
+    ) -> Batch {
         let mut begun = BTreeMap::new();
         for _ in 0..count {
             let ticket = self.network.ticket();
-            let host = self.network.chance().pick(&living);
-            if let (Some(host), Some(command)) = (host, command(&mut self.network, ticket)) {
+            if let Some((host, command)) = command(&mut self.network, ticket) {
                 begun.insert(ticket, self.network.now());
                 self.network.command(host, command);
             }
-            self.network.run_for(Duration::from_micros(100));
+            self.network.run_for(every);
         }
         Batch { asked: count, begun }
     }

@@ -34,7 +34,7 @@ pub struct Count {
 }
 
 impl Count {
-    fn add(&mut self, other: Self) {
+    pub(crate) fn add(&mut self, other: Self) {
         self.messages += other.messages;
         self.bytes += other.bytes;
     }

@@ -17,6 +17,7 @@ use crate::censorship::Price;
 use crate::churn::model::Churn;
 use crate::field::scale::Scale;
 use crate::geometry::Geometry;
+use crate::levels::Levels;
 use crate::peers::churn::ChurnPeers;
 use crate::peers::eclipse::Eclipse;
 use crate::peers::hops::KademliaHops;
@@ -37,6 +38,7 @@ static KINDS: &[Kind] = &[
     Kind::of::<Geometry>(),
     Kind::of::<GpuAdversary>(),
     Kind::of::<KademliaHops>(),
+    Kind::of::<Levels>(),
     Kind::of::<PeerLookups>(),
     Kind::of::<RosterLies>(),
     Kind::of::<Scale>(),

@@ -28,6 +28,7 @@ const FILES: &[(&str, &str)] = &[
     ("gpu_price", include_str!("../../experiments/gpu_price.toml")),
     ("kademlia_hops", include_str!("../../experiments/kademlia_hops.toml")),
     ("leeches", include_str!("../../experiments/leeches.toml")),
+    ("levels", include_str!("../../experiments/levels.toml")),
     ("roster_churn", include_str!("../../experiments/roster_churn.toml")),
     ("roster_lies", include_str!("../../experiments/roster_lies.toml")),
     ("s_kademlia", include_str!("../../experiments/s_kademlia.toml")),
