@@ -5,13 +5,17 @@ mod net_support;
 
 use std::time::Duration;
 
+use grid::config::Config;
 use grid::record::Record;
 use net_support::{Node, Setup, mint, mint_in, parameters, record};
 
 async fn pair(listen: &'static str) -> (Node, Node) {
     let grid = parameters(1, 2);
-    let first = Setup { listen: vec![listen], ..Setup::new(&grid, mint(&grid)) }.start().await;
-    let second = Setup { listen: vec![listen], ..Setup::new(&grid, mint(&grid)) }.joining(&first).start().await;
+    // It is links that are tried: that a disk is slow under so much is no failure.
+    let config = Config { replicate_timeout: Duration::from_secs(25), ..Config::default() };
+    let setup = || Setup { listen: vec![listen], config: config.clone(), ..Setup::new(&grid, mint(&grid)) };
+    let first = setup().start().await;
+    let second = setup().joining(&first).start().await;
     first.linked(1).await;
     second.linked(1).await;
     (first, second)

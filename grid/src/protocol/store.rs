@@ -355,7 +355,8 @@ impl Store {
     fn answer_put<R: Rng>(&mut self, nonce: Nonce, cx: &mut Context<'_, R>) {
         if let Some(replication) = self.replications.remove(&nonce) {
             let body = match replication.stored {
-                0 => AnswerBody::NotStored(replication.failure.unwrap_or(StoreFailure::Failed)),
+                // Where nothing has failed, the disks are slow.
+                0 => AnswerBody::NotStored(replication.failure.unwrap_or(StoreFailure::Busy)),
                 nodes => AnswerBody::Stored { nodes },
             };
             cx.signal(Signal::Reply(replication.request, body));

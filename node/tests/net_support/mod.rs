@@ -61,6 +61,7 @@ pub struct Setup {
     pub identity: SecretIdentity,
     pub listen: Vec<&'static str>,
     pub peers: Vec<Multiaddr>,
+    pub config: Config,
     pub limits: Limits,
     pub frame_log: Option<FrameLog>,
 }
@@ -73,6 +74,7 @@ impl Setup {
             identity,
             listen: vec!["/ip4/127.0.0.1/tcp/0"],
             peers: Vec::new(),
+            config: Config::default(),
             limits: Limits::default(),
             frame_log: None,
         }
@@ -95,7 +97,7 @@ impl Setup {
         let handle = daemon::start(NodeOptions {
             identity: self.identity,
             verifier: Verifier::new(self.parameters),
-            config: Config::default(),
+            config: self.config,
             limits: self.limits,
             storage,
             listen: self.listen.iter().map(|address| address.parse().unwrap()).collect(),
