@@ -20,8 +20,8 @@ use super::slabs;
 
 /// Batches of one answer that may be under way at a time.
 const AHEAD: usize = 4;
-/// Full batches under way in all.
-const AHEAD_IN_ALL: usize = 16;
+/// Full batches under way in all: 48 MiB, and about half as much again while they are proved and handed on.
+const AHEAD_IN_ALL: usize = 12;
 /// Groups of a batch for which there is no room: an answer goes on however many clients are slow, in steps of 256 KiB.
 const STEP: u64 = 16;
 /// Bytes of a piece that is passed on: a batch counts as under way until its last piece is taken, so that one that waits
