@@ -42,7 +42,7 @@ async fn pair(line: Option<Line>) -> (Node, Node) {
     let peer = first.address.iter().last().unwrap();
     second.peers.push(match line {
         Some(line) => {
-            let port = relay(tcp_address(&first), line).await;
+            let port = relay(tcp_address(&first), line).await.port;
             format!("/ip4/127.0.0.1/tcp/{port}").parse::<libp2p::Multiaddr>().unwrap().with(peer)
         }
         None => first.address.clone(),

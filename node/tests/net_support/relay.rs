@@ -2,6 +2,7 @@
 //! of a router, but that what does not fit waits at the sender instead of being lost.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -14,6 +15,7 @@ use tokio::time::{Instant, sleep_until};
 #[derive(Clone, Copy, Debug)]
 pub struct Line {
     pub bytes_per_s: u64,
+    /// To begin with.
     pub way: Duration,
     /// Bytes that may wait.
     pub buffer: u32,
@@ -25,28 +27,47 @@ const PACKET: u16 = 1500;
 /// its persist timer, 200 ms, instead of sending part of a segment.
 const SOCKET_BUFFER: u32 = 128 << 10;
 
-/// Starts a relay to an address; its port on loopback.
-pub async fn relay(to: String, line: Line) -> u16 {
+/// A relay that runs.
+pub struct Relay {
+    /// On loopback.
+    pub port: u16,
+    /// One way, in microseconds: longer or shorter from now on, but nothing overtakes anything.
+    pub way: Arc<AtomicU64>,
+}
+
+impl Relay {
+    pub fn set_way(&self, way: Duration) {
+        self.way.store(micros(way), Ordering::Relaxed);
+    }
+}
+
+/// Starts a relay to an address.
+pub async fn relay(to: String, line: Line) -> Relay {
     let socket = TcpSocket::new_v4().unwrap();
     // Connections inherit it.
     socket.set_recv_buffer_size(SOCKET_BUFFER).unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let listener = socket.listen(16).unwrap();
     let port = listener.local_addr().unwrap().port();
-    tokio::spawn(accept(listener, to, line));
-    port
+    let way = Arc::new(AtomicU64::new(micros(line.way)));
+    tokio::spawn(accept(listener, to, line, way.clone()));
+    Relay { port, way }
 }
 
-async fn accept(listener: TcpListener, to: String, line: Line) {
+fn micros(way: Duration) -> u64 {
+    way.as_micros().try_into().unwrap()
+}
+
+async fn accept(listener: TcpListener, to: String, line: Line, way: Arc<AtomicU64>) {
     while let Ok((near, _)) = listener.accept().await {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(SOCKET_BUFFER).unwrap();
         let Ok(far) = socket.connect(to.parse().unwrap()).await else { continue };
-        join(near, far, line);
+        join(near, far, line, &way);
     }
 }
 
-fn join(near: TcpStream, far: TcpStream, line: Line) {
+fn join(near: TcpStream, far: TcpStream, line: Line, way: &Arc<AtomicU64>) {
     near.set_nodelay(true).unwrap();
     far.set_nodelay(true).unwrap();
     let (near_reader, near_writer) = near.into_split();
@@ -54,13 +75,19 @@ fn join(near: TcpStream, far: TcpStream, line: Line) {
     for (from, to) in [(near_reader, far_writer), (far_reader, near_writer)] {
         let (packets, queued) = mpsc::channel(1 << 16);
         let room = Arc::new(Semaphore::new(line.buffer as usize));
-        tokio::spawn(take(from, packets, room.clone(), line));
+        tokio::spawn(take(from, packets, room, line, way.clone()));
         tokio::spawn(pass(to, queued));
     }
 }
 
 /// Reads while there is room in the buffer, and says when each packet is at the other end.
-async fn take(mut from: OwnedReadHalf, packets: mpsc::Sender<(Instant, Vec<u8>)>, room: Arc<Semaphore>, line: Line) {
+async fn take(
+    mut from: OwnedReadHalf,
+    packets: mpsc::Sender<(Instant, Vec<u8>)>,
+    room: Arc<Semaphore>,
+    line: Line,
+    way: Arc<AtomicU64>,
+) {
     let mut free = Instant::now();
     loop {
         let Ok(permit) = room.clone().acquire_many_owned(PACKET.into()).await else { return };
@@ -71,7 +98,8 @@ async fn take(mut from: OwnedReadHalf, packets: mpsc::Sender<(Instant, Vec<u8>)>
         }
         packet.truncate(length);
         free = free.max(Instant::now()) + Duration::from_secs_f64(length as f64 / line.bytes_per_s as f64);
-        if packets.send((free + line.way, packet)).await.is_err() {
+        let way = Duration::from_micros(way.load(Ordering::Relaxed));
+        if packets.send((free + way, packet)).await.is_err() {
             return;
         }
         // It leaves the buffer when it has been sent.
