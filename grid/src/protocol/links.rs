@@ -227,14 +227,13 @@ impl Links {
         let newer = cx.table.update(&peer);
         match cx.table.role(from) {
             Some(Role::Neighbour) if newer => self.remember(from, cx),
-            // A stranger that announces itself asks to be our bridge; half of the places are kept for newcomers. A leaf asks
-            // to be let in, since nobody is on its lines.
+            // A stranger that announces itself asks to be our bridge; a leaf asks to be let in, since nobody is on its lines.
             Some(Role::Guest) if cx.table.level(from) == Some(Level::Leaf) => {
                 if cx.table.count(Role::Leaf) < cx.config.max_leaves {
                     cx.table.make_leaf(from);
                 }
             }
-            Some(Role::Guest) if cx.table.count(Role::Bridge) < cx.config.max_guests / 2 => cx.table.make_bridge(from),
+            Some(Role::Guest) if may_bridge(cx) => cx.table.make_bridge(from),
             Some(Role::Leaf) => self.on_grown(from, &peer, cx),
             Some(Role::Neighbour | Role::Guest | Role::Bridge) | None => {}
         }
@@ -247,8 +246,10 @@ impl Links {
             self.remember(id, cx);
             cx.emit(Event::NeighbourUp(id));
             cx.signal(Signal::LinkUp(id));
-        } else {
+        } else if may_bridge(cx) {
             cx.table.make_bridge(id);
+        } else {
+            cx.out.push(Output::Disconnect(id));
         }
     }
 
@@ -316,6 +317,11 @@ impl Links {
         cx.signal(Signal::LinkDown(id));
         linked
     }
+}
+
+/// Whether there is room for one more bridge: half of the strangers' places are kept for newcomers.
+fn may_bridge<R>(cx: &Context<'_, R>) -> bool {
+    cx.table.count(Role::Bridge) < cx.config.max_guests / 2
 }
 
 /// Whether a node is one that we want a link to: of our neighbours a normal node wants all, a leaf one for each axis.
