@@ -75,6 +75,13 @@ pub(crate) enum Role {
     Leaf,
 }
 
+impl Role {
+    /// Whether it passes requests on for us, so that others may be told of it.
+    pub(crate) const fn passes_on(self) -> bool {
+        matches!(self, Self::Neighbour | Self::Bridge)
+    }
+}
+
 /// The routing table. Every member has had a link to us at some time: hearsay does not get in here.
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
@@ -126,7 +133,7 @@ impl Table {
         member.suspected = false;
         member.conduct.begin();
         let role = member.role;
-        if matches!(role, Role::Neighbour | Role::Bridge) {
+        if role.passes_on() {
             self.index(id, cell);
         }
         role
@@ -188,9 +195,9 @@ impl Table {
         let Some(member) = self.members.get_mut(id).filter(|member| member.linked) else { return };
         self.tally.set_role(member, role);
         let cell = member.cell();
-        match role {
-            Role::Neighbour | Role::Bridge => self.index(id, cell),
-            Role::Guest | Role::Leaf => self.unindex(id, cell),
+        match role.passes_on() {
+            true => self.index(id, cell),
+            false => self.unindex(id, cell),
         }
     }
 
@@ -352,8 +359,7 @@ impl Table {
 
     /// The nodes by which a leaf goes into the grid: linked neighbours and strangers that let it in.
     pub(crate) fn hosts(&self) -> impl Iterator<Item = &Member> {
-        let passes_on = |member: &&Member| matches!(member.role, Role::Neighbour | Role::Bridge);
-        self.members.iter().filter(|member| member.linked).filter(passes_on)
+        self.members.iter().filter(|member| member.linked && member.role.passes_on())
     }
 
     /// Linked nodes outside the neighbourhood with whom we pass requests on, and their cells.

@@ -107,8 +107,14 @@ fn a_strong_node_is_several_in_one_process() {
     let grid = place.path("levels.toml");
     let files: Vec<String> =
         (0..4).map(|number| place.mint(&grid, &format!("strong-{number}.pem")).to_str().unwrap().to_owned()).collect();
+    // The grid that is said is that of all its identities: no file beside theirs has to say it.
+    for file in &files {
+        std::fs::remove_file(format!("{file}.grid.toml")).unwrap();
+    }
     let mut args = place.run_args(files[0].as_ref(), "strong");
-    args.extend(["--level", "strong", "--quota", "4MB", "--peer", &peer].map(str::to_owned));
+    args.extend(
+        ["--level", "strong", "--quota", "4MB", "--peer", &peer, "--grid", grid.to_str().unwrap()].map(str::to_owned),
+    );
     for file in &files[1..] {
         args.extend(["--also".to_owned(), file.clone()]);
     }

@@ -2,10 +2,9 @@
 //!
 //! A grid of normal nodes has settled when some machines come, one after the other: each a leaf, a normal node, or a strong
 //! node with several identities. Counted is what their joins took, what they send and get while nobody asks anything, how
-//! their own requests fare, and what they do for others who ask and put records.
+//! their own requests fare, and what they do for others who ask, and of the records that are put.
 
 use core::time::Duration;
-use std::collections::BTreeSet;
 
 use grid::cell::Shape;
 use grid::config::Config;
@@ -52,7 +51,7 @@ pub struct Levels {
     pub every_ms: u64,
     /// Requests that they make, and as many that others make.
     pub requests: usize,
-    /// Records that others put.
+    /// Records that anybody puts.
     pub records: usize,
 }
 
@@ -97,7 +96,7 @@ impl Model for Levels {
 
     /// All of it for each machine: `links`, `join_messages` and `join_bytes` until it has joined, `idle_bytes_a_minute`
     /// sent and got; its own requests' `success`, `hops` and `p95_ms`; `busy_messages` sent and got for each request that
-    /// somebody else makes, and `records_kept` of those that others put.
+    /// somebody else makes, and `records_kept` of those that are put.
     #[expect(clippy::cast_precision_loss, reason = "counts of a simulation are far below 2^53")]
     fn trial(&self, seed: u64) -> Result<Measures, String> {
         let mut scenario = Scenario::new(self.dims, self.side, seed).map_err(|error| error.to_string())?;
@@ -176,8 +175,7 @@ fn asking_time(count: usize) -> Duration {
 
 /// Hosts ask random cells in which somebody lives, in turns.
 fn ask(scenario: &mut Scenario, hosts: &[HostIndex], count: usize) -> Outcome {
-    let cells: Vec<_> =
-        oracle::living_cells(&scenario.network).into_iter().collect::<BTreeSet<_>>().into_iter().collect();
+    let cells: Vec<_> = oracle::occupied_cells(&scenario.network).into_iter().collect();
     let mut turn = hosts.iter().cycle();
     let batch = scenario.begin_by(count, BETWEEN, |network, ticket| {
         let target = network.chance().pick(&cells)?;

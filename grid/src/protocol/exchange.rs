@@ -156,11 +156,6 @@ impl Exchange {
     }
 }
 
-/// Whether others may be told of nodes with this role.
-const fn passes_on(role: Role) -> bool {
-    matches!(role, Role::Neighbour | Role::Bridge)
-}
-
 /// Whether a neighbour lies on our line along an axis.
 fn shares_line<R>(from: NodeId, axis: Axis, cx: &Context<'_, R>) -> bool {
     cx.table.role(from) == Some(Role::Neighbour)
@@ -171,7 +166,7 @@ fn shares_line<R>(from: NodeId, axis: Axis, cx: &Context<'_, R>) -> bool {
 fn neighbours_of<R>(other: NodeId, cx: &Context<'_, R>) -> Vec<Peer> {
     let Some(cell) = cx.table.peer(other).map(Peer::cell) else { return Vec::new() };
     let told = cx.table.iter().filter(|member| {
-        let confirmed = member.is_linked() && passes_on(member.role()) && !member.is_suspected();
+        let confirmed = member.is_linked() && member.role().passes_on() && !member.is_suspected();
         confirmed && member.id() != other && member.cell().is_neighbour(&cell) && member.peer().has_contact()
     });
     told.map(|member| member.peer().clone()).collect()

@@ -97,7 +97,8 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
         note(format_args!("WARNING: {warning}"));
     }
     let verifier = Verifier::new(parameters.clone());
-    let also = strong::load(&settings.also, settings.passphrase_file.as_deref(), &verifier, id)?;
+    let also =
+        strong::load(&settings.also, settings.passphrase_file.as_deref(), settings.grid.as_deref(), &verifier, id)?;
     raise_open_files();
     let api = Api::bind(settings.api).await?;
     let storage = Storage::open(&settings.data, Owner { rules: Rules::of(&parameters), node: id })?;

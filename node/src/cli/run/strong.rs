@@ -34,12 +34,13 @@ pub(super) struct Common {
 pub(super) fn load(
     files: &[PathBuf],
     passphrase_file: Option<&Path>,
+    grid: Option<&str>,
     verifier: &Verifier,
     first: NodeId,
 ) -> Result<Vec<SecretIdentity>, Failure> {
     let mut names = BTreeSet::from([first]);
     let load_one = |file: &PathBuf| {
-        let (identity, grid) = identity_file::load(file, passphrase_file, None)?;
+        let (identity, grid) = identity_file::load(file, passphrase_file, grid)?;
         let wrong = |why: String| Failure::new(format!("{}: {why}", file.display()));
         if grid.grid_id() != verifier.parameters().grid_id() {
             return Err(wrong(format!(
