@@ -176,6 +176,10 @@ fn what_does_not_go_together_is_said_before_anything_starts() {
     refused(1, &["--level", "strong", "--also", one], "each is for one node");
     refused(1, &["--level", "strong", "--also", other], "elsewhere");
     refused(1, &["--level", "strong", "--also", "nowhere.pem"], "nowhere.pem");
+    let third = place.mint(&grid, "third.pem");
+    let highest = ["--listen", "/ip4/127.0.0.1/tcp/65535", "--level", "strong", "--also", third.to_str().unwrap()];
+    let said = place.fails(1, with(place.run_args(&identity, "untouched"), &highest));
+    assert!(said.contains("there is no port 1 above it") && !place.path("untouched").exists(), "{said}");
     let config = place.write("run.toml", "level = \"branch\"\n");
     refused(1, &["--config", config.to_str().unwrap()], "run.toml");
 }

@@ -99,6 +99,7 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
     let verifier = Verifier::new(parameters.clone());
     let also =
         strong::load(&settings.also, settings.passphrase_file.as_deref(), settings.grid.as_deref(), &verifier, id)?;
+    let addresses = strong::addresses(&settings.listen, also.len())?;
     raise_open_files();
     let api = Api::bind(settings.api).await?;
     let storage = Storage::open(&settings.data, Owner { rules: Rules::of(&parameters), node: id })?;
@@ -117,7 +118,7 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
         config: config.clone(),
         limits: settings.limits.clone(),
         storage,
-        listen: settings.listen.clone(),
+        listen: settings.listen,
         peers: settings.peers.clone(),
         frame_log: None,
     };
@@ -128,15 +129,8 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
     reporter.ready(&node.status().await?, &parameters, address, alone);
     reporter.services(&services);
     let peers = if alone { node.status().await?.listen } else { settings.peers };
-    let common = strong::Common {
-        verifier,
-        config,
-        limits: settings.limits,
-        data: settings.data,
-        listen: settings.listen,
-        peers,
-    };
-    let others = strong::start(also, &common, reporter).await?;
+    let common = strong::Common { verifier, config, limits: settings.limits, data: settings.data, peers };
+    let others = strong::start(also, addresses, &common, reporter).await?;
     report_until_told_to_leave(&reporter, &node, events, &mut signals, &leave).await;
     reporter.leaving();
     services.datasets().farewell().await;

@@ -26,7 +26,6 @@ pub(super) struct Common {
     pub(super) config: Config,
     pub(super) limits: Limits,
     pub(super) data: PathBuf,
-    pub(super) listen: Vec<Multiaddr>,
     pub(super) peers: Vec<Multiaddr>,
 }
 
@@ -59,18 +58,23 @@ pub(super) fn load(
     files.iter().map(load_one).collect()
 }
 
+/// Where each of so many further identities listens: at the ports above those of the first.
+pub(super) fn addresses(first: &[Multiaddr], count: usize) -> Result<Vec<Vec<Multiaddr>>, Failure> {
+    (1..).take(count).map(|offset| first.iter().map(|address| beside(address, offset)).collect()).collect()
+}
+
 /// Starts a node for each.
 pub(super) async fn start(
     identities: Vec<SecretIdentity>,
+    addresses: Vec<Vec<Multiaddr>>,
     common: &Common,
     reporter: Reporter,
 ) -> Result<Vec<NodeHandle>, Failure> {
     let mut nodes = Vec::new();
-    for (identity, offset) in identities.into_iter().zip(1..) {
+    for (identity, listen) in identities.into_iter().zip(addresses) {
         let id = minting::node_id(identity.identity());
         let folder = common.data.join("also").join(id.to_string());
         let owner = Owner { rules: Rules::of(common.verifier.parameters()), node: id };
-        let listen = common.listen.iter().map(|address| beside(address, offset)).collect::<Result<_, _>>()?;
         let options = NodeOptions {
             identity,
             verifier: common.verifier.clone(),
