@@ -37,7 +37,7 @@ async fn who_says_nothing_is_cut() {
     let mut silent = Attacker::connect(&victim.address).await;
     let stream = silent.stream(&victim).await;
     let _idle = Attacker::connect(&victim.address).await;
-    assert!(is_cut(stream, Duration::from_secs(10)).await);
+    assert!(is_cut(stream, Duration::from_secs(15)).await);
     victim.until("only the honest one is left", |status| status.counters.connections == 1).await;
     assert!(victim.status().await.counters.failed_greetings >= 2);
     others_do_not_notice(&victim, &honest).await;
