@@ -17,6 +17,11 @@ impl Axis {
     pub const fn index(self) -> usize {
         self.0 as usize
     }
+
+    /// The axis of a number that a grid's axis may have; `None` from [`MAX_DIMS`] on.
+    pub(crate) fn of_index(index: usize) -> Option<Self> {
+        u8::try_from(index).ok().filter(|&index| index < MAX_DIMS).map(Self)
+    }
 }
 
 /// A place on one axis, `0..g`.

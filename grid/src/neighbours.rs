@@ -9,7 +9,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::cell::{Axis, Cell, Shape};
+use crate::cell::{Axis, Cell, MAX_DIMS, Shape};
 use crate::id::NodeId;
 use crate::level::Level;
 use crate::message::LineSummary;
@@ -45,6 +45,16 @@ pub trait Neighbours {
     /// How many candidates are compared by cost. One will do where all cost the same.
     fn compared(&self) -> usize {
         COMPARED
+    }
+
+    /// How many nodes with open links each move leads to that corrects a coordinate, by axis; 0 along the axes on which
+    /// the cells agree.
+    fn counts_towards(&self, here: Cell, target: Cell) -> [usize; MAX_DIMS as usize] {
+        let mut counts = [0; _];
+        for axis in here.differing_axes(&target) {
+            counts[axis.index()] = self.count_in(here.with(axis, target.coordinate(axis)));
+        }
+        counts
     }
 
     /// The nodes with open links in a cell.

@@ -103,8 +103,10 @@ impl Leg {
     }
 
     fn direct<N: Neighbours>(&self, _shape: Shape, neighbours: &N) -> Vec<N::Node> {
-        let corners = Corners::of(self, neighbours);
-        corners.axes().iter().flat_map(|&axis| neighbours.linked_in(self.corner(axis))).collect()
+        if self.hops_left < self.distance() {
+            return Vec::new();
+        }
+        self.here.differing_axes(&self.target).flat_map(|axis| neighbours.linked_in(self.corner(axis))).collect()
     }
 
     fn nearer_bridges<N: Neighbours>(&self, _shape: Shape, neighbours: &N) -> Vec<N::Node> {
@@ -141,38 +143,27 @@ impl Leg {
     }
 }
 
-/// The axes along which a move corrects a coordinate, and the nodes to which such moves lead; none if the hops that are
-/// left do not suffice.
+/// The nodes to which moves lead that correct a coordinate, counted through axis by axis; none if the hops that are left do
+/// not suffice.
 struct Corners {
-    axes: [Axis; MAX_DIMS as usize],
-    /// Nodes in the corners up to each one, it included; those beyond `len` repeat the last.
+    /// Nodes in the corners up to each axis, it included.
     up_to: [usize; MAX_DIMS as usize],
-    len: usize,
     /// Nodes in all of them.
     total: usize,
 }
 
 impl Corners {
     fn of<N: Neighbours>(leg: &Leg, neighbours: &N) -> Self {
-        let mut corners = Self { axes: [Axis::FIRST; _], up_to: [0; _], len: 0, total: 0 };
-        for axis in leg.here.differing_axes(&leg.target) {
-            corners.axes[corners.len] = axis;
-            corners.len += 1;
-        }
+        let mut corners = Self { up_to: [0; _], total: 0 };
         // As many moves are needed as there are axes that differ.
-        if usize::from(leg.hops_left) < corners.len {
-            corners.len = 0;
+        if leg.hops_left >= leg.distance() {
+            corners.up_to = neighbours.counts_towards(leg.here, leg.target);
+            for up_to in &mut corners.up_to {
+                corners.total += *up_to;
+                *up_to = corners.total;
+            }
         }
-        for index in 0..corners.len {
-            corners.total += neighbours.count_in(leg.corner(corners.axes[index]));
-            corners.up_to[index] = corners.total;
-        }
-        corners.up_to[corners.len..].fill(corners.total);
         corners
-    }
-
-    fn axes(&self) -> &[Axis] {
-        &self.axes[..self.len]
     }
 
     /// The node with that number, counted through all cells.
@@ -180,8 +171,7 @@ impl Corners {
         // Counted over all, since where it stops cannot be foreseen.
         let index = self.up_to.iter().map(|&up_to| usize::from(rank >= up_to)).sum::<usize>();
         let before = index.checked_sub(1).map_or(0, |before| self.up_to[before]);
-        let &axis = self.axes.get(index)?;
-        neighbours.node_in(leg.corner(axis), rank - before)
+        neighbours.node_in(leg.corner(Axis::of_index(index)?), rank - before)
     }
 }
 

@@ -5,7 +5,7 @@
 
 use core::time::Duration;
 
-use grid::cell::Cell;
+use grid::cell::{Cell, MAX_DIMS};
 use grid::neighbours::{Cost, Neighbours};
 use grid::route::Leg;
 use rand_core::Rng;
@@ -68,6 +68,10 @@ impl<W: World> Neighbours for View<'_, W> {
 
     fn node_in(&self, cell: Cell, number: usize) -> Option<Node> {
         self.world.field().node_in(cell, number)
+    }
+
+    fn counts_towards(&self, here: Cell, target: Cell) -> [usize; MAX_DIMS as usize] {
+        self.world.field().counts_towards(here, target)
     }
 
     /// None: in a field that is not nearly empty nobody needs any.
