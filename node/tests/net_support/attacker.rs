@@ -71,7 +71,7 @@ impl Attacker {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(10), open).await.unwrap()
+        tokio::time::timeout(Duration::from_secs(30), open).await.unwrap()
     }
 
     /// Greets as an honest node would, with a paid identity.
