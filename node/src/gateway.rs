@@ -16,6 +16,7 @@ mod batch;
 mod cache;
 mod catalog;
 mod checked;
+mod constant;
 mod engine;
 mod error;
 mod fetch;

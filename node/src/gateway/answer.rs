@@ -12,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::{Bytes, BytesMut};
 use dataset::dap::{self, Format, Framing, Part};
 
+use super::constant::Constant;
 use super::engine::{self, Pieces, Window};
 use super::error::ReadError;
 use super::http::{Asked, Service};
@@ -31,6 +32,9 @@ pub(super) async fn answer(
     format: Format,
     request: &Parts,
 ) -> Result<Response, Refusal> {
+    if let Some(constant) = service.reading.constants.get(asked, format) {
+        return Ok(constant.respond(request));
+    }
     let file = &asked.opened.manifest.files[asked.file];
     let name = asked.opened.title(asked.file);
     let body = match format {
@@ -48,17 +52,18 @@ pub(super) async fn answer(
         return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, what));
     }
     let headers = headers(asked, format, &body);
+    let is_constant = body.parts.iter().all(|part| matches!(part, Part::Bytes(_)));
+    if is_constant && reads == 0 && body.framing == Framing::None && !headers.contains_key(ACCEPT_RANGES) {
+        let bytes = body.parts.into_iter().map(constant).collect::<Vec<_>>().concat();
+        let constant = Constant { headers, bytes: bytes.into() };
+        service.reading.constants.keep(asked, format, &constant);
+        return Ok(constant.respond(request));
+    }
     if is_known(&request.headers, &headers) {
         return Ok((StatusCode::NOT_MODIFIED, headers).into_response());
     }
     if request.method == Method::HEAD {
         return Ok(sized(headers, Body::empty(), body.length, "none: no values"));
-    }
-    let is_constant = body.parts.iter().all(|part| matches!(part, Part::Bytes(_)));
-    if is_constant && reads == 0 && body.framing == Framing::None && !headers.contains_key(ACCEPT_RANGES) {
-        let length = body.length;
-        let bytes: Vec<u8> = body.parts.into_iter().flat_map(constant).collect();
-        return Ok(sized(headers, bytes.into(), length, "signed"));
     }
     match wanted(&request.headers, &headers, body.length) {
         Wanted::All => {
@@ -155,7 +160,7 @@ fn described(validation: &Weakest, is_whole: bool) -> String {
     if is_whole { said } else { format!("{said}; of the first MiB") }
 }
 
-fn sized(headers: HeaderMap, body: Body, length: Option<u64>, validation: &str) -> Response {
+pub(super) fn sized(headers: HeaderMap, body: Body, length: Option<u64>, validation: &str) -> Response {
     let mut response = (headers, body).into_response();
     if let Ok(validation) = HeaderValue::from_str(validation) {
         response.headers_mut().insert(VALIDATION, validation);
@@ -208,7 +213,7 @@ fn etag(asked: &Asked, format: Format, canonical: &str, is_strong: bool) -> Stri
 }
 
 /// Whether the client has this answer already.
-fn is_known(request: &HeaderMap, answer: &HeaderMap) -> bool {
+pub(super) fn is_known(request: &HeaderMap, answer: &HeaderMap) -> bool {
     let Some(tag) = answer.get(ETAG).and_then(|tag| tag.to_str().ok()) else { return false };
     let known = request.get_all(IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();

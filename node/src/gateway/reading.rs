@@ -15,6 +15,7 @@ use grid::trust::policy::Policy;
 
 use super::cache::Cache;
 use super::checked::Checks;
+use super::constant::Constants;
 use super::error::ReadError;
 use super::fetch::Fetcher;
 use super::longest::Remembered;
@@ -87,6 +88,8 @@ pub struct Reading {
     pub(super) shelf: Shelf,
     pub(super) fetcher: Fetcher,
     pub(super) longest: Remembered,
+    /// Answers without values.
+    pub(super) constants: Constants,
 }
 
 impl Reading {
@@ -113,7 +116,12 @@ impl Reading {
             me,
         };
         let manifests = Manifests { node, client, verifier };
-        Ok(Self { shelf: Shelf::new(datasets, manifests, library), fetcher, longest: Remembered::default() })
+        Ok(Self {
+            shelf: Shelf::new(datasets, manifests, library),
+            fetcher,
+            longest: Remembered::default(),
+            constants: Constants::default(),
+        })
     }
 
     /// Asks the servers of what is open, again and again, whom others have caught at signing two answers to one request: one
