@@ -14,7 +14,7 @@
 //! | [`density`] | how many nodes a line is believed to have |
 //! | [`id`], [`peer`], [`record`], [`provider`] | names; nodes, values and offers that somebody has checked |
 //! | [`neighbours`], [`route`] | the routing table, and the choice of the next hop |
-//! | [`latency`], [`ways`], [`quantile`] | how fast others answer, how far it is from them, how long answers usually take |
+//! | [`latency`], [`ways`], [`load`], [`quantile`] | how fast others answer, how far it is from them, how busy they are, how long answers usually take |
 //! | [`queue`] | in which order a node serves what waits for it |
 //! | [`message`] | what nodes say to each other |
 //! | [`ledger`] | what neighbours did for us and we for them, and whom that puts last |
@@ -63,6 +63,7 @@ pub mod input;
 pub mod latency;
 pub mod ledger;
 pub mod level;
+pub mod load;
 pub mod message;
 pub mod neighbours;
 pub mod output;

@@ -6,6 +6,7 @@ use core::time::Duration;
 
 use crate::cell::{Axis, Cell};
 use crate::id::{NodeId, RecordKey, RequestId};
+use crate::load::Load;
 use crate::peer::Peer;
 use crate::postage::Paid;
 use crate::provider::{Provider, Topic};
@@ -32,12 +33,14 @@ pub enum Message {
     Answer(Answer),
     /// "Are you there?"
     Ping(Nonce),
-    /// "I am; and so far it is from me along each axis."
+    /// "I am; so far it is from me along each axis, and so much have I taken for others."
     Pong {
         /// From the ping.
         nonce: Nonce,
         /// How far it is to the next nodes, as the sender has measured it.
         ways: Ways,
+        /// Requests that the sender has taken of late.
+        load: Load,
     },
     /// "Is that node there? I get no answer from it."
     ProbeFor {

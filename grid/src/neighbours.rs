@@ -12,6 +12,7 @@ use core::time::Duration;
 use crate::cell::{Axis, Cell, MAX_DIMS, Shape};
 use crate::id::NodeId;
 use crate::level::Level;
+use crate::load::{Load, Taken};
 use crate::message::LineSummary;
 use crate::peer::Peer;
 use crate::time::Time;
@@ -21,6 +22,7 @@ use conduct::UNKNOWN_LATENCY;
 pub(crate) use members::Member;
 use members::Members;
 pub(crate) use prospect::Choice;
+use prospect::Outlook;
 use tally::Tally;
 
 /// Candidates for a next hop that are compared by cost; the design says two to four. More shorten the ways, and load the
@@ -102,21 +104,19 @@ pub(crate) struct Table {
     tally: Tally,
     /// Members with open links, by cell; guests left out, so that nothing is routed over them. No empty lists.
     linked: BTreeMap<Cell, Vec<NodeId>>,
-    /// How far it is from us along each axis, and when that was found out.
-    ways: (Ways, Option<Time>),
+    outlook: Outlook,
+    /// Requests that we have taken for others.
+    taken: Taken,
 }
 
 /// Linked nodes in other cells of each line with which a node needs no bridges. Wild guess: with three, one may fail
 /// and another be out of the way; in a grid with four nodes a cell a line has dozens.
 const WELL_CONNECTED: usize = 3;
 
-/// How long our own ways are taken as they were: they change with the neighbours' latencies, which change slowly.
-const WAYS_LAST: Duration = Duration::from_secs(30);
-
 impl Table {
     pub(crate) fn new(shape: Shape, home: Cell) -> Self {
-        let (members, tally, ways) = (Members::default(), Tally::new(shape), (Ways::none(shape.dims()), None));
-        Self { shape, home, members, tally, linked: BTreeMap::new(), ways }
+        let (members, tally, outlook) = (Members::default(), Tally::new(shape), Outlook::new(shape));
+        Self { shape, home, members, tally, linked: BTreeMap::new(), outlook, taken: Taken::default() }
     }
 
     pub(crate) fn shape(&self) -> Shape {
@@ -303,9 +303,19 @@ impl Table {
         }
     }
 
-    /// A node says how far it is from it along each axis.
-    pub(crate) fn tell_ways(&mut self, id: NodeId, ways: Ways) {
-        self.conduct_of(id, |conduct| conduct.tell_ways(ways));
+    /// A node says how far it is from it along each axis, and how much it has taken for others.
+    pub(crate) fn tell(&mut self, id: NodeId, (ways, load): (Ways, Load)) {
+        self.conduct_of(id, |conduct| conduct.tell(ways, load));
+    }
+
+    /// We take a request for somebody.
+    pub(crate) fn take(&mut self, now: Time) {
+        self.taken.count(now);
+    }
+
+    /// How much we have taken for others.
+    pub(crate) fn load(&self, now: Time) -> Load {
+        self.taken.load(now)
     }
 
     /// All members, by name.

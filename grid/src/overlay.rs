@@ -397,7 +397,7 @@ impl Parts {
             Message::Refused(id, refusal) => self.requests.on_refused(from, id, refusal, cx),
             Message::Answer(answer) => self.requests.on_answer(from, answer, cx),
             Message::Ping(nonce) => self.liveness.on_ping(from, nonce, cx),
-            Message::Pong { nonce, ways } => self.liveness.on_pong(from, nonce, ways, cx),
+            Message::Pong { nonce, ways, load } => self.liveness.on_pong(from, nonce, (ways, load), cx),
             Message::ProbeFor { nonce, target } => self.liveness.on_probe_for(from, nonce, target, cx),
             Message::ProbedAlive { nonce, target } => self.liveness.on_probed_alive(nonce, target, cx),
             Message::Suspect(node) => self.liveness.on_suspect(node, cx),

@@ -17,6 +17,7 @@ use grid::config::Config;
 use grid::id::NodeId;
 use grid::input::{Command, Input, Ticket};
 use grid::level::Level;
+use grid::load::Load;
 use grid::message::{Answer, AnswerBody, Message, Refusal, RequestBody};
 use grid::output::{Event, Output};
 use grid::overlay::Overlay;
@@ -136,7 +137,10 @@ impl Stage {
             Message::Ping(nonce) => {
                 let mut ways = Ways::none(2);
                 self.shape.axes().for_each(|axis| ways.set(axis, claim));
-                self.plan(round_trip, Input::Message { from, message: Message::Pong { nonce, ways } });
+                self.plan(
+                    round_trip,
+                    Input::Message { from, message: Message::Pong { nonce, ways, load: Load::default() } },
+                );
             }
             _ => {}
         }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use grid::cell::Cell;
 use grid::id::RequestId;
+use grid::load::Load;
 use grid::message::{Answer, AnswerBody, Message, Nonce, Reach, Request, RequestBody, StoreFailure};
 use grid::peer::{Card, Peer};
 use grid::provider::{Offer, Provider, Topic};
@@ -174,7 +175,7 @@ async fn ask((units, writer, marks): &mut Halves, node: &Node, body: RequestBody
                 Ok(Message::Refused(refused, why)) if refused == id => panic!("{why}"),
                 // It confirms no replicas, but is not to be taken for dead while that is waited for.
                 Ok(Message::Ping(nonce)) => {
-                    let pong = encode_message(&Message::Pong { nonce, ways: Ways::none(1) });
+                    let pong = encode_message(&Message::Pong { nonce, ways: Ways::none(1), load: Load::default() });
                     writer.write_all(&whole_message(Class::Control, &pong)).await.unwrap();
                 }
                 _ => {}

@@ -5,6 +5,7 @@
 use std::path::Path;
 
 use grid::id::{GridId, RecordKey};
+use grid::load::Load;
 use grid::message::{Answer, AnswerBody, MAX_AUDIT, Message, Nonce, Request, RequestBody};
 use grid::peer::{Card, Peer};
 use grid::provider::{MAX_ANSWERED, OfferError};
@@ -253,7 +254,7 @@ fn places_are_checked_against_the_shape() {
     let axis = shape().axes().nth(2).unwrap();
     let members = Message::LineMembers { axis, members: vec![] };
     assert_eq!(read_there(&members).unwrap_err(), WireError::Axis { axis: 2, dims: 2 });
-    let pong = Message::Pong { nonce: Nonce(1), ways: Ways::none(3) };
+    let pong = Message::Pong { nonce: Nonce(1), ways: Ways::none(3), load: Load::default() };
     assert_eq!(read_there(&pong).unwrap_err(), WireError::Ways { found: 3, dims: 2 });
 }
 

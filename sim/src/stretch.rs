@@ -2,21 +2,27 @@
 //!
 //! Nodes lie in a synthetic internet ([`crate::internet`]). Each request goes from a random node to the cell of another;
 //! its stretch is the time of its way over the time from the origin directly to the node where it ends. Hops are
-//! chosen by the code that ships ([`grid::route`]), under one of four rules.
+//! chosen by the code that ships ([`grid::route`]), under one of five rules. Beside them stands the shortest of all ways
+//! that correct a coordinate with each hop: what nobody can better who does not know more than there is.
 
-use core::time::Duration;
+mod net;
 
-use grid::cell::{Cell, Shape};
-use grid::neighbours::{COMPARED, Cost, MOST_COMPARED};
+use grid::cell::Shape;
+use grid::neighbours::{COMPARED, MOST_COMPARED};
 use serde::{Deserialize, Serialize};
 
 use crate::chance::Chance;
 use crate::experiment::{Measures, Model};
-use crate::field::walk::{Walk, World};
+use crate::field::walk::Walk;
 use crate::field::{self, Field, Node};
 use crate::figures::{mean, quantile};
-use crate::internet::{Internet, Site};
 use crate::machine;
+use net::Net;
+
+/// Requests that a node makes from one telling of loads to the next.
+const PER_ROUND: u64 = 3;
+/// Requests of which the shortest way is looked for.
+const SHORTEST: u32 = 2000;
 
 /// What a candidate is expected to cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,9 +32,11 @@ pub enum Rule {
     Random,
     /// The latency of the hop to it.
     Latency,
-    /// That, and what it says of the ways along the axes that are left: what ships.
+    /// That, and what it says of the ways along the axes that are left.
     Ways,
-    /// That, and the direct path from it to the nearest node of the target's cell: what exact coordinates of everybody
+    /// That, and how much more it says to have taken than others: what ships.
+    Loads,
+    /// Latency, and the direct path from it to the nearest node of the target's cell: what exact coordinates of everybody
     /// would tell, if the origin knew them.
     Coordinates,
 }
@@ -49,7 +57,9 @@ pub struct Stretch {
     pub compared: u8,
     /// Milliseconds of the longest access line, one way.
     pub access_ms: f64,
-    /// Requests.
+    /// Requests before those that are measured, so that loads have been told.
+    pub warm_up: u32,
+    /// Requests that are measured.
     pub requests: u32,
 }
 
@@ -57,99 +67,8 @@ impl Default for Stretch {
     /// What ships, in a grid of two axes.
     fn default() -> Self {
         let compared = u8::try_from(COMPARED).unwrap_or(u8::MAX);
-        Self { dims: 2, side: 32, per_cell: 8, rule: Rule::Ways, compared, access_ms: 12.0, requests: 20_000 }
-    }
-}
-
-/// A field whose nodes have sites.
-struct Net {
-    field: Field,
-    internet: Internet,
-    rule: Rule,
-    compared: usize,
-    /// Nodes before each cell, by the cell's number.
-    before: Vec<usize>,
-    sites: Vec<Site>,
-    /// Milliseconds to the nearest node of a cell, averaged over the cells of a line: by node, then by axis.
-    ways: Vec<f32>,
-}
-
-impl Net {
-    fn new(model: &Stretch, seed: u64) -> Result<Self, String> {
-        let shape = model.shape()?;
-        let field = Field::random(shape, model.nodes()?, seed).map_err(|error| error.to_string())?;
-        let before = field.counts().iter().scan(0, |sum, &count| {
-            let before = *sum;
-            *sum += usize::from(count);
-            Some(before)
-        });
-        let (internet, mut chance) = (Internet::new(model.access_ms, seed), Chance::of(seed, 2));
-        let sites = (0..field.nodes()).map(|_| internet.site(&mut chance)).collect();
-        let (before, compared) = (before.collect(), usize::from(model.compared));
-        let mut net = Self { field, internet, rule: model.rule, compared, before, sites, ways: Vec::new() };
-        if model.rule == Rule::Ways {
-            net.ways = net.all_ways();
-        }
-        Ok(net)
-    }
-
-    fn number(&self, node: Node) -> usize {
-        let cell = usize::try_from(self.field.shape().index(node.cell())).unwrap_or(0);
-        self.before[cell] + usize::from(node.rank())
-    }
-
-    fn millis(&self, one: Node, other: Node) -> f32 {
-        self.internet.millis(self.sites[self.number(one)], self.sites[self.number(other)])
-    }
-
-    fn nodes_of(&self, cell: Cell) -> impl Iterator<Item = Node> + '_ {
-        (0..usize::from(self.field.count(cell))).filter_map(move |rank| self.field.node_in(cell, rank))
-    }
-
-    fn nearest(&self, from: Node, cell: Cell) -> Option<f32> {
-        self.nodes_of(cell).map(|node| self.millis(from, node)).reduce(f32::min)
-    }
-
-    fn all_ways(&self) -> Vec<f32> {
-        let nodes = (0..self.field.nodes()).filter_map(|number| self.field.node(number));
-        nodes.flat_map(|node| self.field.shape().axes().map(move |axis| self.way(node, axis))).collect()
-    }
-
-    fn way(&self, node: Node, axis: grid::cell::Axis) -> f32 {
-        let others = self.field.shape().line(node.cell(), axis).filter(|&cell| cell != node.cell());
-        let nearest = others.filter_map(|cell| self.nearest(node, cell));
-        let (count, sum) = nearest.fold((0.0, 0.0), |(count, sum), millis| (count + 1.0, sum + millis));
-        if count == 0.0 { 0.0 } else { sum / count }
-    }
-
-    /// What is left of the way behind a candidate, as far as the rule knows.
-    fn onward(&self, candidate: Node, target: Cell) -> f32 {
-        match self.rule {
-            Rule::Random | Rule::Latency => 0.0,
-            Rule::Ways => {
-                let first = self.number(candidate) * usize::from(self.field.shape().dims());
-                let cell = candidate.cell();
-                let ways = cell.differing_axes(&target).map(|axis| self.ways[first + axis.index()]);
-                ways.sum()
-            }
-            Rule::Coordinates if candidate.cell() == target => 0.0,
-            Rule::Coordinates => self.nearest(candidate, target).unwrap_or(0.0),
-        }
-    }
-}
-
-impl World for Net {
-    fn field(&self) -> &Field {
-        &self.field
-    }
-
-    fn cost(&self, chooser: Node, candidate: Node, target: Cell) -> Cost {
-        let millis = self.millis(chooser, candidate) + self.onward(candidate, target);
-        Cost { suspected: false, delay: Duration::from_secs_f32(millis / 1e3) }
-    }
-
-    fn compared(&self) -> usize {
-        if self.rule == Rule::Random { 1 } else { self.compared }
+        let (rule, access_ms) = (Rule::Loads, 12.0);
+        Self { dims: 2, side: 32, per_cell: 8, rule, compared, access_ms, warm_up: 0, requests: 20_000 }
     }
 }
 
@@ -180,31 +99,41 @@ impl Model for Stretch {
     }
 
     /// `load` is the greatest number of requests that a node passed on or answered over the mean; the quantile beside it is
-    /// of the nodes.
+    /// of the nodes. `shortest` is the stretch of the shortest ways.
     fn trial(&self, seed: u64) -> Result<Measures, String> {
-        let (net, mut chance, mut walk) = (Net::new(self, seed)?, Chance::of(seed, 1), Walk::default());
+        let field = Field::random(self.shape()?, self.nodes()?, seed).map_err(|error| error.to_string())?;
+        let mut net = Net::new(field, self.access_ms, (self.rule, self.compared), seed);
+        let (mut chance, mut walk) = (Chance::of(seed, 1), Walk::default());
         let (mut stretches, mut ways, mut hops) = (Vec::new(), Vec::new(), 0.0);
-        let mut load = vec![0_u32; net.sites.len()];
-        for _ in 0..self.requests {
-            let [from, to] = [0; 2].map(|_| net.field.random_node(&mut chance));
-            let (Some(from), Some(to)) = (from, to) else { return Err("there is nobody".into()) };
-            if from.cell() == to.cell() {
-                continue;
+        let mut load = vec![0_u32; usize::try_from(self.nodes()?).unwrap_or(usize::MAX)];
+        let round = self.nodes()?.saturating_mul(PER_ROUND);
+        let requests = u64::from(self.warm_up) + u64::from(self.requests);
+        for number in 0..requests {
+            if number % round == round - 1 {
+                net.tell_loads();
             }
+            let Some((from, to)) = pair(&net, &mut chance) else { continue };
             walk.go(&net, (from, to.cell()), |_| true, chance.generator()).ok_or("a request found no way")?;
+            let taken = &walk.path()[1..];
+            net.take(taken);
+            let Some(&end) = taken.last().filter(|_| number >= u64::from(self.warm_up)) else { continue };
+            taken.iter().for_each(|&node| load[net.number(node)] += 1);
             let way: f32 = walk.path().windows(2).map(|hop| net.millis(hop[0], hop[1])).sum();
-            walk.path()[1..].iter().for_each(|&node| load[net.number(node)] += 1);
-            hops += f64::from(u32::try_from(walk.path().len() - 1).unwrap_or(u32::MAX));
-            if let Some(&end) = walk.path().last() {
-                stretches.push(f64::from(way / net.millis(from, end)));
-                ways.push(f64::from(way));
-            }
+            hops += f64::from(u32::try_from(taken.len()).unwrap_or(u32::MAX));
+            stretches.push(f64::from(way / net.millis(from, end)));
+            ways.push(f64::from(way));
         }
+        let mut chance = Chance::of(seed, 3);
+        let pairs = (0..self.requests.min(SHORTEST)).filter_map(|_| pair(&net, &mut chance));
+        let shortest = pairs.filter_map(|(from, to)| net.shortest(from, to.cell()));
+        let mut shortest: Vec<f64> = shortest.map(|(way, direct)| f64::from(way / direct)).collect();
         let mut load: Vec<f64> = load.into_iter().map(f64::from).collect();
         let mean_load = mean(&load);
         Ok(Measures::from([
             ("stretch_p50", quantile(&mut stretches, 0.5)),
             ("stretch_p95", quantile(&mut stretches, 0.95)),
+            ("shortest_p50", quantile(&mut shortest, 0.5)),
+            ("shortest_p95", quantile(&mut shortest, 0.95)),
             ("one_way_ms_p50", quantile(&mut ways, 0.5)),
             ("one_way_ms_p95", quantile(&mut ways, 0.95)),
             ("hops", hops / f64::from(u32::try_from(ways.len()).unwrap_or(u32::MAX))),
@@ -212,6 +141,12 @@ impl Model for Stretch {
             ("load_p999", quantile(&mut load, 0.999) / mean_load),
         ]))
     }
+}
+
+/// Two random nodes of different cells, or none if the cells are the same.
+fn pair(net: &Net, chance: &mut Chance) -> Option<(Node, Node)> {
+    let [from, to] = [0; 2].map(|_| net.field.random_node(chance));
+    from.zip(to).filter(|(from, to)| from.cell() != to.cell())
 }
 
 #[cfg(test)]
@@ -227,6 +162,41 @@ mod tests {
         let p50 = |rule| small(rule).trial(1).unwrap()["one_way_ms_p50"];
         let [random, latency, ways] = [Rule::Random, Rule::Latency, Rule::Ways].map(p50);
         assert!(random > 1.5 * latency && latency > ways, "{random} {latency} {ways}");
+    }
+
+    /// Who is shunned while others are busy is not shunned for ever, and who lies best is not swamped.
+    #[test]
+    fn loads_that_are_told_are_evened_out() {
+        let busy = |rule| Stretch { warm_up: 30_000, requests: 60_000, compared: 8, ..small(rule) }.trial(1).unwrap();
+        let [random, ways, loads] = [Rule::Random, Rule::Ways, Rule::Loads].map(busy);
+        assert!(ways["load"] > 3.0, "the best-placed are swamped: {}", ways["load"]);
+        assert!(loads["load"] < 2.0, "not if they say so: {}", loads["load"]);
+        assert!(loads["stretch_p50"] < 1.1 * ways["stretch_p50"], "and the ways are hardly longer");
+        assert!(random["stretch_p95"] > 1.5 * loads["stretch_p95"], "{random:?} {loads:?} {ways:?}");
+    }
+
+    /// No rule's way is shorter than the shortest.
+    #[test]
+    fn the_shortest_way_is_that() {
+        let field = Field::random(Shape::new(3, 4).unwrap(), 512, 1).unwrap();
+        let (net, mut chance) = (Net::new(field, 12.0, (Rule::Ways, 16), 1), Chance::new(5));
+        let (mut walk, mut longer) = (Walk::default(), 0);
+        for _ in 0..300 {
+            let Some((from, to)) = pair(&net, &mut chance) else { continue };
+            walk.go(&net, (from, to.cell()), |_| true, chance.generator()).unwrap();
+            let way: f32 = walk.path().windows(2).map(|hop| net.millis(hop[0], hop[1])).sum();
+            let (shortest, _) = net.shortest(from, to.cell()).unwrap();
+            assert!(shortest <= way + 0.001 || walk.path().len() > 1 + usize::from(from.cell().distance(&to.cell())));
+            longer += u32::from(way > shortest * 1.001);
+            let direct = from.cell().distance(&to.cell()) == 1;
+            assert!(
+                !direct
+                    || (shortest - net.nodes_of(to.cell()).map(|end| net.millis(from, end)).fold(f32::MAX, f32::min))
+                        .abs()
+                        < 0.001
+            );
+        }
+        assert!(longer > 100, "and chosen hop by hop it is not found every time");
     }
 
     #[test]

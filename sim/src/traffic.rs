@@ -196,8 +196,8 @@ pub(crate) fn payload(message: &Message) -> u64 {
         },
         Message::Replicate { record, .. } | Message::Fetched { record: Some(record), .. } => record_bytes(record),
         Message::Offered(provider) => OFFER + provider.offer().note.len(),
-        // Three bytes an axis at most, of which there are eight at most.
-        Message::Pong { .. } => 3 * usize::from(MAX_DIMS),
+        // Three bytes an axis at most, of which there are eight at most, and five for the load.
+        Message::Pong { .. } => 3 * usize::from(MAX_DIMS) + 5,
         Message::LineMembers { members, .. } => 32 * members.len(),
         Message::CardQuery(names) => 32 * names.len(),
         Message::Fetch { .. } => 32 + 17,

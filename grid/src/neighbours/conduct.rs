@@ -15,6 +15,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::latency::PeakEwma;
+use crate::load::Load;
 use crate::time::Time;
 use crate::ways::Ways;
 
@@ -41,7 +42,9 @@ pub(crate) struct Conduct {
     harvest: Harvest,
     /// How much later than expected its answers come, in seconds.
     lateness: f64,
+    /// What it has said of its ways, and of its load.
     ways: Option<Ways>,
+    load: Option<Load>,
 }
 
 /// Requests that were taken and how many of them were answered; both fade.
@@ -82,8 +85,12 @@ impl Conduct {
         self.ways.as_ref()
     }
 
-    pub(super) fn tell_ways(&mut self, ways: Ways) {
-        self.ways = Some(ways);
+    pub(super) fn load(&self) -> Option<Load> {
+        self.load
+    }
+
+    pub(super) fn tell(&mut self, ways: Ways, load: Load) {
+        (self.ways, self.load) = (Some(ways), Some(load));
     }
 
     /// It has given a sign of life so long after it was asked for one.

@@ -1,12 +1,14 @@
 //! The routing table as one request sees it: which nodes lead on, and what each is expected to cost towards its target.
 
+use alloc::vec::Vec;
 use core::time::Duration;
 
-use crate::cell::{Axis, Cell};
+use crate::cell::{Axis, Cell, Shape};
 use crate::id::NodeId;
+use crate::load::{Load, median, surcharge};
 use crate::neighbours::conduct::UNKNOWN_LATENCY;
 use crate::neighbours::members::Member;
-use crate::neighbours::{COMPARED, Cost, Neighbours, Table, WAYS_LAST};
+use crate::neighbours::{COMPARED, Cost, Neighbours, Table};
 use crate::time::Time;
 use crate::ways::Ways;
 
@@ -18,6 +20,27 @@ pub(crate) enum Choice {
     /// Any, all alike: for requests that have been tried in vain. Whoever makes itself the soonest of all gets the first
     /// try, and no more of the others than its share of the nodes.
     Any,
+}
+
+/// How long the outlook is taken as it was: it changes with the neighbours' latencies and loads, which change slowly.
+const LASTS: Duration = Duration::from_secs(30);
+
+/// What our neighbours come to as a whole.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Outlook {
+    /// How far it is from us along each axis.
+    ways: Ways,
+    /// The mean of these.
+    way: Duration,
+    /// The median of what the neighbours have taken.
+    load: f64,
+    found: Option<Time>,
+}
+
+impl Outlook {
+    pub(super) const fn new(shape: Shape) -> Self {
+        Self { ways: Ways::none(shape.dims()), way: UNKNOWN_LATENCY, load: 0.0, found: None }
+    }
 }
 
 /// The table as one request sees it.
@@ -36,18 +59,24 @@ impl Table {
 
     /// How far it is from us along each axis: see [`crate::ways`].
     pub(crate) fn ways(&mut self, now: Time) -> Ways {
-        let (ways, found) = self.ways;
-        if found.is_some_and(|found| now.since(found) < WAYS_LAST) {
-            return ways;
+        if self.outlook.found.is_none_or(|found| now.since(found) >= LASTS) {
+            self.outlook = self.look_around(now);
         }
-        let mut ways = Ways::none(self.shape.dims());
-        for axis in self.shape.axes() {
-            if let Some(way) = self.own_way(axis) {
-                ways.set(axis, way);
-            }
+        self.outlook.ways
+    }
+
+    fn look_around(&self, now: Time) -> Outlook {
+        let mut outlook = Outlook { found: Some(now), ..Outlook::new(self.shape) };
+        let known: Vec<(Axis, Duration)> =
+            self.shape.axes().filter_map(|axis| Some((axis, self.own_way(axis)?))).collect();
+        for &(axis, way) in &known {
+            outlook.ways.set(axis, way);
         }
-        self.ways = (ways, Some(now));
-        ways
+        let sum: Duration = known.iter().map(|(_, way)| way).sum();
+        outlook.way = u32::try_from(known.len()).ok().and_then(|axes| sum.checked_div(axes)).unwrap_or(UNKNOWN_LATENCY);
+        let mut loads: Vec<Load> = self.linked_neighbours().filter_map(|member| member.conduct.load()).collect();
+        outlook.load = median(&mut loads);
+        outlook
     }
 
     /// The latency to the nearest node of a cell, averaged over the other cells of our line along an axis.
@@ -58,13 +87,19 @@ impl Table {
         (count > 0).then(|| sum / count)
     }
 
+    /// What a node costs more because it has taken more than others.
+    fn surcharge_of(&self, member: &Member) -> Duration {
+        let load = f64::from(member.conduct.load().unwrap_or_default().requests());
+        surcharge(load, self.outlook.load, self.outlook.way)
+    }
+
     /// How long a request is expected to take from a node on. What the node says of its ways is believed down to half of
     /// our own: beyond that, only answers that come early would show it.
     pub(super) fn way_from(&self, member: &Member, target: Cell) -> Duration {
         let claims = member.conduct.ways();
         let cell = member.cell();
         let ways = cell.differing_axes(&target).map(|axis| {
-            let own = self.ways.0.along(axis);
+            let own = self.outlook.ways.along(axis);
             match (claims.and_then(|ways| ways.along(axis)), own) {
                 (Some(claim), Some(own)) => claim.max(own / 2),
                 (Some(way), None) | (None, Some(way)) => way,
@@ -95,7 +130,10 @@ impl Neighbours for Prospect<'_> {
             return Cost { suspected: true, delay: Duration::MAX };
         };
         let delay = match self.choice {
-            Choice::Soonest => member.conduct.expected(self.now, self.table.way_from(member, self.target)),
+            Choice::Soonest => {
+                let expected = member.conduct.expected(self.now, self.table.way_from(member, self.target));
+                expected.saturating_add(self.table.surcharge_of(member))
+            }
             Choice::Any => Duration::ZERO,
         };
         Cost { suspected: member.suspected, delay }

@@ -12,6 +12,7 @@ use rand_core::Rng;
 
 use crate::chance::{jitter, shuffle_front};
 use crate::id::NodeId;
+use crate::load::Load;
 use crate::message::{Message, Nonce};
 use crate::neighbours::Member;
 use crate::peer::Peer;
@@ -100,17 +101,17 @@ impl Liveness {
     }
 
     pub(crate) fn on_ping<R: Rng>(&mut self, from: NodeId, nonce: Nonce, cx: &mut Context<'_, R>) {
-        let ways = cx.table.ways(cx.now);
-        cx.send(from, Message::Pong { nonce, ways });
+        let (ways, load) = (cx.table.ways(cx.now), cx.table.load(cx.now));
+        cx.send(from, Message::Pong { nonce, ways, load });
     }
 
-    pub(crate) fn on_pong<R: Rng>(&mut self, from: NodeId, nonce: Nonce, ways: Ways, cx: &mut Context<'_, R>) {
+    pub(crate) fn on_pong<R: Rng>(&mut self, from: NodeId, nonce: Nonce, said: (Ways, Load), cx: &mut Context<'_, R>) {
         if self.pings.get(&nonce).is_none_or(|ping| ping.target != from) {
             return;
         }
         if let Some(ping) = self.pings.remove(&nonce) {
             cx.table.observe(cx.now, from, cx.now.since(ping.sent));
-            cx.table.tell_ways(from, ways);
+            cx.table.tell(from, said);
             match ping.on_behalf {
                 Some((asker, nonce)) => cx.send(asker, Message::ProbedAlive { nonce, target: from }),
                 None => {

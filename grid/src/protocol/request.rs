@@ -140,6 +140,7 @@ impl Requests {
         if let Some(refusal) = self.objection(from, &request, cx) {
             return cx.refuse(from, id, refusal);
         }
+        cx.table.take(cx.now);
         request.hops = request.hops.saturating_add(1);
         request.hops_left = request.hops_left.saturating_sub(1).min(cx.table.shape().dims() + SIDESTEPS + 1);
         // A quick answer says as much as an acceptance, so reads are not accepted first; but bulk may wait on its link.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use grid::cell::{Cell, Shape};
 use grid::id::{GridId, NodeId, RequestId};
+use grid::load::Load;
 use grid::message::{
     Answer, AnswerBody, LineSummary, Message, Nonce, Reach, Refusal, Request, RequestBody, StoreFailure,
 };
@@ -202,7 +203,14 @@ fn links() -> Vec<(&'static str, Message)> {
         ("refused-not-allowed", Message::Refused(id, Refusal::NotAllowed)),
         ("refused-slow", Message::Refused(id, Refusal::Slow)),
         ("ping", Message::Ping(nonce)),
-        ("pong", Message::Pong { nonce: Nonce(5), ways: Ways::of_steps(&[17, u16::MAX, 300]).unwrap() }),
+        (
+            "pong",
+            Message::Pong {
+                nonce: Nonce(5),
+                ways: Ways::of_steps(&[17, u16::MAX, 300]).unwrap(),
+                load: Load::of_requests(70_000),
+            },
+        ),
         ("probe-for", Message::ProbeFor { nonce, target }),
         ("probed-alive", Message::ProbedAlive { nonce, target }),
         ("suspect", Message::Suspect(target)),

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use grid::cell::{Axis, Cell};
 use grid::id::{NodeId, RecordKey, RequestId};
+use grid::load::Load;
 use grid::message::{
     Answer, AnswerBody, LineSummary, Message, Nonce, Reach, Refusal, Request, RequestBody, StoreFailure,
 };
@@ -36,8 +37,9 @@ fn links() -> impl Strategy<Value = Message> {
         id().prop_map(Message::Accepted),
         (id(), refusal).prop_map(|(id, refusal)| Message::Refused(id, refusal)),
         nonce().prop_map(Message::Ping),
-        (nonce(), any::<[u16; 3]>())
-            .prop_map(|(nonce, steps)| Message::Pong { nonce, ways: Ways::of_steps(&steps).unwrap() }),
+        (nonce(), any::<[u16; 3]>(), any::<u32>()).prop_map(|(nonce, steps, load)| {
+            Message::Pong { nonce, ways: Ways::of_steps(&steps).unwrap(), load: Load::of_requests(load) }
+        }),
         (nonce(), name()).prop_map(|(nonce, target)| Message::ProbeFor { nonce, target }),
         (nonce(), name()).prop_map(|(nonce, target)| Message::ProbedAlive { nonce, target }),
         name().prop_map(Message::Suspect),

@@ -45,6 +45,7 @@ pub(super) enum WireMessage {
         nonce: u64,
         #[serde(deserialize_with = "bounded::list::<MAX_COORDINATES, _, _>")]
         ways: Vec<u16>,
+        load: u32,
     },
     /// 8
     ProbeFor { nonce: u64, target: WireName },

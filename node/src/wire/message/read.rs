@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use grid::cell::{Axis, Cell, Shape};
 use grid::id::{NodeId, RecordKey, RequestId};
+use grid::load::Load;
 use grid::message::{
     Answer, AnswerBody, LineSummary, Message, Nonce, Reach, Refusal, Request, RequestBody, StoreFailure,
 };
@@ -45,7 +46,9 @@ impl Reader<'_> {
             WireMessage::Refused(id, refusal) => Message::Refused(RequestId::from_bytes(id), refusal.into()),
             WireMessage::Answer(answer) => Message::Answer(self.answer(answer)?),
             WireMessage::Ping(nonce) => Message::Ping(Nonce(nonce)),
-            WireMessage::Pong { nonce, ways } => Message::Pong { nonce: Nonce(nonce), ways: self.ways(&ways)? },
+            WireMessage::Pong { nonce, ways, load } => {
+                Message::Pong { nonce: Nonce(nonce), ways: self.ways(&ways)?, load: Load::of_requests(load) }
+            }
             WireMessage::ProbeFor { nonce, target } => {
                 Message::ProbeFor { nonce: Nonce(nonce), target: NodeId::from_bytes(target) }
             }

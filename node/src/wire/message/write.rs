@@ -25,7 +25,9 @@ impl From<&Message> for WireMessage {
             Message::Refused(id, refusal) => Self::Refused(*id.as_bytes(), (*refusal).into()),
             Message::Answer(answer) => Self::Answer(answer.into()),
             Message::Ping(nonce) => Self::Ping(nonce.0),
-            Message::Pong { nonce, ways } => Self::Pong { nonce: nonce.0, ways: ways.steps().to_vec() },
+            Message::Pong { nonce, ways, load } => {
+                Self::Pong { nonce: nonce.0, ways: ways.steps().to_vec(), load: load.requests() }
+            }
             Message::ProbeFor { nonce, target } => Self::ProbeFor { nonce: nonce.0, target: *target.as_bytes() },
             Message::ProbedAlive { nonce, target } => Self::ProbedAlive { nonce: nonce.0, target: *target.as_bytes() },
             Message::Suspect(id) => Self::Suspect(*id.as_bytes()),
