@@ -119,6 +119,11 @@ pub fn invariant_links_are_symmetric(network: &Network) -> Result<(), String> {
     Ok(())
 }
 
+/// How many living nodes keep a record.
+pub fn holders(network: &Network, key: &RecordKey) -> usize {
+    network.living().into_iter().filter(|&host| network.hosts()[host].disk.records.contains_key(key)).count()
+}
+
 /// Every record on the disk of a living node lies in a cell that its key names.
 ///
 /// # Errors

@@ -22,15 +22,19 @@ fn two_thousand_nodes_join_lose_a_third_and_repair() {
     assert_eq!((requests.succeeded(), requests.most_hops()), (10_000, 3), "{:?}, seed {SEED}", requests.failures);
 
     assert_eq!(scenario.silence_share(0.3).len(), 600);
+    // One record in some ten thousand lies on so few nodes that all of them may vanish at once.
+    let kept = keys.iter().filter(|pointer| oracle::holders(&scenario.network, &pointer.key()) > 0).count();
+    assert!(kept >= 998, "{kept} of 1000 records are left, seed {SEED}");
     let (gets, requests) = (scenario.begin_getting(&keys), scenario.begin_asking(10_000));
     let (gets, requests) = (scenario.finish(gets), scenario.finish(requests));
-    assert!(requests.success() >= 0.99, "{requests:?}, seed {SEED}");
-    assert!(gets.success() >= 0.999, "{gets:?}, seed {SEED}");
+    assert!(requests.success() >= 0.99, "{:?}, seed {SEED}", requests.failures);
+    assert!(gets.succeeded() + 1 >= kept, "{:?}, seed {SEED}", gets.failures);
 
     scenario.network.run_for(Duration::from_secs(240));
     assert_eq!(scenario.roster_errors(), RosterErrors::default(), "after repair, seed {SEED}");
     let (gets, requests) = (scenario.get_records(&keys), scenario.ask_random_cells(10_000));
-    assert_eq!((gets.succeeded(), requests.succeeded()), (1000, 10_000), "{gets:?} {requests:?}, seed {SEED}");
+    let failures = (&gets.failures, &requests.failures);
+    assert_eq!((gets.succeeded(), requests.succeeded()), (kept, 10_000), "{failures:?}, seed {SEED}");
 
     oracle::invariant_contacts_reach_neighbours_only(&scenario.network).unwrap();
     oracle::invariant_records_are_where_they_belong(&scenario.network).unwrap();
