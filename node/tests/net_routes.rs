@@ -117,8 +117,9 @@ async fn requests_leave_a_neighbour_whose_link_slows() {
     let shares = take();
     let slowest = first.iter().chain(&after).max().copied().unwrap();
     println!("after these: {shares:?} of 100, {slowest:?} at most, {:?} in the median", median(after));
-    // On a busy machine the other is late now and then, and then the slow one is asked as well.
-    assert!(shares[preferred] <= 5, "{} requests went to the slow one", shares[preferred]);
+    // On a busy machine the other is late now and then, and then the slow one is asked as well: at most 5 of 100 so, and
+    // eight at once.
+    assert!(shares[preferred] <= 13, "{} requests went to the slow one", shares[preferred]);
     assert!(shares[1 - preferred] >= 100, "{shares:?}");
     assert!(slowest < SLOW, "an answer by the slow link was waited for: {slowest:?}");
 }
