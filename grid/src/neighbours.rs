@@ -304,8 +304,9 @@ impl Table {
     }
 
     /// A node says how far it is from it along each axis, and how much it has taken for others.
-    pub(crate) fn tell(&mut self, id: NodeId, (ways, load): (Ways, Load)) {
+    pub(crate) fn tell(&mut self, now: Time, id: NodeId, (ways, load): (Ways, Load)) {
         self.conduct_of(id, |conduct| conduct.tell(ways, load));
+        self.renew_outlook(now);
     }
 
     /// We take a request for somebody.

@@ -41,10 +41,12 @@ struct Manner {
     onward: Option<Duration>,
     /// What it says of the way.
     claim: Duration,
+    /// Requests that it says to have taken.
+    load: u32,
 }
 
 fn honest(round_trip: Duration) -> Manner {
-    Manner { round_trip, onward: Some(20 * MS), claim: 20 * MS }
+    Manner { round_trip, onward: Some(20 * MS), claim: 20 * MS, load: 100 }
 }
 
 /// A node with one neighbour in each corner that leads to the target, and what is going to happen.
@@ -93,6 +95,13 @@ impl Stage {
         (stage, first, second)
     }
 
+    /// One more neighbour, which leads nowhere.
+    fn bystander(&mut self, manner: Manner) {
+        let peer = peer(self.shape, self.shape.cell(&[1, 0]).unwrap());
+        self.manners.insert(peer.id(), manner);
+        self.tell(Input::Connected { peer, level: Level::Normal, introducer: None });
+    }
+
     fn plan(&mut self, after: Duration, input: Input) {
         self.planned += 1;
         self.to_come.insert((self.now + after, self.planned), input);
@@ -118,7 +127,7 @@ impl Stage {
 
     /// What the neighbour does about a message.
     fn play(&mut self, from: NodeId, message: Message) {
-        let Manner { round_trip, onward, claim } = self.manners[&from];
+        let Manner { round_trip, onward, claim, load } = self.manners[&from];
         match message {
             Message::Request(request) => {
                 // The node also looks for unknown neighbours, by ways that it takes in turn.
@@ -139,7 +148,7 @@ impl Stage {
                 self.shape.axes().for_each(|axis| ways.set(axis, claim));
                 self.plan(
                     round_trip,
-                    Input::Message { from, message: Message::Pong { nonce, ways, load: Load::default() } },
+                    Input::Message { from, message: Message::Pong { nonce, ways, load: Load::of_requests(load) } },
                 );
             }
             _ => {}
@@ -213,13 +222,36 @@ fn who_lets_requests_vanish_is_overtaken_and_then_left() {
 /// It says that everything is near, accepts in a millisecond, and drops what it gets: being quick does not help it for long.
 #[test]
 fn a_boaster_that_drops_is_found_out() {
-    let boaster = Manner { round_trip: MS, onward: None, claim: Duration::ZERO };
+    let boaster = Manner { round_trip: MS, onward: None, claim: Duration::ZERO, load: 0 };
     let (mut stage, boaster, _) = Stage::new([boaster, honest(40 * MS)]);
     stage.ask(100, 500 * MS);
     // Ten requests are on their way before the first is missed, after five seconds.
     let (early, late) = stage.chosen.split_at(20);
     let wasted = [early, late].map(|chosen| chosen.iter().filter(|&&to| to == boaster).count());
     assert!(wasted[0] <= 12 && wasted[1] == 0, "{wasted:?} to the boaster");
+}
+
+/// The quicker of two gets all requests, a little busier or not, until it says to have taken three times what others have; and
+/// again when it has rested.
+#[test]
+fn who_says_to_be_busy_is_spared() {
+    let (mut stage, quick, other) = Stage::new([honest(10 * MS), honest(14 * MS)]);
+    stage.bystander(honest(10 * MS));
+    let mut share_at = |load| {
+        stage.manners.insert(quick, Manner { load, ..honest(10 * MS) });
+        // It is told with the next ping, and what all have in common is found out anew after half a minute.
+        stage.run_until(stage.now + Duration::from_secs(90));
+        let before = stage.chosen.len();
+        stage.ask(40, 200 * MS);
+        [quick, other].map(|node| stage.chosen(node, before))
+    };
+    let shares = share_at(100);
+    assert!(shares[0] >= 36, "{shares:?}");
+    let shares = share_at(105);
+    assert!(shares[0] >= 36, "{shares:?}");
+    assert_eq!(share_at(300), [0, 40]);
+    let shares = share_at(100);
+    assert!(shares[0] >= 36, "{shares:?}");
 }
 
 /// One request in twenty may be sent twice, however slow the grid becomes.

@@ -59,10 +59,15 @@ impl Table {
 
     /// How far it is from us along each axis: see [`crate::ways`].
     pub(crate) fn ways(&mut self, now: Time) -> Ways {
+        self.renew_outlook(now);
+        self.outlook.ways
+    }
+
+    /// Finds out anew what the neighbours come to as a whole, if that is some time ago.
+    pub(super) fn renew_outlook(&mut self, now: Time) {
         if self.outlook.found.is_none_or(|found| now.since(found) >= LASTS) {
             self.outlook = self.look_around(now);
         }
-        self.outlook.ways
     }
 
     fn look_around(&self, now: Time) -> Outlook {

@@ -111,7 +111,7 @@ impl Liveness {
         }
         if let Some(ping) = self.pings.remove(&nonce) {
             cx.table.observe(cx.now, from, cx.now.since(ping.sent));
-            cx.table.tell(from, said);
+            cx.table.tell(cx.now, from, said);
             match ping.on_behalf {
                 Some((asker, nonce)) => cx.send(asker, Message::ProbedAlive { nonce, target: from }),
                 None => {
