@@ -129,7 +129,7 @@ pub async fn is_cut(mut stream: Stream, within: Duration) -> bool {
 pub async fn victim() -> (Node, Node) {
     let grid = parameters(1, 2);
     let mut setup = Setup::new(&grid, mint(&grid));
-    setup.limits.hello_timeout = Duration::from_secs(6);
+    setup.limits.hello_timeout = Duration::from_secs(12);
     setup.limits.write_stall = Duration::from_secs(2);
     let victim = setup.start().await;
     let honest = Setup::new(&grid, mint(&grid)).joining(&victim).start().await;

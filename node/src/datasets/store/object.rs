@@ -134,7 +134,8 @@ fn path(name: &str, key: &str) -> Result<Path, StoreError> {
 }
 
 fn fingerprint(object: &ObjectMeta) -> Fingerprint {
-    let modified = object.last_modified.timestamp_nanos_opt().unwrap_or_default();
+    // Whole seconds: some stores list milliseconds, and none can say them of one object, in an HTTP date.
+    let modified = object.last_modified.timestamp().saturating_mul(1_000_000_000);
     Fingerprint { size: object.size, modified, etag: object.e_tag.clone() }
 }
 
@@ -215,4 +216,24 @@ impl Shared {
 
 fn start() -> std::io::Result<Runtime> {
     Builder::new_multi_thread().worker_threads(2).thread_name("rook-store").enable_all().build()
+}
+
+#[cfg(test)]
+mod tests {
+    use object_store::memory::InMemory;
+
+    use super::*;
+
+    /// An object's date comes with milliseconds in a list (as garage 2.5 does it) and without in a header.
+    #[tokio::test]
+    async fn a_date_without_milliseconds_is_the_same() {
+        let (store, path) = (InMemory::new(), Path::from("a.nc"));
+        store.put(&path, "values".into()).await.unwrap();
+        let listed = store.head(&path).await.unwrap();
+        let mut headed = listed.clone();
+        headed.last_modified -= Duration::from_nanos(headed.last_modified.timestamp_subsec_nanos().into());
+        assert_eq!(fingerprint(&headed), fingerprint(&listed));
+        headed.last_modified -= Duration::from_secs(1);
+        assert_ne!(fingerprint(&headed), fingerprint(&listed), "a second is a change");
+    }
 }
