@@ -101,7 +101,9 @@ async fn requests_leave_a_neighbour_whose_link_slows() {
     sleep(Duration::from_secs(6)).await;
     let take = || [&given, &other_given].map(|given| std::mem::take(&mut *given.lock().unwrap()));
     take();
-    let before = ask(&asker, target, 100).await;
+    let mut before = ask(&asker, target, 100).await;
+    before.sort_unstable();
+    let usual = before[94];
     let shares = take();
     let preferred = usize::from(shares[1] > shares[0]);
     println!("before: {shares:?} of 100 by either, {:?} in the median", median(before));
@@ -116,10 +118,12 @@ async fn requests_leave_a_neighbour_whose_link_slows() {
     sleep(SLOW * 2).await;
     let shares = take();
     let slowest = first.iter().chain(&after).max().copied().unwrap();
+    let after_late = after.iter().filter(|&&took| took > usual).count();
     println!("after these: {shares:?} of 100, {slowest:?} at most, {:?} in the median", median(after));
     // On a busy machine the other is late now and then, and then the slow one is asked as well: at most 5 of 100 so, and
     // eight at once.
-    assert!(shares[preferred] <= 13, "{} requests went to the slow one", shares[preferred]);
+    let late = after_late.clamp(5, 13);
+    assert!(shares[preferred] <= late, "{} requests went to the slow one", shares[preferred]);
     assert!(shares[1 - preferred] >= 100, "{shares:?}");
     assert!(slowest < SLOW, "an answer by the slow link was waited for: {slowest:?}");
 }

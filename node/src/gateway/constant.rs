@@ -1,7 +1,7 @@
 //! Answers without values. Clients ask for the structure of a dataset whenever they open it, so these texts are kept.
 
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use axum::body::Body;
 use axum::http::request::Parts;
@@ -46,7 +46,7 @@ type Key = (String, VersionRoot, usize, Format);
 
 /// Answers about whole files that were given before.
 #[derive(Debug)]
-pub(super) struct Constants(Mutex<LruCache<Key, Arc<Constant>>>);
+pub(super) struct Constants(Mutex<LruCache<Key, Constant>>);
 
 impl Default for Constants {
     fn default() -> Self {
@@ -58,14 +58,13 @@ impl Constants {
     /// The answer, if it is kept.
     pub(super) fn get(&self, asked: &Asked, format: Format) -> Option<Constant> {
         let key = key(asked, format)?;
-        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
-        kept.map(Arc::unwrap_or_clone)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned()
     }
 
     /// Keeps an answer, unless it is to a question of which there are too many, or too long.
     pub(super) fn keep(&self, asked: &Asked, format: Format, constant: &Constant) {
         if let Some(key) = key(asked, format).filter(|_| constant.bytes.len() <= LONGEST) {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).put(key, Arc::new(constant.clone()));
+            self.0.lock().unwrap_or_else(PoisonError::into_inner).put(key, constant.clone());
         }
     }
 }
