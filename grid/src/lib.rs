@@ -65,6 +65,7 @@ pub mod ledger;
 pub mod level;
 pub mod load;
 pub mod message;
+pub mod mimics;
 pub mod neighbours;
 pub mod output;
 pub mod overlay;

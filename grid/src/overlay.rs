@@ -282,6 +282,13 @@ impl<R: Rng> Overlay<R> {
         self.table.iter().map(|member| member.peer().clone()).collect()
     }
 
+    /// The neighbours that serve others, with their cards: all, or those to which a link is open.
+    pub fn neighbours(&self, linked: bool) -> Vec<Peer> {
+        let serves = |member: &&Member| member.is_neighbour() && member.role() != Role::Leaf;
+        let wanted = |member: &&Member| !linked || member.is_linked();
+        self.table.iter().filter(serves).filter(wanted).map(|member| member.peer().clone()).collect()
+    }
+
     /// All nodes that this one knows, in the order of their names.
     pub fn peers(&self) -> Vec<NeighbourStatus> {
         let status = |member: &Member| NeighbourStatus {

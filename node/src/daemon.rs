@@ -1,6 +1,6 @@
 //! Starting a node.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use grid::config::Config;
 use grid::input::Command;
@@ -24,7 +24,8 @@ use crate::postage::Payer;
 use crate::shelf::Shelf;
 use crate::storage::{Storage, StorageError};
 use crate::timers::Timers;
-use crate::transport::{self, Session};
+use crate::transport::{self, Cells, Session};
+use crate::tunnels::Carrier;
 use crate::verifier::Verifier;
 
 pub use crate::own::OwnCardError;
@@ -99,7 +100,14 @@ pub async fn start_with_events(options: NodeOptions) -> Result<(NodeHandle, broa
     let (own_card, own_seen) = watch::channel(own.peer(&[])?);
     let rules = Rules::of(&parameters);
     let (own_level, level_seen) = watch::channel(config.level);
-    let credentials = Credentials { keypair: own.keypair().clone(), own: own_seen.clone(), verifier: verifier.clone() };
+    let (cells, receiver) = Cells::new();
+    let carrier = Carrier { links: cells.links.clone(), cells: receiver, onion: own.onion() };
+    let credentials = Credentials {
+        keypair: own.keypair().clone(),
+        own: own_seen.clone(),
+        verifier: verifier.clone(),
+        carrier: Arc::new(Mutex::new(Some(carrier))),
+    };
     let session = Session::new(own_seen, level_seen, verifier.clone(), parameters.shape, rules, frame_log);
     let (events_in, transport_events) = mpsc::channel(EVENTS);
     let max_message = size(parameters.max_message_bytes);
@@ -111,6 +119,7 @@ pub async fn start_with_events(options: NodeOptions) -> Result<(NodeHandle, broa
         limits,
         max_message,
         events_in,
+        cells,
     )
     .await?;
     let me = own.peer(&listening)?;

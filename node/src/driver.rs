@@ -234,6 +234,10 @@ impl Driver {
                 _ = reply.send(self.overlay.peers());
                 return;
             }
+            Wish::Neighbours { linked, reply } => {
+                _ = reply.send(self.overlay.neighbours(linked));
+                return;
+            }
             Wish::Ledger(reply) => {
                 _ = reply.send(self.overlay.statements(self.clock.now()));
                 return;

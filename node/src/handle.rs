@@ -1,6 +1,6 @@
 //! How the rest of the program talks to a running node.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use grid::cell::Cell;
 use grid::id::{GridId, NodeId};
@@ -16,6 +16,7 @@ use libp2p::identity::Keypair;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 pub use crate::transport::Counters;
+use crate::tunnels::Carrier;
 use crate::verifier::Verifier;
 
 /// The node has ended, or is about to.
@@ -86,6 +87,7 @@ pub(crate) enum Wish {
     Reply(Ticket, Option<Arc<[u8]>>),
     Status(oneshot::Sender<NodeStatus>),
     Peers(oneshot::Sender<Vec<NeighbourStatus>>),
+    Neighbours { linked: bool, reply: oneshot::Sender<Vec<Peer>> },
     Ledger(oneshot::Sender<Vec<(Statement, Option<Cell>)>>),
     Leave,
     Stop,
@@ -100,6 +102,8 @@ pub(crate) struct Credentials {
     pub(crate) own: watch::Receiver<Peer>,
     /// Verifies others.
     pub(crate) verifier: Verifier,
+    /// What carries cells, until the node's tunnels take it.
+    pub(crate) carrier: Arc<Mutex<Option<Carrier>>>,
 }
 
 /// A running node. Clones are handles of the same node, which goes on until [`NodeHandle::leave`] is called.
@@ -219,6 +223,14 @@ impl NodeHandle {
     /// If the node has stopped.
     pub async fn peers(&self) -> Result<Vec<NeighbourStatus>, Stopped> {
         self.ask(Wish::Peers).await
+    }
+
+    /// Its neighbours, with their cards: all, or those to which a link is open.
+    ///
+    /// # Errors
+    /// If the node has stopped.
+    pub(crate) async fn neighbours(&self, linked: bool) -> Result<Vec<Peer>, Stopped> {
+        self.ask(|reply| Wish::Neighbours { linked, reply }).await
     }
 
     /// The accounts of its neighbours, each with the neighbour's cell if it is known now.

@@ -27,3 +27,4 @@ mod sealing;
 mod shelf;
 mod timers;
 mod transport;
+pub mod tunnels;

@@ -49,14 +49,19 @@ pub enum OwnCardError {
 }
 
 /// Makes the node's own card.
-#[derive(Debug)]
 pub(crate) struct OwnCard {
     identity: Arc<SecretIdentity>,
     keypair: Keypair,
-    onion_key: [u8; 32],
+    onion: StaticSecret,
     verifier: Verifier,
     credential: Arc<[u8]>,
     issued: u64,
+}
+
+impl std::fmt::Debug for OwnCard {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("OwnCard").field("issued", &self.issued).finish_non_exhaustive()
+    }
 }
 
 impl OwnCard {
@@ -67,8 +72,8 @@ impl OwnCard {
         storage: &Storage,
     ) -> Result<Self, OwnCardError> {
         let keypair = transport_key(storage)?;
-        let onion_key = onion_key(storage)?;
-        let mut own = Self { identity, keypair, onion_key, verifier, credential: Arc::new([]), issued: 0 };
+        let onion = onion_key(storage)?;
+        let mut own = Self { identity, keypair, onion, verifier, credential: Arc::new([]), issued: 0 };
         own.renew()?;
         Ok(own)
     }
@@ -82,7 +87,7 @@ impl OwnCard {
         let credential = self.identity.sign_credential(
             grid.as_bytes(),
             &peer_id,
-            self.onion_key,
+            PublicKey::from(&self.onion).to_bytes(),
             issued,
             expires,
             &mut rand::rng(),
@@ -123,6 +128,11 @@ impl OwnCard {
         Ok(codec::encode(&Contact { version, addresses, signature }).into())
     }
 
+    /// The secret half of the onion key.
+    pub(crate) fn onion(&self) -> [u8; 32] {
+        self.onion.to_bytes()
+    }
+
     /// The transport key.
     pub(crate) fn keypair(&self) -> &Keypair {
         &self.keypair
@@ -143,8 +153,8 @@ fn transport_key(storage: &Storage) -> Result<Keypair, OwnCardError> {
     Ok(keypair)
 }
 
-/// The public half of the X25519 key for tunnels.
-fn onion_key(storage: &Storage) -> Result<[u8; 32], OwnCardError> {
+/// The X25519 key for tunnels.
+fn onion_key(storage: &Storage) -> Result<StaticSecret, OwnCardError> {
     let kept = storage.secret(ONION_KEY)?.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
     let secret = match kept {
         Some(secret) => secret,
@@ -154,7 +164,7 @@ fn onion_key(storage: &Storage) -> Result<[u8; 32], OwnCardError> {
             secret
         }
     };
-    Ok(PublicKey::from(&StaticSecret::from(secret)).to_bytes())
+    Ok(StaticSecret::from(secret))
 }
 
 /// The most addresses that a contact names.

@@ -19,6 +19,7 @@ use crate::gateway::{
 };
 use crate::handle::{NodeHandle, Stopped};
 use crate::transport::ListenError;
+use crate::tunnels::Tunnels;
 
 /// Which services a node runs, and how.
 #[derive(Clone, Debug, Default)]
@@ -79,6 +80,7 @@ pub struct Services {
     trust: TrustBook,
     reading: Arc<Reading>,
     gateway: Option<Gateway>,
+    tunnels: Tunnels,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -130,17 +132,23 @@ impl Services {
             Some(options) => Some(Gateway::start(options, reading.clone()).await?),
             None => None,
         };
+        let tunnels = Tunnels::start(node.clone())?;
         let tasks = vec![
             tokio::spawn(gateway::serve_along(node, library)),
             tokio::spawn(trust.clone().keep()),
             tokio::spawn(reading.clone().hear_of_liars()),
         ];
-        Ok(Self { data, datasets, trust, reading, gateway, tasks })
+        Ok(Self { data, datasets, trust, reading, gateway, tunnels, tasks })
     }
 
     /// The datasets.
     pub fn datasets(&self) -> &Datasets {
         &self.datasets
+    }
+
+    /// Its tunnels.
+    pub fn tunnels(&self) -> &Tunnels {
+        &self.tunnels
     }
 
     /// Reads datasets.

@@ -16,6 +16,7 @@
 //! may wait for the driver, which slows down that one sender, and never for a writer.
 
 mod behaviour;
+mod cells;
 mod egress;
 mod failure;
 mod handler;
@@ -34,7 +35,8 @@ use grid::peer::{Address, DialFailure, DialTarget, Peer};
 use libp2p::{Multiaddr, PeerId};
 use tokio::sync::{mpsc, oneshot};
 
-pub(crate) use egress::Full;
+pub(crate) use cells::{CellLinks, CellReceiver, Cells};
+pub(crate) use egress::{Flight, Full, Window};
 pub(crate) use failure::explain as explain_dial;
 pub(crate) use hub::start;
 pub(crate) use outbox::Outbox;
@@ -55,6 +57,8 @@ pub struct Limits {
     pub queue_frames: usize,
     /// Bytes that may wait for one link, half of them bulk.
     pub queue_bytes: usize,
+    /// Cells of tunnels that may wait for one link besides; a circuit whose cell does not fit ends.
+    pub queue_cells: usize,
     /// Connections in all. The largest neighbourhood of the design's examples has 504 nodes.
     pub max_connections: u32,
     /// Inbound connections that have not shown a credential yet.
@@ -72,6 +76,7 @@ impl Default for Limits {
             write_stall: Duration::from_secs(20),
             queue_frames: 1024,
             queue_bytes: 8 << 20,
+            queue_cells: 8192,
             max_connections: 2500,
             max_unproved: 128,
             max_unproved_per_ip: 64,

@@ -178,6 +178,11 @@ impl Verifier {
         PeerId::from_bytes(&credential.peer_id).ok()
     }
 
+    /// The key for tunnels that a node's credential names.
+    pub(crate) fn onion_of(&self, peer: &Peer) -> Option<[u8; 32]> {
+        Credential::from_bytes(&peer.card().credential).ok().map(|credential| credential.onion_key)
+    }
+
     /// Where a node can be dialled.
     pub(crate) fn addresses_of(&self, peer: &Peer) -> Vec<Multiaddr> {
         let contact = peer.card().contact.as_deref().and_then(|bytes| codec::decode::<Contact>(bytes).ok());

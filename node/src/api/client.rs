@@ -97,6 +97,7 @@ pub struct Found {
 pub struct Client {
     api: SocketAddr,
     token: String,
+    tunnel: bool,
 }
 
 impl fmt::Debug for Client {
@@ -113,7 +114,17 @@ impl Client {
     pub fn find(api: Option<SocketAddr>) -> Result<Self, ClientError> {
         let api = api.unwrap_or(DEFAULT_API);
         let Some(Entry { token, .. }) = runtime::find(api) else { return Err(no_node(api, String::new())) };
-        Ok(Self { api, token })
+        Ok(Self { api, token, tunnel: false })
+    }
+
+    /// The same node, which finds and stores records through a tunnel if that is wished.
+    pub fn through_tunnel(self, tunnel: bool) -> Self {
+        Self { tunnel, ..self }
+    }
+
+    /// What is asked besides.
+    fn way(&self, joint: char) -> String {
+        if self.tunnel { format!("{joint}tunnel=true") } else { String::new() }
     }
 
     /// Stores a record.
@@ -121,7 +132,8 @@ impl Client {
     /// # Errors
     /// [`ClientError`]
     pub async fn put(&self, record: &Record) -> Result<Put, ClientError> {
-        self.json(Method::PUT, "/v1/records", codec::encode(&WireRecord::from(record))).await
+        let path = format!("/v1/records{}", self.way('?'));
+        self.json(Method::PUT, &path, codec::encode(&WireRecord::from(record))).await
     }
 
     /// Finds a chunk of a value, or the newest version of a mutable one.
@@ -129,7 +141,7 @@ impl Client {
     /// # Errors
     /// [`ClientError`]
     pub async fn get(&self, pointer: &PointerText, chunk: u32) -> Result<Found, ClientError> {
-        let path = format!("/v1/records/{pointer}?chunk={chunk}");
+        let path = format!("/v1/records/{pointer}?chunk={chunk}{}", self.way('&'));
         let response = self.send(Method::GET, &path, Vec::new()).await?;
         let headers = self.found_headers(response.headers())?;
         Ok(Found { value: self.body(response).await?, headers })

@@ -13,6 +13,7 @@ use grid::output::RequestFailure;
 use super::server::Shared;
 use super::types::{Account, Fault, Ledger, Peer, Peers, Status};
 use crate::handle::{OperationError, Stopped};
+use crate::tunnels::TunnelError;
 
 /// A request that failed, and with which status.
 #[derive(Debug)]
@@ -34,6 +35,14 @@ impl Failure {
     }
 }
 
+impl std::fmt::Display for Failure {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.fault.error)
+    }
+}
+
+impl std::error::Error for Failure {}
+
 impl IntoResponse for Failure {
     fn into_response(self) -> Response {
         (self.status, Json(self.fault)).into_response()
@@ -53,6 +62,24 @@ impl From<OperationError> for Failure {
             OperationError::Failed(failure) => Self::new(status_of(&failure), text, advice(&failure)),
             OperationError::Stopped(stopped) => stopped.into(),
         }
+    }
+}
+
+impl From<TunnelError> for Failure {
+    fn from(error: TunnelError) -> Self {
+        let text = error.to_string();
+        let (status, advice) = match error {
+            TunnelError::Stopped(stopped) => return stopped.into(),
+            TunnelError::Nobody(_) => {
+                (StatusCode::BAD_GATEWAY, "wait until more nodes have joined, see `rook peers`; a tunnel leads over four")
+            }
+            TunnelError::Late(_) => (StatusCode::GATEWAY_TIMEOUT, "try again: the next tunnel leads over other nodes"),
+            TunnelError::Far(_) => (StatusCode::BAD_GATEWAY, "try again; without --tunnel this node asks itself"),
+            TunnelError::Broke | TunnelError::Lay(_) => {
+                (StatusCode::BAD_GATEWAY, "try again: the next tunnel leads over other nodes")
+            }
+        };
+        Self::new(status, text, advice)
     }
 }
 

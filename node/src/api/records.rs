@@ -35,6 +35,16 @@ pub(super) struct Choice {
     days: Option<u16>,
     half_life: Option<u16>,
     priority: Option<u8>,
+    #[serde(default)]
+    tunnel: bool,
+}
+
+/// By which way a record goes.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Way {
+    #[serde(default)]
+    tunnel: bool,
 }
 
 impl Choice {
@@ -51,7 +61,8 @@ impl Choice {
 
 /// Stores the body as an immutable value of one record; the node pays for it.
 #[utoipa::path(post, path = "/v1/records", request_body(content = Vec<u8>, content_type = "application/octet-stream"),
-    params(("days" = Option<u16>, Query), ("half_life" = Option<u16>, Query), ("priority" = Option<u8>, Query)),
+    params(("days" = Option<u16>, Query), ("half_life" = Option<u16>, Query), ("priority" = Option<u8>, Query),
+        ("tunnel" = Option<bool>, Query, description = "store through a tunnel")),
     responses((status = 201, body = Put), (status = 413, body = Fault), (status = 502, body = Fault), (status = 504, body = Fault)))]
 pub(super) async fn put(
     State(shared): State<Arc<Shared>>,
@@ -61,6 +72,7 @@ pub(super) async fn put(
 ) -> Result<(StatusCode, Json<Put>), Failure> {
     let limit = usize::try_from(shared.rules.limits.chunk).unwrap_or(usize::MAX);
     let value = read(&headers, body, limit).await?;
+    let tunnel = choice.tunnel;
     let (rules, wanted) = (shared.rules, choice.wanted());
     let (terms, _) = stamps::immutable(&[], &wanted, &rules);
     let terms = Terms { size: value.len() as u64, ..terms };
@@ -71,20 +83,22 @@ pub(super) async fn put(
     }
     let paid = tokio::task::spawn_blocking(move || stamps::small(&value, &wanted, &rules)).await;
     let record = paid.map_err(|error| no_record(&error))?.map_err(|error| no_record(&error))?;
-    store(&shared, record).await
+    store(&shared, record, tunnel).await
 }
 
 /// Stores a record that somebody has made and paid for: the bytes in which it travels between nodes.
 #[utoipa::path(put, path = "/v1/records", request_body(content = Vec<u8>, content_type = "application/octet-stream"),
+    params(("tunnel" = Option<bool>, Query, description = "store through a tunnel")),
     responses((status = 201, body = Put), (status = 409, body = Fault), (status = 410, body = Fault), (status = 413, body = Fault),
         (status = 422, body = Fault), (status = 429, body = Fault), (status = 502, body = Fault), (status = 504, body = Fault), (status = 507, body = Fault)))]
 pub(super) async fn put_record(
     State(shared): State<Arc<Shared>>,
+    Query(way): Query<Way>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<(StatusCode, Json<Put>), Failure> {
     let record = read_record(&shared, &headers, body).await?;
-    store(&shared, record).await
+    store(&shared, record, way.tunnel).await
 }
 
 /// A record in the bytes in which it travels between nodes, checked.
@@ -101,10 +115,13 @@ fn no_record(error: &dyn std::error::Error) -> Failure {
     Failure::new(StatusCode::UNPROCESSABLE_ENTITY, why, "make the record anew, with `rook put` or `rook rewrite`")
 }
 
-async fn store(shared: &Shared, record: Record) -> Result<(StatusCode, Json<Put>), Failure> {
+async fn store(shared: &Shared, record: Record, tunnel: bool) -> Result<(StatusCode, Json<Put>), Failure> {
     let pointer = PointerText::from(record.pointer()).to_string();
     let begun = Instant::now();
-    let report = shared.node.put(record).await?;
+    let report = match tunnel {
+        true => shared.services.tunnels().put(&record).await?,
+        false => shared.node.put(record).await?,
+    };
     let ms = milliseconds(begun.elapsed());
     Ok((StatusCode::CREATED, Json(Put { pointer, nodes: report.nodes, cells: report.cells, ms })))
 }
@@ -130,11 +147,14 @@ async fn read(headers: &HeaderMap, body: Body, limit: usize) -> Result<Vec<u8>, 
 #[serde(deny_unknown_fields)]
 pub(super) struct Part {
     chunk: Option<u32>,
+    #[serde(default)]
+    tunnel: bool,
 }
 
 /// Finds a record: the whole value, as a stream if it has several chunks, or one chunk of it.
 #[utoipa::path(get, path = "/v1/records/{pointer}",
-    params(("pointer" = String, Path, description = "rook1..."), ("chunk" = Option<u32>, Query)),
+    params(("pointer" = String, Path, description = "rook1..."), ("chunk" = Option<u32>, Query),
+        ("tunnel" = Option<bool>, Query, description = "ask through a tunnel, so that nobody learns who asks")),
     responses((status = 200, body = Vec<u8>, content_type = "application/octet-stream",
         headers(("rook-hops" = u8), ("rook-from-cell" = String), ("rook-milliseconds" = f64), ("rook-cells" = u32),
             ("rook-sequence" = u64), ("rook-written" = u64), ("rook-twin" = String))),
@@ -152,13 +172,20 @@ pub(super) async fn get(
         return Err(Failure::new(StatusCode::BAD_REQUEST, error, "count chunks from 0"));
     }
     let begun = Instant::now();
-    let report = shared.node.get(&pointer, first).await.map_err(|error| missed(&pointer, error))?;
+    let report = find(&shared, &pointer, first, part.tunnel).await?;
     let mut response = match part.chunk.is_none() && chunks > 1 {
-        true => Response::new(rest(&shared, pointer, &report)),
+        true => Response::new(rest(&shared, pointer, part.tunnel, &report)),
         false => report.record.value().to_vec().into_response(),
     };
     describe(&report, milliseconds(begun.elapsed()), response.headers_mut());
     Ok(response)
+}
+
+async fn find(shared: &Shared, pointer: &Pointer, chunk: u32, tunnel: bool) -> Result<GetReport, Failure> {
+    match tunnel {
+        true => Ok(shared.services.tunnels().get(pointer, chunk).await?),
+        false => shared.node.get(pointer, chunk).await.map_err(|error| missed(pointer, error)),
+    }
 }
 
 /// An expired record is not looked for in vain.
@@ -185,14 +212,14 @@ fn read_pointer(shared: &Shared, text: &str) -> Result<Pointer, Failure> {
 
 /// The first chunk and those after it, each checked before a byte of it is handed on. A chunk that is not found ends
 /// the stream, which the reader sees as a broken connection.
-fn rest(shared: &Arc<Shared>, pointer: Pointer, first: &GetReport) -> Body {
+fn rest(shared: &Arc<Shared>, pointer: Pointer, tunnel: bool, first: &GetReport) -> Body {
     let length = pointer.cut().size;
     let chunks = u32::try_from(pointer.cut().chunks()).unwrap_or(u32::MAX);
     let first = first.record.value().to_vec();
     let shared = Arc::clone(shared);
     let later = stream::iter(1..chunks).map(move |chunk| {
         let (shared, pointer) = (Arc::clone(&shared), pointer.clone());
-        async move { shared.node.get(&pointer, chunk).await.map(|report| report.record.value().to_vec()) }
+        async move { find(&shared, &pointer, chunk, tunnel).await.map(|report| report.record.value().to_vec()) }
     });
     let all = stream::once(async { Ok(first) }).chain(later.buffered(AHEAD));
     Body::from_stream(all.inspect_err(move |error| tracing::warn!(%error, length, "a stream of chunks broke off")))

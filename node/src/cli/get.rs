@@ -29,6 +29,9 @@ pub(super) struct GetArgs {
     /// Write here instead of to standard output; a file that is there is replaced, all at once or not at all.
     #[arg(short, long)]
     output: Option<PathBuf>,
+    /// Ask through a tunnel: no node learns who wants it. Takes a second for the first tunnel.
+    #[arg(long)]
+    tunnel: bool,
     /// The node to ask: where its API listens [default: 127.0.0.1:7117].
     #[arg(long, value_parser = api_address)]
     api: Option<SocketAddr>,
@@ -53,7 +56,7 @@ pub(super) fn parse(text: &str) -> Result<PointerText, Failure> {
 
 pub(super) async fn get(args: GetArgs) -> Result<(), Failure> {
     let text = parse(&args.pointer)?;
-    let client = Client::find(args.api)?;
+    let client = Client::find(args.api)?.through_tunnel(args.tunnel);
     let pointer = text.clone().check(&rules_of(&client).await?)?;
     let file = args.output.as_deref().filter(|file| *file != Path::new("-"));
     if pointer.terms().is_mutable() || pointer.cut().chunks() == 1 {

@@ -60,6 +60,9 @@ pub(super) struct PutArgs {
     /// The file of the writer's key; made if it is not there [default: one of its own in the user's data folder].
     #[arg(long, requires = "mutable")]
     key: Option<PathBuf>,
+    /// Store through a tunnel: no node learns who wrote it. Takes a second for the first tunnel.
+    #[arg(long)]
+    tunnel: bool,
     /// The node to ask: where its API listens [default: 127.0.0.1:7117].
     #[arg(long, value_parser = api_address)]
     api: Option<SocketAddr>,
@@ -115,7 +118,7 @@ impl PutArgs {
 }
 
 pub(super) async fn put(args: PutArgs) -> Result<(), Failure> {
-    let client = Client::find(args.api)?;
+    let client = Client::find(args.api)?.through_tunnel(args.tunnel);
     let rules = rules_of(&client).await?;
     match args.every.filter(|_| args.mutable) {
         Some(interval) => put_mutable(&args, interval, &client, rules).await,

@@ -16,13 +16,13 @@ use std::time::Duration;
 
 use grid::queue::Class;
 use grid::time::Time;
+use tunnel::cell::Cell;
 
-use self::flight::Flight;
-pub(crate) use self::flight::Unasked;
+pub(crate) use self::flight::{Flight, Unasked};
 pub(crate) use self::lanes::Full;
 use self::lanes::Lanes;
 use self::turns::Turns;
-use self::window::Window;
+pub(crate) use self::window::Window;
 use super::Limits;
 use crate::wire::piece::{MAX_PIECE, Reached, append_mark, append_reached};
 
@@ -48,7 +48,7 @@ pub(crate) struct Egress {
 impl Egress {
     pub(crate) fn new(limits: &Limits, now: Time) -> Self {
         Self {
-            lanes: Lanes::new(limits.queue_frames, limits.queue_bytes),
+            lanes: Lanes::new(limits.queue_frames, limits.queue_bytes, limits.queue_cells),
             turns: Turns::default(),
             flight: Flight::default(),
             window: Window::new(now),
@@ -64,6 +64,14 @@ impl Egress {
     /// [`Full`] if there is no room for it.
     pub(crate) fn push(&mut self, lane: Class, message: Vec<u8>) -> Result<(), Full> {
         self.lanes.push(lane, message)
+    }
+
+    /// Queues a cell of a tunnel.
+    ///
+    /// # Errors
+    /// The cell, if there is no room for it, or nothing more is taken.
+    pub(crate) fn push_cell(&mut self, cell: Cell) -> Result<(), Cell> {
+        if self.closed { Err(cell) } else { self.lanes.push_cell(cell) }
     }
 
     /// Nothing more will be queued: what waits is written without regard to what is under way, as nothing comes behind

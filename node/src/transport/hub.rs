@@ -25,7 +25,7 @@ use super::handler::Opened;
 use super::link::{End, GreetingError, Proved, greet};
 use super::session::Session;
 use super::swarm::{self, Behaviour, BehaviourEvent, ListenError};
-use super::{Counters, Inbox, Limits, TransportCommand, TransportEvent};
+use super::{Cells, Counters, Inbox, Limits, TransportCommand, TransportEvent};
 
 /// Commands that may wait for the hub, which takes them at once.
 const COMMANDS: usize = 1024;
@@ -101,6 +101,7 @@ pub(crate) struct Hub {
     limits: Limits,
     max_message: usize,
     inbox: Inbox,
+    cells: Cells,
     waiting: VecDeque<Waiting>,
     reports: mpsc::Sender<Report>,
     dials: HashMap<ConnectionId, DialTarget>,
@@ -124,6 +125,7 @@ pub(crate) async fn start(
     limits: Limits,
     max_message: usize,
     inbox: Inbox,
+    cells: Cells,
 ) -> Result<(mpsc::Sender<TransportCommand>, Vec<Multiaddr>), ListenError> {
     let mut swarm = swarm::build(keypair, protocol, &limits)?;
     let listening = swarm::listen(&mut swarm, listen).await?;
@@ -134,6 +136,7 @@ pub(crate) async fn start(
         limits,
         max_message,
         inbox,
+        cells,
         waiting: VecDeque::new(),
         reports,
         dials: HashMap::new(),
@@ -371,6 +374,7 @@ impl Hub {
     fn unlink(&mut self, node: NodeId) {
         if let Some(link) = self.links.remove(&node) {
             self.retire(link.connection);
+            self.cells.links.closed(node);
             self.tell(TransportEvent::Down(node));
         }
     }

@@ -13,6 +13,7 @@ use grid::peer::Peer;
 use libp2p::{PeerId, Stream};
 use tokio::time::timeout;
 
+use super::cells::Cells;
 use super::outbox::{Batches, Marks, Next};
 use super::session::Session;
 use super::{Inbox, Limits, TransportEvent};
@@ -157,6 +158,7 @@ pub(crate) struct Reading {
     pub(crate) session: Arc<Session>,
     pub(crate) max_message: usize,
     pub(crate) inbox: Inbox,
+    pub(crate) cells: Cells,
 }
 
 impl Reading {
@@ -168,6 +170,7 @@ impl Reading {
                 Ok(_) if end == End::HeardAll => return Err("something was said after the last word".into()),
                 Ok(Unit::LastWord) => end = End::HeardAll,
                 Ok(Unit::Mark) => marks.mark(),
+                Ok(Unit::Cell(cell)) => self.cells.arrived(self.from, cell).await,
                 Ok(Unit::Reached(reached)) => marks.reached(reached).map_err(|error| error.to_string())?,
                 Ok(Unit::Message(message)) => {
                     if !self.take(message).await? {
@@ -192,6 +195,7 @@ impl Reading {
             match units.next().await {
                 Ok(Unit::LastWord) => return Ok(()),
                 Ok(Unit::Mark | Unit::Reached(_)) => {}
+                Ok(Unit::Cell(cell)) => self.cells.arrived(self.from, cell).await,
                 Ok(Unit::Message(message)) => {
                     if !self.take(message).await? {
                         return Ok(());

@@ -7,6 +7,7 @@ use std::time::Duration;
 use grid::queue::Class;
 use grid::time::Time;
 use tokio::sync::Notify;
+use tunnel::cell::Cell;
 
 use super::Limits;
 use super::egress::{Egress, Full, Unasked};
@@ -36,6 +37,22 @@ impl Shared {
 /// finishes and closes the stream.
 #[derive(Debug)]
 pub(crate) struct Outbox(Arc<Shared>);
+
+/// A second writing end, for the cells of tunnels. It does not keep the link open.
+#[derive(Clone, Debug)]
+pub(crate) struct CellOutbox(Arc<Shared>);
+
+impl CellOutbox {
+    /// Queues a cell.
+    ///
+    /// # Errors
+    /// The cell, if there is no room for it, or the link is closing.
+    pub(crate) fn send(&self, cell: Cell) -> Result<(), Cell> {
+        self.0.lock().push_cell(cell)?;
+        self.0.wake.notify_one();
+        Ok(())
+    }
+}
 
 /// The end from which batches are written.
 #[derive(Debug)]
@@ -75,6 +92,13 @@ impl Outbox {
         self.0.lock().push(lane, message)?;
         self.0.wake.notify_one();
         Ok(())
+    }
+}
+
+impl Outbox {
+    /// The end for cells.
+    pub(crate) fn cells(&self) -> CellOutbox {
+        CellOutbox(self.0.clone())
     }
 }
 

@@ -8,6 +8,7 @@
 //! 20 + lane | length 2 | bytes                       the next piece of the one that is begun on this lane
 //! 30                                                 a mark: say when you have read up to here
 //! 31        | marks 8 | microseconds 8               so many marks in all were read, the last at this time
+//! 40        | 1,280 bytes                            a cell of a tunnel, on the bulk lane, but never cut
 //! ff                                                 the last word: see the end of a link
 //! ```
 //!
@@ -20,6 +21,7 @@ use std::io;
 
 use futures::io::{AsyncRead, AsyncReadExt, BufReader};
 use grid::queue::Class;
+use tunnel::cell::{CELL, Cell};
 
 /// The longest piece: with what stands before it, it fills one frame of Yamux (16 KiB).
 pub const MAX_PIECE: usize = (16 << 10) - 7;
@@ -34,6 +36,7 @@ const FIRST: u8 = 0x10;
 const MORE: u8 = 0x20;
 const MARK: u8 = 0x30;
 const REACHED: u8 = 0x31;
+const OF_TUNNEL: u8 = 0x40;
 /// Nothing comes after it.
 pub const LAST_WORD: u8 = 0xff;
 
@@ -55,6 +58,8 @@ pub enum Unit {
     Mark,
     /// The answer to marks.
     Reached(Reached),
+    /// A cell of a tunnel.
+    Cell(Cell),
     /// Nothing more is said.
     LastWord,
 }
@@ -142,6 +147,11 @@ impl<R: AsyncRead + Unpin> Units<R> {
                     return Ok(Unit::Reached(Reached { marks: u64::from_be_bytes(marks), at: u64::from_be_bytes(at) }));
                 }
                 LAST_WORD => return Ok(Unit::LastWord),
+                OF_TUNNEL => {
+                    let mut cell = Box::new([0; CELL]);
+                    self.from.read_exact(&mut *cell).await.map_err(ended)?;
+                    return Ok(Unit::Cell(Cell::from_bytes(cell)));
+                }
                 _ => {
                     if let Some(message) = self.piece(kind).await? {
                         return Ok(Unit::Message(message));
@@ -239,6 +249,12 @@ pub fn whole_message(lane: Class, message: &[u8]) -> Vec<u8> {
         start += append_piece(&mut units, lane, message, start, MAX_PIECE);
     }
     units
+}
+
+/// Appends a cell of a tunnel.
+pub fn append_cell(to: &mut Vec<u8>, cell: &Cell) {
+    to.push(OF_TUNNEL);
+    to.extend_from_slice(cell.as_bytes());
 }
 
 /// Appends a mark.

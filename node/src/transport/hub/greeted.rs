@@ -104,6 +104,7 @@ impl Hub {
         let (peer, level) = (proved.peer.clone(), proved.level);
         let (outbox, read) = self.spawn_tasks(link.connection, node, proved);
         self.links.insert(node, link);
+        self.cells.links.opened(node, outbox.cells());
         let introducer = match target {
             Some(DialTarget::Introducer(address)) => Some(address),
             Some(DialTarget::Peer(wanted)) if wanted.id() != node => {
@@ -124,6 +125,7 @@ impl Hub {
         if let Some(old) = self.links.insert(node, link) {
             self.retire(old.connection);
         }
+        self.cells.links.opened(node, outbox.cells());
         self.tell(TransportEvent::Moved { node, outbox });
         self.waiting.push_back(Waiting::Reader(read));
     }
@@ -182,6 +184,7 @@ impl Hub {
     }
 
     fn reading(&self, from: NodeId) -> Reading {
-        Reading { from, session: self.session.clone(), max_message: self.max_message, inbox: self.inbox.clone() }
+        let (session, inbox, cells) = (self.session.clone(), self.inbox.clone(), self.cells.clone());
+        Reading { from, session, max_message: self.max_message, inbox, cells }
     }
 }

@@ -1,0 +1,235 @@
+//! Tunnels on a running node: who asks is nobody's business.
+//!
+//! ```text
+//! user -> Tunnels (keeps some ready) -> Relays (draws a way) -> Builder -> task (crate `tunnel`) <-> cells on links
+//!            '-> stream (yamux) over a Pipe over cells ...... last node: Host does what is asked, for strangers
+//! ```
+//!
+//! What a tunnel is, cell by cell, is decided in the crate `tunnel`; through whom it leads, in [`grid::mimics`].
+
+mod host;
+mod mux;
+mod pipe;
+mod relays;
+mod talk;
+mod task;
+
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use grid::mimics::Preset;
+use grid::output::{GetReport, PutReport};
+use grid::record::{Pointer, Record, Rules};
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout};
+
+use self::host::Host;
+use self::mux::Mux;
+use self::relays::{Relays, hops};
+use self::talk::{Answer, Ask, TalkError, ask, longest};
+use self::task::Builder;
+pub use self::task::LayError;
+use crate::handle::{NodeHandle, Stopped};
+use crate::transport::{CellLinks, CellReceiver};
+
+/// How long a tunnel is used for new requests. Relays end it after ten minutes.
+const USED: Duration = Duration::from_secs(480);
+/// Tunnels that are kept ready while any is used: one in use and a spare.
+const READY: usize = 2;
+/// Ways that are tried before it is given up.
+const WAYS: usize = 6;
+/// Tunnels that a request is tried through.
+const TRIES: usize = 3;
+/// How long the last node may take to do what it was asked.
+const PATIENCE: Duration = Duration::from_secs(45);
+
+/// Why something could not be done through a tunnel.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TunnelError {
+    /// The tunnel broke while it was used.
+    #[error("the tunnel broke")]
+    Broke,
+    /// The last node could not do it.
+    #[error("the tunnel's last node says: {0}")]
+    Far(String),
+    /// The last node said nothing.
+    #[error("nothing came back through the tunnel within {0:?}")]
+    Late(Duration),
+    /// No tunnel could be laid along a way.
+    #[error(transparent)]
+    Lay(#[from] LayError),
+    /// There is no node that could be the next on the way.
+    #[error("no node can be number {} on a tunnel's way: the grid has too few nodes, or too few links are open yet", .0 + 1)]
+    Nobody(usize),
+    /// The node has stopped.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}
+
+impl TunnelError {
+    fn far(error: &TalkError) -> Self {
+        match error {
+            TalkError::Failed(why) => Self::Far(why.clone()),
+            TalkError::Stream(_) => Self::Broke,
+            TalkError::Malformed(_) | TalkError::Other => Self::Far(error.to_string()),
+        }
+    }
+
+    /// Whether another tunnel may do better.
+    fn is_the_tunnels(&self) -> bool {
+        match self {
+            Self::Broke | Self::Late(_) | Self::Lay(_) | Self::Nobody(_) => true,
+            Self::Far(_) | Self::Stopped(_) => false,
+        }
+    }
+}
+
+/// A tunnel that can be used.
+#[derive(Clone, Debug)]
+struct Ready {
+    mux: Mux,
+    since: Instant,
+}
+
+impl Ready {
+    fn is_fit(&self) -> bool {
+        !self.mux.is_gone() && self.since.elapsed() < USED
+    }
+}
+
+#[derive(Debug)]
+struct Shared {
+    node: NodeHandle,
+    builder: Builder,
+    relays: Relays,
+    preset: Preset,
+    rules: Rules,
+    /// The first one is in use.
+    ready: Mutex<Vec<Ready>>,
+}
+
+/// The tunnels of a node: those that others lay over it or to it, and its own.
+#[derive(Clone, Debug)]
+pub struct Tunnels(Arc<Shared>);
+
+/// What carries the cells of a node.
+#[derive(Debug)]
+pub(crate) struct Carrier {
+    pub(crate) links: Arc<CellLinks>,
+    pub(crate) cells: CellReceiver,
+    pub(crate) onion: [u8; 32],
+}
+
+impl Tunnels {
+    /// Begins to relay for others and to do for strangers what they ask, and lays tunnels when they are wanted.
+    ///
+    /// # Errors
+    /// [`Stopped`] if the node has stopped, or has tunnels already.
+    pub(crate) fn start(node: NodeHandle) -> Result<Self, Stopped> {
+        let carrier = node.credentials().carrier.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let carrier = carrier.ok_or(Stopped)?;
+        let rules = Rules::of(node.credentials().verifier.parameters());
+        let host = Host::new(node.clone());
+        let builder = task::start(&node, carrier, move |pipe| host.welcome(pipe));
+        let relays = Relays::new(node.clone(), longest(&rules));
+        let ready = Mutex::default();
+        Ok(Self(Arc::new(Shared { node, builder, relays, preset: Preset::SHORT, rules, ready })))
+    }
+
+    /// Finds a record through a tunnel, as [`NodeHandle::get`] does without.
+    ///
+    /// # Errors
+    /// [`TunnelError`], also in the words of the last node.
+    pub async fn get(&self, pointer: &Pointer, chunk: u32) -> Result<GetReport, TunnelError> {
+        let shape = self.0.node.credentials().verifier.parameters().shape;
+        let answer = self.ask(&Ask::get(pointer, chunk)).await?;
+        answer.into_get(pointer, chunk, &self.0.rules, shape).map_err(|error| TunnelError::far(&error))
+    }
+
+    /// Stores a record through a tunnel, as [`NodeHandle::put`] does without.
+    ///
+    /// # Errors
+    /// [`TunnelError`], also in the words of the last node.
+    pub async fn put(&self, record: &Record) -> Result<PutReport, TunnelError> {
+        self.ask(&Ask::put(record)).await?.into_put().map_err(|error| TunnelError::far(&error))
+    }
+
+    /// Asks a tunnel's last node, through another tunnel if one breaks.
+    async fn ask(&self, question: &Ask) -> Result<Answer, TunnelError> {
+        let mut tries = 0;
+        loop {
+            tries += 1;
+            let mux = self.tunnel().await?;
+            match self.ask_through(&mux, question).await {
+                Err(error) if error.is_the_tunnels() && tries < TRIES => {
+                    tracing::info!(%error, "a tunnel did not do; the next one is tried");
+                    self.0.ready.lock().await.retain(|ready| !ready.mux.is_same(&mux));
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn ask_through(&self, mux: &Mux, question: &Ask) -> Result<Answer, TunnelError> {
+        let talk = async {
+            let mut stream = mux.open().await.map_err(|_| TunnelError::Broke)?;
+            ask(&mut stream, question, longest(&self.0.rules)).await.map_err(|error| TunnelError::far(&error))
+        };
+        timeout(PATIENCE, talk).await.map_err(|_| TunnelError::Late(PATIENCE))?
+    }
+
+    /// A tunnel that is ready, or a new one; another is laid beside it, so that there is one when this one breaks.
+    async fn tunnel(&self) -> Result<Mux, TunnelError> {
+        let mut ready = self.0.ready.lock().await;
+        ready.retain(Ready::is_fit);
+        if ready.is_empty() {
+            ready.push(self.0.lay().await?);
+        }
+        let mux = ready.first().map(|ready| ready.mux.clone()).ok_or(TunnelError::Broke)?;
+        if ready.len() < READY {
+            tokio::spawn(self.clone().lay_spare());
+        }
+        Ok(mux)
+    }
+
+    async fn lay_spare(self) {
+        match self.0.lay().await {
+            Ok(spare) => {
+                let mut ready = self.0.ready.lock().await;
+                if ready.len() < READY {
+                    ready.push(spare);
+                }
+            }
+            Err(error) => tracing::debug!(%error, "no spare tunnel"),
+        }
+    }
+}
+
+impl Shared {
+    /// Lays a tunnel along a way that is drawn anew until one can be laid.
+    async fn lay(&self) -> Result<Ready, TunnelError> {
+        let mut ways = 0;
+        loop {
+            ways += 1;
+            match self.lay_one().await {
+                Err(error) if error.is_the_tunnels() && ways < WAYS => {
+                    tracing::debug!(%error, "no tunnel along this way; another is drawn");
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn lay_one(&self) -> Result<Ready, TunnelError> {
+        let way = self.relays.draw(self.preset, &self.builder).await?;
+        let hops = hops(&self.node.credentials().verifier, &way)?;
+        match self.builder.lay(hops).await {
+            Ok(mux) => Ok(Ready { mux, since: Instant::now() }),
+            Err(error) => {
+                self.relays.forget(&way);
+                Err(error.into())
+            }
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! What is said on a stream through a tunnel: one question, one answer, each a frame (`wire/frame.rs`) in the encoding of
+//! messages.
+
+use futures::io::{AsyncRead, AsyncWrite};
+use grid::cell::{Cell, Shape};
+use grid::output::{GetReport, PutReport};
+use grid::peer::Card;
+use grid::record::{Body, Pointer, Record, Rules};
+use serde::{Deserialize, Serialize};
+
+use crate::pointer::PointerText;
+use crate::wire::frame::{FrameError, read_frame, write_frame};
+use crate::wire::{WireCard, WireError, WireRecord, bounded, codec};
+
+/// Bytes of a frame beside the record or the cards in it.
+const ENVELOPE: usize = 4096;
+/// The most cards of a roster.
+const MAX_ROSTER: usize = 1024;
+/// The most bytes of a roster: a card of a 2,048-bit identity has some 620.
+const MAX_ROSTER_BYTES: usize = 1 << 20;
+/// The longest text in an answer or a question.
+const MAX_TEXT: usize = 1024;
+
+/// What the one who laid a tunnel wants of its last node.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Ask {
+    /// 0: "Who are your neighbours?" One of them will be the next relay, or the last node.
+    Roster,
+    /// 1: "Find this for me." The pointer as people write it, and a chunk of the value.
+    Get {
+        #[serde(serialize_with = "bounded::write_bytes", deserialize_with = "bounded::bytes::<MAX_TEXT, _, _>")]
+        pointer: Vec<u8>,
+        chunk: u32,
+    },
+    /// 2: "Store this for me."
+    Put { record: WireRecord },
+}
+
+/// What it says.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Answer {
+    /// 0
+    Roster(#[serde(deserialize_with = "bounded::list::<MAX_ROSTER, _, _>")] Vec<WireCard>),
+    /// 1: the record, links crossed to whoever answered, the number of its cell, cells that were heard.
+    Got { record: WireRecord, hops: u8, from: u64, cells: u32 },
+    /// 2: nodes and cells that have it.
+    Put { nodes: u32, cells: u32 },
+    /// 3: why it was not done, for people.
+    Failed(#[serde(serialize_with = "bounded::write_bytes", deserialize_with = "bounded::bytes::<MAX_TEXT, _, _>")] Vec<u8>),
+}
+
+/// Why a question got no answer of use.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum TalkError {
+    #[error("the stream through the tunnel failed: {0}")]
+    Stream(#[from] FrameError),
+    #[error("what came back is no answer: {0}")]
+    Malformed(#[from] WireError),
+    #[error("what came back answers another question")]
+    Other,
+    #[error("{0}")]
+    Failed(String),
+}
+
+impl Ask {
+    pub(super) fn get(pointer: &Pointer, chunk: u32) -> Self {
+        Self::Get { pointer: PointerText::from(pointer).to_string().into_bytes(), chunk }
+    }
+
+    pub(super) fn put(record: &Record) -> Self {
+        Self::Put { record: record.into() }
+    }
+}
+
+impl Answer {
+    /// A failure, in words; they are cut where they are too long.
+    pub(super) fn failed(why: &dyn std::fmt::Display) -> Self {
+        let mut why = why.to_string().into_bytes();
+        why.truncate(MAX_TEXT);
+        Self::Failed(why)
+    }
+
+    pub(super) fn roster<'a>(cards: impl Iterator<Item = &'a Card>) -> Self {
+        let without = |card: &Card| WireCard { contact: None, ..WireCard::from(card) };
+        Self::Roster(cards.take(MAX_ROSTER).map(without).collect())
+    }
+
+    pub(super) fn got(report: &GetReport, shape: Shape) -> Self {
+        let record = (&report.record).into();
+        Self::Got { record, hops: report.hops, from: shape.index(report.from), cells: report.cells }
+    }
+
+    /// The record that was asked for, checked.
+    pub(super) fn into_get(self, pointer: &Pointer, chunk: u32, rules: &Rules, shape: Shape) -> Result<GetReport, TalkError> {
+        let Self::Got { record, hops, from, cells } = self.or_failure()? else { return Err(TalkError::Other) };
+        let record = record.check(rules)?;
+        let is_it = match record.body() {
+            Body::Chunk(its) => its.number == chunk,
+            Body::Version(_) => true,
+        };
+        if record.pointer() != pointer || !is_it {
+            return Err(TalkError::Other);
+        }
+        Ok(GetReport { record, hops, from: cell(shape, from).ok_or(TalkError::Other)?, cells })
+    }
+
+    pub(super) fn into_put(self) -> Result<PutReport, TalkError> {
+        match self.or_failure()? {
+            Self::Put { nodes, cells } => Ok(PutReport { nodes, cells }),
+            Self::Roster(_) | Self::Got { .. } | Self::Failed(_) => Err(TalkError::Other),
+        }
+    }
+
+    pub(super) fn into_roster(self) -> Result<Vec<Card>, TalkError> {
+        match self.or_failure()? {
+            // Where they can be dialled is nobody's business who is not their neighbour.
+            Self::Roster(cards) => Ok(cards.into_iter().map(|card| Card { contact: None, ..card.into() }).collect()),
+            Self::Put { .. } | Self::Got { .. } | Self::Failed(_) => Err(TalkError::Other),
+        }
+    }
+
+    fn or_failure(self) -> Result<Self, TalkError> {
+        match self {
+            Self::Failed(why) => Err(TalkError::Failed(String::from_utf8_lossy(&why).into_owned())),
+            Self::Roster(_) | Self::Got { .. } | Self::Put { .. } => Ok(self),
+        }
+    }
+}
+
+fn cell(shape: Shape, index: u64) -> Option<Cell> {
+    (index < shape.cells()).then(|| shape.cell_at(index))
+}
+
+/// The longest question or answer in a grid.
+pub(super) fn longest(rules: &Rules) -> usize {
+    let record = usize::try_from(rules.limits.chunk).unwrap_or(usize::MAX);
+    record.max(MAX_ROSTER_BYTES).saturating_add(ENVELOPE)
+}
+
+/// Asks, and reads the answer.
+///
+/// # Errors
+/// [`TalkError`] if the stream fails or what comes back is no answer.
+pub(super) async fn ask<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: &mut S,
+    question: &Ask,
+    limit: usize,
+) -> Result<Answer, TalkError> {
+    write_frame(stream, &codec::encode(question)).await?;
+    Ok(codec::decode(&read_frame(stream, limit).await?)?)
+}
+
+/// Reads a question.
+///
+/// # Errors
+/// [`TalkError`] if the stream fails or it is none.
+pub(super) async fn hear<S: AsyncRead + Unpin>(stream: &mut S, limit: usize) -> Result<Ask, TalkError> {
+    Ok(codec::decode(&read_frame(stream, limit).await?)?)
+}
+
+/// Answers.
+///
+/// # Errors
+/// [`TalkError`] if the stream fails.
+pub(super) async fn tell<S: AsyncWrite + Unpin>(stream: &mut S, answer: &Answer) -> Result<(), TalkError> {
+    Ok(write_frame(stream, &codec::encode(answer)).await?)
+}

@@ -1,0 +1,270 @@
+//! The task that owns a node's table of tunnels: cells in, cells out, and the ends of tunnels that end here.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use grid::id::NodeId;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use tokio::sync::{mpsc, oneshot};
+use tunnel::cell::Cell;
+use tunnel::keys::{Hop, OnionSecret};
+use tunnel::moment::Moment;
+use tunnel::name::Name;
+use tunnel::table::{Config, OpenError, Output, Table, TunnelId, Why};
+use yamux::Mode;
+
+use super::Carrier;
+use super::mux::Mux;
+use super::pipe::{Feed, Pipe, pipe};
+use crate::clock::{SteadyClock, unix_seconds};
+use crate::handle::NodeHandle;
+use crate::transport::{CellLinks, CellReceiver};
+
+/// How often it is looked for what is too old or silent.
+const TICK: Duration = Duration::from_millis(250);
+/// Cells taken between two looks at everything else.
+const BATCH: usize = 64;
+/// Cells that one tunnel sends before others have their turn.
+const BURST: usize = 64;
+/// Tunnels that may wait to be laid.
+const WISHES: usize = 64;
+/// How long the last node of a tunnel of ours may be silent when it should answer at once; longer where the way is.
+const SILENCE: Duration = Duration::from_millis(1500);
+/// The same in round trips.
+const SILENT_ROUNDS: u32 = 8;
+/// How long the initiator of somebody's tunnel may be.
+const STRANGERS_SILENCE: Duration = Duration::from_secs(30);
+
+/// Why a tunnel was not laid.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LayError {
+    /// It could not be begun.
+    #[error("no tunnel can be laid: {0}")]
+    Open(#[from] OpenError),
+    /// It ended before it stood.
+    #[error("no tunnel stands along this way: {0}")]
+    Ended(#[from] Why),
+    /// The node has stopped.
+    #[error("the node has stopped")]
+    Stopped,
+}
+
+type Reply = oneshot::Sender<Result<Pipe, LayError>>;
+
+/// Lays tunnels.
+#[derive(Clone, Debug)]
+pub(super) struct Builder {
+    wishes: mpsc::Sender<(Vec<Hop>, Reply)>,
+}
+
+impl Builder {
+    /// Lays a tunnel over these nodes, the first relay first.
+    ///
+    /// # Errors
+    /// [`LayError`] if it does not come to stand.
+    pub(super) async fn lay(&self, way: Vec<Hop>) -> Result<Mux, LayError> {
+        let (reply, laid) = oneshot::channel();
+        self.wishes.send((way, reply)).await.map_err(|_| LayError::Stopped)?;
+        let pipe = laid.await.map_err(|_| LayError::Stopped)??;
+        // The last node has no reason to open streams to us.
+        Ok(Mux::start(pipe, Mode::Client).0)
+    }
+}
+
+/// Starts the task. `welcome` gets the end of every tunnel of which this node is the last one.
+pub(super) fn start(node: &NodeHandle, carrier: Carrier, welcome: impl Fn(Pipe) + Send + 'static) -> Builder {
+    let me = node.credentials().own.borrow().id();
+    let (wishes, wished) = mpsc::channel(WISHES);
+    let (notices, noticed) = mpsc::unbounded_channel();
+    let Carrier { links, cells, onion } = carrier;
+    links.serve();
+    let task = Task {
+        table: Table::new(name(me), OnionSecret::from_bytes(onion), Config::default()),
+        links,
+        ends: HashMap::new(),
+        laying: HashMap::new(),
+        rng: StdRng::from_seed(rand::random()),
+        clock: SteadyClock::start(),
+        notices,
+        welcome: Box::new(welcome),
+        outputs: Vec::new(),
+    };
+    tokio::spawn(task.run(cells, wished, noticed));
+    Builder { wishes }
+}
+
+/// A tunnel that ends here.
+struct End {
+    feed: Feed,
+    /// Whether it is ours, and not somebody's whose last node we are.
+    own: bool,
+}
+
+struct Task {
+    table: Table,
+    links: Arc<CellLinks>,
+    ends: HashMap<TunnelId, End>,
+    laying: HashMap<TunnelId, Reply>,
+    rng: StdRng,
+    clock: SteadyClock,
+    notices: mpsc::UnboundedSender<TunnelId>,
+    welcome: Box<dyn Fn(Pipe) + Send>,
+    outputs: Vec<Output>,
+}
+
+impl Task {
+    /// Runs until nobody can lay tunnels any more, or no links can come.
+    async fn run(
+        mut self,
+        CellReceiver { mut cells, mut gone }: CellReceiver,
+        mut wished: mpsc::Receiver<(Vec<Hop>, Reply)>,
+        mut noticed: mpsc::UnboundedReceiver<TunnelId>,
+    ) {
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut arrived = Vec::with_capacity(BATCH);
+        loop {
+            tokio::select! {
+                taken = cells.recv_many(&mut arrived, BATCH) => match taken {
+                    0 => break,
+                    _ => arrived.drain(..).for_each(|(from, cell)| self.on_cell(from, cell)),
+                },
+                Some(tunnel) = noticed.recv() => self.pump(tunnel),
+                wish = wished.recv() => match wish {
+                    Some((way, reply)) => self.lay(&way, reply),
+                    None => break,
+                },
+                Some(node) = gone.recv() => self.on_gone(node),
+                _ = tick.tick() => self.tick(),
+            }
+            self.carry_out();
+        }
+    }
+
+    fn moment(&self) -> Moment {
+        Moment::new(Duration::from_micros(self.clock.now().as_micros()), unix_seconds())
+    }
+
+    fn on_cell(&mut self, from: NodeId, cell: Cell) {
+        let now = self.moment();
+        self.table.handle(now, name(from), cell, &mut self.rng, &mut self.outputs);
+        self.carry_out();
+    }
+
+    fn on_gone(&mut self, node: NodeId) {
+        // It may be linked again already, by another connection on which none of its circuits is.
+        self.table.link_lost(name(node), &mut self.outputs);
+    }
+
+    fn lay(&mut self, way: &[Hop], reply: Reply) {
+        let now = self.moment();
+        match self.table.open(now, way, &mut self.rng, &mut self.outputs) {
+            Ok(tunnel) => _ = self.laying.insert(tunnel, reply),
+            // Who wished it may have given up.
+            Err(error) => _ = reply.send(Err(error.into())),
+        }
+    }
+
+    /// Sends what waits in a tunnel, as far as its window goes.
+    fn pump(&mut self, tunnel: TunnelId) {
+        let now = self.moment();
+        let Some(End { feed, .. }) = self.ends.get(&tunnel) else { return };
+        for _ in 0..BURST {
+            let Some(payload) = feed.next(self.clock.now()) else {
+                if feed.is_done() {
+                    self.close(tunnel);
+                }
+                return;
+            };
+            if self.table.send(now, tunnel, payload.command, &payload.bytes, &mut self.outputs).is_err() {
+                return self.close(tunnel);
+            }
+        }
+        feed.notice();
+    }
+
+    fn close(&mut self, tunnel: TunnelId) {
+        self.table.close(tunnel, &mut self.outputs);
+        if let Some(end) = self.ends.remove(&tunnel) {
+            end.feed.broke();
+        }
+    }
+
+    fn tick(&mut self) {
+        let (moment, now) = (self.moment(), self.clock.now());
+        self.table.tick(moment, &mut self.outputs);
+        let patience = |end: &End| match end.own {
+            true => SILENCE.max(end.feed.round_trip() * SILENT_ROUNDS),
+            false => STRANGERS_SILENCE,
+        };
+        let silent = self.ends.iter().filter(|(_, end)| end.feed.waited(now) > patience(end));
+        for tunnel in silent.map(|(&tunnel, _)| tunnel).collect::<Vec<_>>() {
+            tracing::debug!("the other end of a tunnel is silent; it is given up");
+            self.close(tunnel);
+        }
+    }
+
+    /// Does what the table wants, and what comes of that.
+    fn carry_out(&mut self) {
+        let mut outputs = VecDeque::from(std::mem::take(&mut self.outputs));
+        while let Some(output) = outputs.pop_front() {
+            self.carry_out_one(output);
+            outputs.extend(self.outputs.drain(..));
+        }
+    }
+
+    fn carry_out_one(&mut self, output: Output) {
+        match output {
+            Output::Send { to, cell } => self.send(to, cell),
+            Output::Arrived { tunnel } => {
+                let pipe = self.end(tunnel, false);
+                (self.welcome)(pipe);
+            }
+            Output::Ready { tunnel } => {
+                let pipe = self.end(tunnel, true);
+                // If nobody waits for it any more, the pipe is dropped, which closes the tunnel.
+                self.laying.remove(&tunnel).map(|reply| reply.send(Ok(pipe)));
+            }
+            Output::Deliver { tunnel, payload } => {
+                let Some(End { feed, .. }) = self.ends.get(&tunnel) else { return };
+                match feed.received(self.clock.now(), payload) {
+                    Ok(()) => self.pump(tunnel),
+                    Err(error) => {
+                        tracing::debug!(%error, "a tunnel is given up");
+                        self.close(tunnel);
+                    }
+                }
+            }
+            Output::Ended { tunnel, why } => {
+                if let Some(end) = self.ends.remove(&tunnel) {
+                    tracing::debug!(%why, own = end.own, "a tunnel has ended");
+                    end.feed.broke();
+                }
+                self.laying.remove(&tunnel).map(|reply| reply.send(Err(why.into())));
+            }
+            // Neighbours say nothing in cells beside tunnels, so far.
+            Output::Message { .. } => {}
+        }
+    }
+
+    fn end(&mut self, tunnel: TunnelId, own: bool) -> Pipe {
+        let (pipe, feed) = pipe(tunnel, self.clock.now(), self.notices.clone());
+        self.ends.insert(tunnel, End { feed, own });
+        pipe
+    }
+
+    fn send(&mut self, to: Name, cell: Cell) {
+        match self.links.send(&NodeId::from_bytes(*to.as_bytes()), cell) {
+            Ok(()) => {}
+            Err(unsent) if unsent.linked => self.table.unsent(to, &unsent.cell, &mut self.outputs),
+            Err(_) => self.table.link_lost(to, &mut self.outputs),
+        }
+    }
+}
+
+fn name(node: NodeId) -> Name {
+    Name::from_bytes(*node.as_bytes())
+}
