@@ -12,11 +12,13 @@ mod reading;
 mod records;
 pub mod runtime;
 mod server;
+mod tunnels;
 pub mod types;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 pub use server::{Api, ServeError, Serving};
+pub use tunnels::{OwnTunnel, Tunnels};
 
 /// Where a node's API is unless told otherwise.
 pub const DEFAULT_API: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7117);

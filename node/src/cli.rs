@@ -23,6 +23,7 @@ mod stamping;
 mod state;
 mod text;
 mod transfer;
+mod tunnels;
 mod watch;
 mod writer;
 
@@ -75,6 +76,10 @@ enum Command {
     /// Work is counted in bytes taken in and sent on once; what is a day old counts half. Who owes much comes last when
     /// there is too much to do, and nothing else.
     Ledger(state::StateArgs),
+    /// The node's tunnels, and what it relays for others.
+    ///
+    /// JSON: own (way, age_s), circuits, relayed (away from who laid the tunnel, towards it), taken, refused, forged.
+    Tunnels(state::StateArgs),
     Demo(demo::DemoArgs),
     /// Measure this machine.
     #[command(subcommand)]
@@ -148,6 +153,7 @@ fn perform(command: Command) -> Result<(), Failure> {
         Command::Status(args) => block_on(state::status(args)),
         Command::Peers(args) => block_on(state::peers(args)),
         Command::Ledger(args) => block_on(ledger::ledger(args)),
+        Command::Tunnels(args) => block_on(tunnels::tunnels(args)),
         Command::Run(args) => block_on(run::run(*args)),
         Command::Demo(args) => block_on(demo::demo(args)),
     }

@@ -17,11 +17,14 @@ mod task;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use grid::id::NodeId;
 use grid::mimics::Preset;
 use grid::output::{GetReport, PutReport};
+use grid::peer::Peer;
 use grid::record::{Pointer, Record, Rules};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
+pub use tunnel::table::Counts;
 
 use self::host::Host;
 use self::mux::Mux;
@@ -85,11 +88,32 @@ impl TunnelError {
     }
 }
 
+/// A tunnel of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnTunnel {
+    /// Its relays in order, and the last node.
+    pub way: Vec<NodeId>,
+    /// How old it is.
+    pub age: Duration,
+}
+
+/// What a node knows of tunnels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TunnelStatus {
+    /// Those that it laid for requests of its own, the one that is in use first.
+    pub own: Vec<OwnTunnel>,
+    /// Circuits that begin at, lead over or end at it; of others it knows the two neighbours and no more.
+    pub circuits: usize,
+    /// What it has seen of all tunnels since its start.
+    pub counts: Counts,
+}
+
 /// A tunnel that can be used.
 #[derive(Clone, Debug)]
 struct Ready {
     mux: Mux,
     since: Instant,
+    way: Arc<[NodeId]>,
 }
 
 impl Ready {
@@ -153,6 +177,18 @@ impl Tunnels {
     /// [`TunnelError`], also in the words of the last node.
     pub async fn put(&self, record: &Record) -> Result<PutReport, TunnelError> {
         self.ask(&Ask::put(record)).await?.into_put().map_err(|error| TunnelError::far(&error))
+    }
+
+    /// What there is to tell of tunnels, to this node's own user.
+    ///
+    /// # Errors
+    /// If the node has stopped.
+    pub async fn status(&self) -> Result<TunnelStatus, Stopped> {
+        let (circuits, counts) = self.0.builder.count().await?;
+        let ready = self.0.ready.lock().await;
+        let own = ready.iter().filter(|ready| ready.is_fit());
+        let own = own.map(|ready| OwnTunnel { way: ready.way.to_vec(), age: ready.since.elapsed() });
+        Ok(TunnelStatus { own: own.collect(), circuits, counts })
     }
 
     /// Asks a tunnel's last node, through another tunnel if one breaks.
@@ -225,7 +261,7 @@ impl Shared {
         let way = self.relays.draw(self.preset, &self.builder).await?;
         let hops = hops(&self.node.credentials().verifier, &way)?;
         match self.builder.lay(hops).await {
-            Ok(mux) => Ok(Ready { mux, since: Instant::now() }),
+            Ok(mux) => Ok(Ready { mux, since: Instant::now(), way: way.iter().map(Peer::id).collect() }),
             Err(error) => {
                 self.relays.forget(&way);
                 Err(error.into())

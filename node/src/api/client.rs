@@ -15,6 +15,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use super::runtime::{self, Entry};
+use super::tunnels::Tunnels;
 use super::types::{Fault, FoundHeaders, Ledger, Offered, Peers, Providers, Put, Status};
 use super::{CELLS, DEFAULT_API, FROM_CELL, HOPS, MILLISECONDS, SEQUENCE, TWIN, WRITTEN};
 use crate::pointer::PointerText;
@@ -169,6 +170,14 @@ impl Client {
     /// [`ClientError`]
     pub async fn ledger(&self) -> Result<Ledger, ClientError> {
         self.json(Method::GET, "/v1/ledger", Vec::new()).await
+    }
+
+    /// Its tunnels, and what it has relayed for others.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn tunnels(&self) -> Result<Tunnels, ClientError> {
+        self.json(Method::GET, "/v1/tunnels", Vec::new()).await
     }
 
     /// Announces that the node offers something: a name, or a pointer's record.

@@ -70,9 +70,10 @@ impl From<TunnelError> for Failure {
         let text = error.to_string();
         let (status, advice) = match error {
             TunnelError::Stopped(stopped) => return stopped.into(),
-            TunnelError::Nobody(_) => {
-                (StatusCode::BAD_GATEWAY, "wait until more nodes have joined, see `rook peers`; a tunnel leads over four")
-            }
+            TunnelError::Nobody(_) => (
+                StatusCode::BAD_GATEWAY,
+                "wait until more nodes have joined, see `rook peers`; a tunnel leads over four",
+            ),
             TunnelError::Late(_) => (StatusCode::GATEWAY_TIMEOUT, "try again: the next tunnel leads over other nodes"),
             TunnelError::Far(_) => (StatusCode::BAD_GATEWAY, "try again; without --tunnel this node asks itself"),
             TunnelError::Broke | TunnelError::Lay(_) => {

@@ -3,7 +3,7 @@
 use axum::Json;
 use utoipa::OpenApi;
 
-use super::{datasets, handlers, offers, reading, records};
+use super::{datasets, handlers, offers, reading, records, tunnels};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -29,7 +29,8 @@ use super::{datasets, handlers, offers, reading, records};
         handlers::status,
         handlers::peers,
         handlers::ledger,
-        handlers::leave
+        handlers::leave,
+        tunnels::tunnels
     )
 )]
 struct Description;

@@ -86,7 +86,9 @@ impl Task {
                     self.waiting.push_back(reply);
                     continue;
                 }
-                Poll::Ready(None) if self.waiting.is_empty() && self.arrivals.is_closed() => return Poll::Ready(Ok(())),
+                Poll::Ready(None) if self.waiting.is_empty() && self.arrivals.is_closed() => {
+                    return Poll::Ready(Ok(()));
+                }
                 Poll::Ready(None) | Poll::Pending => {}
             }
             if !self.waiting.is_empty()

@@ -84,7 +84,9 @@ impl Relays {
         let holder = one(holder);
         let on = |axis: Axis| {
             let others = roster.iter().map(one).filter(|other| other.id != holder.id);
-            let others = others.filter(|other| shape.axes().all(|a| a == axis || other.cell.coordinate(a) == holder.cell.coordinate(a)));
+            let others = others.filter(|other| {
+                shape.axes().all(|a| a == axis || other.cell.coordinate(a) == holder.cell.coordinate(a))
+            });
             others.chain([holder]).collect::<Vec<_>>()
         };
         shape.axes().flat_map(|axis| links(&seed, &holder, axis, shape.dims(), &on(axis), preset.mimics)).collect()

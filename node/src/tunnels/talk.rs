@@ -46,7 +46,10 @@ pub(super) enum Answer {
     /// 2: nodes and cells that have it.
     Put { nodes: u32, cells: u32 },
     /// 3: why it was not done, for people.
-    Failed(#[serde(serialize_with = "bounded::write_bytes", deserialize_with = "bounded::bytes::<MAX_TEXT, _, _>")] Vec<u8>),
+    Failed(
+        #[serde(serialize_with = "bounded::write_bytes", deserialize_with = "bounded::bytes::<MAX_TEXT, _, _>")]
+        Vec<u8>,
+    ),
 }
 
 /// Why a question got no answer of use.
@@ -91,7 +94,13 @@ impl Answer {
     }
 
     /// The record that was asked for, checked.
-    pub(super) fn into_get(self, pointer: &Pointer, chunk: u32, rules: &Rules, shape: Shape) -> Result<GetReport, TalkError> {
+    pub(super) fn into_get(
+        self,
+        pointer: &Pointer,
+        chunk: u32,
+        rules: &Rules,
+        shape: Shape,
+    ) -> Result<GetReport, TalkError> {
         let Self::Got { record, hops, from, cells } = self.or_failure()? else { return Err(TalkError::Other) };
         let record = record.check(rules)?;
         let is_it = match record.body() {

@@ -12,14 +12,14 @@ use tunnel::cell::Cell;
 use tunnel::keys::{Hop, OnionSecret};
 use tunnel::moment::Moment;
 use tunnel::name::Name;
-use tunnel::table::{Config, OpenError, Output, Table, TunnelId, Why};
+use tunnel::table::{Config, Counts, OpenError, Output, Table, TunnelId, Why};
 use yamux::Mode;
 
 use super::Carrier;
 use super::mux::Mux;
 use super::pipe::{Feed, Pipe, pipe};
 use crate::clock::{SteadyClock, unix_seconds};
-use crate::handle::NodeHandle;
+use crate::handle::{NodeHandle, Stopped};
 use crate::transport::{CellLinks, CellReceiver};
 
 /// How often it is looked for what is too old or silent.
@@ -54,10 +54,16 @@ pub enum LayError {
 
 type Reply = oneshot::Sender<Result<Pipe, LayError>>;
 
+/// What is wanted of the task.
+enum Wish {
+    Lay(Vec<Hop>, Reply),
+    Count(oneshot::Sender<(usize, Counts)>),
+}
+
 /// Lays tunnels.
 #[derive(Clone, Debug)]
 pub(super) struct Builder {
-    wishes: mpsc::Sender<(Vec<Hop>, Reply)>,
+    wishes: mpsc::Sender<Wish>,
 }
 
 impl Builder {
@@ -67,10 +73,20 @@ impl Builder {
     /// [`LayError`] if it does not come to stand.
     pub(super) async fn lay(&self, way: Vec<Hop>) -> Result<Mux, LayError> {
         let (reply, laid) = oneshot::channel();
-        self.wishes.send((way, reply)).await.map_err(|_| LayError::Stopped)?;
+        self.wishes.send(Wish::Lay(way, reply)).await.map_err(|_| LayError::Stopped)?;
         let pipe = laid.await.map_err(|_| LayError::Stopped)??;
         // The last node has no reason to open streams to us.
         Ok(Mux::start(pipe, Mode::Client).0)
+    }
+
+    /// How many circuits begin at, lead over and end at this node, and what it has seen of all that were.
+    ///
+    /// # Errors
+    /// If the node has stopped.
+    pub(super) async fn count(&self) -> Result<(usize, Counts), Stopped> {
+        let (reply, counted) = oneshot::channel();
+        self.wishes.send(Wish::Count(reply)).await.map_err(|_| Stopped)?;
+        counted.await.map_err(|_| Stopped)
     }
 }
 
@@ -120,7 +136,7 @@ impl Task {
     async fn run(
         mut self,
         CellReceiver { mut cells, mut gone }: CellReceiver,
-        mut wished: mpsc::Receiver<(Vec<Hop>, Reply)>,
+        mut wished: mpsc::Receiver<Wish>,
         mut noticed: mpsc::UnboundedReceiver<TunnelId>,
     ) {
         let mut tick = tokio::time::interval(TICK);
@@ -134,7 +150,9 @@ impl Task {
                 },
                 Some(tunnel) = noticed.recv() => self.pump(tunnel),
                 wish = wished.recv() => match wish {
-                    Some((way, reply)) => self.lay(&way, reply),
+                    Some(Wish::Lay(way, reply)) => self.lay(&way, reply),
+                    // Who asked may have gone away.
+                    Some(Wish::Count(reply)) => _ = reply.send((self.table.len(), self.table.counts())),
                     None => break,
                 },
                 Some(node) = gone.recv() => self.on_gone(node),

@@ -1,0 +1,63 @@
+//! Tunnels over the API.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::handlers::Failure;
+use super::server::Shared;
+use crate::tunnels::{Counts, TunnelStatus};
+
+/// A tunnel that the node laid for requests of its own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct OwnTunnel {
+    /// The names of its relays in order, and of the last node.
+    pub way: Vec<String>,
+    /// Seconds since it was laid.
+    pub age_s: u64,
+}
+
+/// What a node knows of tunnels.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Tunnels {
+    /// Its own, the one that is in use first.
+    pub own: Vec<OwnTunnel>,
+    /// Circuits that begin at, lead over or end at it.
+    pub circuits: usize,
+    /// Cells that it has passed on for others, away from who laid the tunnel and towards it.
+    pub relayed: [u64; 2],
+    /// Set-ups of others that it took.
+    pub taken: u64,
+    /// Set-ups that it refused: no room, replayed, out of date, or not to be opened.
+    pub refused: u64,
+    /// Cells that were forged, replayed or out of order; each has ended its circuit.
+    pub forged: u64,
+}
+
+impl From<&TunnelStatus> for Tunnels {
+    fn from(status: &TunnelStatus) -> Self {
+        let own = status.own.iter().map(|tunnel| OwnTunnel {
+            way: tunnel.way.iter().map(ToString::to_string).collect(),
+            age_s: tunnel.age.as_secs(),
+        });
+        let Counts { outward, homeward, set_ups, no_room, replayed, stale, unreadable, forged, out_of_turn, .. } =
+            status.counts;
+        Self {
+            own: own.collect(),
+            circuits: status.circuits,
+            relayed: [outward, homeward],
+            taken: set_ups,
+            refused: no_room + replayed + stale + unreadable,
+            forged: forged + out_of_turn,
+        }
+    }
+}
+
+/// The node's tunnels, and what it has relayed for others.
+#[utoipa::path(get, path = "/v1/tunnels", responses((status = 200, body = Tunnels)))]
+pub(super) async fn tunnels(State(shared): State<Arc<Shared>>) -> Result<Json<Tunnels>, Failure> {
+    Ok(Json((&shared.services.tunnels().status().await?).into()))
+}

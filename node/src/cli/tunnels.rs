@@ -1,0 +1,30 @@
+//! `rook tunnels`.
+
+use super::Failure;
+use super::state::StateArgs;
+use super::text::{self, say, say_json};
+use crate::api::Tunnels;
+use crate::api::client::Client;
+
+pub(super) async fn tunnels(args: StateArgs) -> Result<(), Failure> {
+    let tunnels = Client::find(args.api)?.tunnels().await?;
+    match args.json {
+        true => say_json(&tunnels),
+        false => describe(&tunnels),
+    }
+    Ok(())
+}
+
+fn describe(tunnels: &Tunnels) {
+    let Tunnels { own, circuits, relayed: [outward, homeward], taken, refused, forged } = tunnels;
+    if own.is_empty() {
+        say("no tunnel of its own stands: the first `rook get --tunnel` lays one");
+    }
+    for (number, tunnel) in own.iter().enumerate() {
+        let way: Vec<&str> = tunnel.way.iter().map(|node| text::short(node)).collect();
+        let what = if number == 0 { "in use" } else { "spare" };
+        say(format!("{what}, {} old, over {}", text::seconds(tunnel.age_s as f64), way.join(" > ")));
+    }
+    say(format!("{circuits} circuits now, all in all {taken} set-ups taken for others and {refused} refused"));
+    say(format!("{outward} cells relayed outward, {homeward} homeward, {forged} forged or out of order"));
+}

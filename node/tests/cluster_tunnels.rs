@@ -1,0 +1,92 @@
+//! Tunnels over real processes: who puts and gets is not seen, and a killed relay is survived.
+
+#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, clippy::print_stdout, reason = "a test")]
+
+mod cli_support;
+
+use std::time::{Duration, Instant};
+
+use cli_support::{Node, Place, eventually};
+use serde_json::Value;
+
+const NODES: usize = 16;
+
+/// A grid of processes of which each has links to all its neighbours.
+fn grid(place: &Place) -> Vec<Node> {
+    let grid = place.grid("tunnels", 2, 2);
+    let mut nodes: Vec<Node> = Vec::new();
+    for number in 0..NODES {
+        let identity = place.mint(&grid, &format!("{number}.pem"));
+        let mut args = place.run_args(&identity, &format!("data-{number}"));
+        if let Some(first) = nodes.first() {
+            args.extend(["--peer".to_owned(), first.listen[0].clone()]);
+        }
+        nodes.push(place.node(&args));
+    }
+    nodes.iter_mut().for_each(|node| _ = node.wait_for("joined", Duration::from_secs(120)));
+    for node in &nodes {
+        eventually("open links to all neighbours", Duration::from_secs(90), || {
+            let peers = place.json(["peers", "--json", "--api", &node.api]);
+            let peers = peers["peers"].as_array().unwrap();
+            let mut neighbours = peers.iter().filter(|peer| peer["neighbour"] == true).peekable();
+            (neighbours.peek().is_some() && neighbours.all(|peer| peer["linked"] == true)).then_some(())
+        });
+    }
+    nodes
+}
+
+fn tunnels(place: &Place, node: &Node) -> Value {
+    place.json(["tunnels", "--json", "--api", &node.api])
+}
+
+/// The way of the tunnel that is in use.
+fn way(place: &Place, node: &Node) -> Vec<String> {
+    let way = tunnels(place, node)["own"][0]["way"].as_array().unwrap().clone();
+    way.iter().map(|node| node.as_str().unwrap().to_owned()).collect()
+}
+
+fn get(place: &Place, node: &Node, pointer: &str, value: &[u8]) -> Duration {
+    let (copy, begun) = (place.path("copy"), Instant::now());
+    place.ok(["get", pointer, "--tunnel", "-o", copy.to_str().unwrap(), "--api", &node.api]);
+    assert!(std::fs::read(copy).unwrap() == value, "what came back is not what was put");
+    begun.elapsed()
+}
+
+#[test]
+fn records_go_through_tunnels_and_a_killed_relay_is_survived() {
+    let place = Place::new();
+    let mut nodes = grid(&place);
+    let value: Vec<u8> = (0..1_500_000_u32).map(|n| (n ^ n >> 9) as u8).collect();
+    let file = place.write("value", &value);
+    let (writer, reader) = (nodes.swap_remove(5), nodes.swap_remove(9));
+    let asked = |node: &Node| place.json(["status", "--json", "--api", &node.api])["asked"].as_u64();
+    let before = [asked(&writer), asked(&reader)];
+
+    let put = place.json(["put", "--tunnel", file.to_str().unwrap(), "--json", "--api", &writer.api]);
+    let pointer = put["pointer"].as_str().unwrap();
+    println!("put through a tunnel: {put}");
+    println!("the first get took {:?}", get(&place, &reader, pointer, &value));
+    println!("the second get took {:?}", get(&place, &reader, pointer, &value));
+    println!("messages asked before and after: {before:?} {:?}", [asked(&writer), asked(&reader)]);
+
+    let path = way(&place, &reader);
+    assert_eq!(path.len(), 4, "three relays and a last node: {path:?}");
+    assert!(!path.contains(&reader.id) && path.iter().all(|id| path.iter().filter(|one| *one == id).count() == 1));
+    let relayed = |node: &Node| tunnels(&place, node)["relayed"][1].as_u64().unwrap();
+    for relay in path[..3].iter().filter_map(|id| nodes.iter().find(|node| node.id == *id)) {
+        assert!(relayed(relay) > value.len() as u64 / 1280, "{} relays the file", relay.id);
+    }
+
+    for place_on_way in [1, 0, 2] {
+        let victim = way(&place, &reader)[place_on_way].clone();
+        // The writer's node may be a relay of the reader; it has done its part.
+        if let Some(at) = nodes.iter().position(|node| node.id == victim) {
+            nodes.swap_remove(at).kill();
+            println!(
+                "relay {} was killed; the next get took {:?}",
+                place_on_way + 1,
+                get(&place, &reader, pointer, &value)
+            );
+        }
+    }
+}
