@@ -211,12 +211,6 @@ impl Cell {
         body
     }
 
-    /// What is the circuit's.
-    pub(crate) fn body(&self) -> &[u8; BODY] {
-        let (_, body) = self.0.split_last_chunk().unwrap_or_else(|| unreachable!("a cell is longer than its body"));
-        body
-    }
-
     /// The set-up in a cell that begins a circuit.
     pub(crate) fn set_up_mut(&mut self) -> &mut [u8; SET_UP] {
         let (_, body) = self.0.split_last_chunk_mut().unwrap_or_else(|| unreachable!("a cell is longer than a set-up"));
@@ -244,7 +238,11 @@ impl fmt::Debug for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.read() {
             Reading::Message(bytes) => write!(f, "Cell(message of {} bytes)", bytes.len()),
-            other => write!(f, "Cell({other:?})"),
+            Reading::Circuit(id) => write!(f, "Cell({id:?})"),
+            Reading::Cover => f.write_str("Cell(cover)"),
+            Reading::Destroy(id) => write!(f, "Cell(destroy {id:?})"),
+            Reading::SetUp(id) => write!(f, "Cell(set-up {id:?})"),
+            Reading::Malformed => f.write_str("Cell(malformed)"),
         }
     }
 }

@@ -26,8 +26,12 @@ pub enum Command {
     Data,
     /// There is no more to come from this side.
     End,
-    /// Nothing; it keeps the tunnel from being taken for idle, or looks like traffic.
+    /// Nothing; it looks like traffic.
     Padding,
+    /// Say [`Command::Pong`] with the same bytes. The far end's table does so by itself.
+    Ping,
+    /// The answer to a [`Command::Ping`].
+    Pong,
 }
 
 impl Command {
@@ -36,6 +40,8 @@ impl Command {
             Self::Padding => 0,
             Self::Data => 1,
             Self::End => 2,
+            Self::Ping => 3,
+            Self::Pong => 4,
         }
     }
 
@@ -44,6 +50,8 @@ impl Command {
             0 => Some(Self::Padding),
             1 => Some(Self::Data),
             2 => Some(Self::End),
+            3 => Some(Self::Ping),
+            4 => Some(Self::Pong),
             _ => None,
         }
     }

@@ -95,7 +95,6 @@ impl Table {
     /// The tunnel is gone or does not stand yet, or it is too long for a cell; nothing has happened then.
     pub fn send(
         &mut self,
-        now: Moment,
         tunnel: TunnelId,
         command: Command,
         bytes: &[u8],
@@ -113,12 +112,12 @@ impl Table {
             Role::Own { tunnel, .. } => tunnel.seal(command, bytes, cell.body_mut())?,
             Role::Opening { .. } | Role::Relay { .. } => {}
         }
-        circuit.said = now.steady;
         out.push(Output::Send { to: joint.link, cell });
         Ok(())
     }
 
-    /// Ends a tunnel from our end. Nothing happens if it is gone already.
+    /// Ends a tunnel from our end: what is still on its way is lost, so let both ends say [`Command::End`] before. Nothing
+    /// happens if it is gone already.
     pub fn close(&mut self, tunnel: TunnelId, out: &mut Vec<Output>) {
         if let Some(circuit) = self.remove(tunnel) {
             destroy(circuit.back(), out);
@@ -142,24 +141,48 @@ impl Table {
             self.end(tunnel, why, |_| true, out);
         }
         let silent = |circuit: &Circuit| {
-            matches!(circuit.role, Role::Own { .. }) && now.since(circuit.said) >= self.config.keep_alive
+            let asked = circuit.asked.unwrap_or(circuit.used).max(circuit.used);
+            matches!(circuit.role, Role::Own { .. }) && now.since(asked) >= self.config.ping
         };
         let silent: Vec<_> = self.circuits.all().filter(|(_, circuit)| silent(circuit)).map(|(id, _)| id).collect();
         for tunnel in silent {
-            let said = self.send(now, tunnel, Command::Padding, &[], out);
-            debug_assert!(said.is_ok(), "a tunnel that stands takes an empty cell");
+            self.say_alone(tunnel, Command::Ping, &[], out);
+            if let Some(circuit) = self.circuits.of(tunnel) {
+                circuit.asked = Some(now.steady);
+            }
         }
+    }
+
+    /// A cell was not sent, for there was no room in the link's queue. Its circuit is lost, since no later cell would open.
+    pub fn dropped(&mut self, to: Name, cell: &Cell, out: &mut Vec<Output>) {
+        if let Reading::Circuit(id) | Reading::SetUp(id) = cell.read()
+            && let Some(tunnel) = self.circuits.find(Joint { link: to, id: id.turned() })
+        {
+            self.end(tunnel, Why::NoRoom, |_| true, out);
+        }
+    }
+
+    /// Changes the onion key. Set-ups for the old one that are still under way will not open.
+    pub fn renew(&mut self, onion: OnionSecret) {
+        self.onion = onion;
+    }
+
+    /// Says something that nobody here asked for; short enough, and to a tunnel that stands.
+    fn say_alone(&mut self, tunnel: TunnelId, command: Command, bytes: &[u8], out: &mut Vec<Output>) {
+        let said = self.send(tunnel, command, bytes, out);
+        debug_assert!(said.is_ok(), "{command:?} was not said: {said:?}");
     }
 
     /// Why a circuit is to end now, if it is.
     fn over(&self, now: Moment, circuit: &Circuit) -> Option<Why> {
-        let Config { life, idle, patience, .. } = self.config;
+        let Config { life, idle, patience, deaf, .. } = self.config;
+        let limit = if matches!(circuit.role, Role::Own { .. }) { deaf } else { idle };
         if now.since(circuit.born) >= life {
             Some(Why::TooOld)
         } else if circuit.waits() && now.since(circuit.born) >= patience {
             Some(Why::NoAnswer)
         } else {
-            (now.since(circuit.used.max(circuit.said)) >= idle).then_some(Why::Idle)
+            (now.since(circuit.used) >= limit).then_some(Why::Idle)
         }
     }
 

@@ -19,8 +19,9 @@ pub struct Room {
 
 impl Default for Room {
     fn default() -> Self {
-        // 2.5 MiB of cells for a link; one circuit has 256 KiB of it, enough for 41 Mbit/s over 50 ms.
-        Self { of_circuit: 205, cells: 2048, messages: 1024 }
+        // 5 MiB of cells for a link. One circuit may have 608 KiB of payload in them: all of two streams' windows of
+        // 256 KiB may come to wait here when this link is the slowest.
+        Self { of_circuit: 512, cells: 4096, messages: 1024 }
     }
 }
 
@@ -62,7 +63,7 @@ impl<M> Outgoing<M> {
     ///
     /// # Errors
     ///
-    /// There is no room for it. A circuit that loses a cell is lost: say so to the table, which ends it.
+    /// There is no room for it. A circuit that loses a cell is lost: [`crate::table::Table::dropped`] wants to know.
     pub fn push_cell(&mut self, cell: Cell) -> Result<(), NoRoom> {
         let circuit = match cell.read() {
             Reading::Circuit(id) => id.wire(),

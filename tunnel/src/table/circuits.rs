@@ -21,7 +21,7 @@ pub(super) enum Role {
     /// Its initiator.
     Own { on: Joint, tunnel: Tunnel },
     /// A relay. While the answer to the set-up is due, it has what we put around that.
-    Relay { back: Joint, on: Joint, hop: Hop, answer: Option<Answer> },
+    Relay { back: Joint, on: Joint, hop: Hop, answer: Option<Box<Answer>> },
 }
 
 /// A circuit. The id of a [`Joint`] is the one in cells that come from that neighbour.
@@ -30,13 +30,13 @@ pub(super) struct Circuit {
     pub(super) born: Duration,
     /// When something came over it last.
     pub(super) used: Duration,
-    /// When we said something last.
-    pub(super) said: Duration,
+    /// When we asked last whether its far end is there.
+    pub(super) asked: Option<Duration>,
 }
 
 impl Circuit {
     pub(super) fn new(role: Role, now: Duration) -> Self {
-        Self { role, born: now, used: now, said: now }
+        Self { role, born: now, used: now, asked: None }
     }
 
     /// Towards the initiator.

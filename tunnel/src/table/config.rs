@@ -18,9 +18,10 @@ pub struct Config {
     pub life: Duration,
     /// How long nothing may come over a circuit.
     pub idle: Duration,
-    /// After how long our own tunnels say something if they have nothing to say. A third of `idle`, so that one lost
-    /// moment does not end them.
-    pub keep_alive: Duration,
+    /// After how long a silence of the far end of our own tunnels is asked whether it is there.
+    pub ping: Duration,
+    /// After how long a silence it is taken for gone, however often it was asked.
+    pub deaf: Duration,
     /// How long we wait for the answer to a set-up.
     pub patience: Duration,
     /// Which set-ups count as replayed or stale.
@@ -36,7 +37,9 @@ impl Default for Config {
             set_ups: Rate { burst: 64, every: Duration::from_millis(100) },
             life: Duration::from_secs(600),
             idle: Duration::from_secs(180),
-            keep_alive: Duration::from_secs(60),
+            // A cell in 20 s for each spare; three are lost before the tunnel is.
+            ping: Duration::from_secs(20),
+            deaf: Duration::from_secs(70),
             patience: Duration::from_secs(10),
             // Clocks of unattended machines differ by seconds; two minutes spare those that nobody has set for weeks.
             replays: replay::Limits { window: 2, entries: 1 << 17 },

@@ -77,6 +77,9 @@ pub enum Why {
     /// No answer came to the set-up.
     #[error("the set-up was not answered in time")]
     NoAnswer,
+    /// The link to the neighbour had no room for a cell.
+    #[error("too much waits for the link to the tunnel's next node")]
+    NoRoom,
     /// It has lived as long as tunnels do.
     #[error("the tunnel is as old as tunnels grow")]
     TooOld,

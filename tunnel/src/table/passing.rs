@@ -53,7 +53,10 @@ impl Table {
                 self.counts.homeward += 1;
                 out.push(Output::Send { to, cell });
             }
-            Fate::Here(Payload { command: Command::Padding, .. }) => {}
+            Fate::Here(Payload { command: Command::Padding | Command::Pong, .. }) => {}
+            Fate::Here(Payload { command: Command::Ping, bytes }) => {
+                self.say_alone(tunnel, Command::Pong, &bytes, out);
+            }
             Fate::Here(payload) => out.push(Output::Deliver { tunnel, payload }),
             Fate::Ready => out.push(Output::Ready { tunnel }),
             Fate::Ends(why) => {

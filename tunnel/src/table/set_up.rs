@@ -107,7 +107,7 @@ impl Table {
         };
         cell.name_new(on.id.turned());
         out.push(Output::Send { to: on.link, cell });
-        let role = Role::Relay { back, on, hop: layer::Hop::new(&keys), answer: Some(answer) };
+        let role = Role::Relay { back, on, hop: layer::Hop::new(&keys), answer: Some(Box::new(answer)) };
         self.counts.set_ups += 1;
         self.circuits.insert(Circuit::new(role, now.steady));
     }

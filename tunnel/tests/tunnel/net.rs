@@ -1,5 +1,4 @@
 //! A few tables, and links between them that carry each cell at once.
-#![allow(dead_code, reason = "each test uses its part")]
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -14,34 +13,34 @@ use tunnel::payload::{Command, Payload};
 use tunnel::table::{Config, Counts, Output, Table, TunnelId};
 
 /// When tests begin.
-pub const START: Moment = Moment { steady: Duration::from_secs(100), minute: 30_000_000 };
+pub(crate) const START: Moment = Moment { steady: Duration::from_secs(100), minute: 30_000_000 };
 
 /// A cell on a link.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Flight {
-    pub from: usize,
-    pub to: usize,
-    pub cell: Cell,
+pub(crate) struct Flight {
+    pub(crate) from: usize,
+    pub(crate) to: usize,
+    pub(crate) cell: Cell,
 }
 
 /// Node 0 lays tunnels over 1, 2, and so on.
-pub struct Net {
+pub(crate) struct Net {
     tables: Vec<Table>,
     hops: Vec<Hop>,
     events: Vec<Vec<Output>>,
     flights: VecDeque<Flight>,
     /// All that was on a link.
-    pub seen: Vec<Flight>,
-    pub rng: ChaCha20Rng,
-    pub now: Moment,
+    pub(crate) seen: Vec<Flight>,
+    pub(crate) rng: ChaCha20Rng,
+    pub(crate) now: Moment,
 }
 
 impl Net {
-    pub fn new(nodes: usize, seed: u64) -> Self {
+    pub(crate) fn new(nodes: usize, seed: u64) -> Self {
         Self::with_config(nodes, seed, Config::default())
     }
 
-    pub fn with_config(nodes: usize, seed: u64, config: Config) -> Self {
+    pub(crate) fn with_config(nodes: usize, seed: u64, config: Config) -> Self {
         let mut rng = ChaCha20Rng::seed_from_u64(seed);
         let mut net = Self {
             tables: Vec::new(),
@@ -62,33 +61,33 @@ impl Net {
         net
     }
 
-    pub fn table(&self, node: usize) -> &Table {
+    pub(crate) fn table(&self, node: usize) -> &Table {
         &self.tables[node]
     }
 
-    pub fn name(&self, node: usize) -> Name {
+    pub(crate) fn name(&self, node: usize) -> Name {
         self.hops[node].name
     }
 
-    pub fn path(&self, hops: usize) -> Vec<Hop> {
+    pub(crate) fn path(&self, hops: usize) -> Vec<Hop> {
         self.hops[1..=hops].to_vec()
     }
 
-    pub fn counts(&self, node: usize) -> Counts {
+    pub(crate) fn counts(&self, node: usize) -> Counts {
         self.tables[node].counts()
     }
 
-    pub fn events(&self, node: usize) -> &[Output] {
+    pub(crate) fn events(&self, node: usize) -> &[Output] {
         &self.events[node]
     }
 
-    pub fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         self.seen.clear();
         self.events.iter_mut().for_each(Vec::clear);
     }
 
     /// Lays a tunnel over that many nodes, and gives both ends' names of it.
-    pub fn tunnel(&mut self, hops: usize) -> (TunnelId, TunnelId) {
+    pub(crate) fn tunnel(&mut self, hops: usize) -> (TunnelId, TunnelId) {
         let near = self.open(hops);
         self.run();
         assert!(self.events[0].contains(&Output::Ready { tunnel: near }), "the tunnel stands");
@@ -100,7 +99,7 @@ impl Net {
     }
 
     /// Sends a set-up off.
-    pub fn open(&mut self, hops: usize) -> TunnelId {
+    pub(crate) fn open(&mut self, hops: usize) -> TunnelId {
         let path = self.path(hops);
         let (now, mut rng, mut out) = (self.now, self.rng.clone(), Vec::new());
         let tunnel = self.tables[0].open(now, &path, &mut rng, &mut out).unwrap();
@@ -110,24 +109,23 @@ impl Net {
     }
 
     /// Says something, and lets it travel.
-    pub fn say(&mut self, node: usize, tunnel: TunnelId, bytes: &[u8]) {
+    pub(crate) fn say(&mut self, node: usize, tunnel: TunnelId, bytes: &[u8]) {
         self.post(node, tunnel, bytes);
         self.run();
     }
 
     /// Says something that stays on the first link.
-    pub fn post(&mut self, node: usize, tunnel: TunnelId, bytes: &[u8]) {
-        let now = self.now;
-        self.with(node, |table, out| table.send(now, tunnel, Command::Data, bytes, out)).unwrap();
+    pub(crate) fn post(&mut self, node: usize, tunnel: TunnelId, bytes: &[u8]) {
+        self.with(node, |table, out| table.send(tunnel, Command::Data, bytes, out)).unwrap();
     }
 
-    pub fn close(&mut self, node: usize, tunnel: TunnelId) {
+    pub(crate) fn close(&mut self, node: usize, tunnel: TunnelId) {
         self.with(node, |table, out| table.close(tunnel, out));
         self.run();
     }
 
     /// Does something with a node's table, and takes what comes of it.
-    pub fn with<T>(&mut self, node: usize, act: impl FnOnce(&mut Table, &mut Vec<Output>) -> T) -> T {
+    pub(crate) fn with<T>(&mut self, node: usize, act: impl FnOnce(&mut Table, &mut Vec<Output>) -> T) -> T {
         let mut out = Vec::new();
         let result = act(&mut self.tables[node], &mut out);
         self.take(node, out);
@@ -135,26 +133,26 @@ impl Net {
     }
 
     /// What is on the links now.
-    pub fn flights(&mut self) -> &mut VecDeque<Flight> {
+    pub(crate) fn flights(&mut self) -> &mut VecDeque<Flight> {
         &mut self.flights
     }
 
     /// Hands one cell over.
-    pub fn deliver(&mut self, flight: Flight) {
+    pub(crate) fn deliver(&mut self, flight: Flight) {
         let (now, from, mut out) = (self.now, self.hops[flight.from].name, Vec::new());
         self.tables[flight.to].handle(now, from, flight.cell, &mut self.rng, &mut out);
         self.take(flight.to, out);
     }
 
     /// Lets everything travel.
-    pub fn run(&mut self) {
+    pub(crate) fn run(&mut self) {
         while let Some(flight) = self.flights.pop_front() {
             self.deliver(flight);
         }
     }
 
     /// What the other end said to a node.
-    pub fn delivered(&self, node: usize) -> Vec<Payload> {
+    pub(crate) fn delivered(&self, node: usize) -> Vec<Payload> {
         let payloads = self.events[node].iter().filter_map(|event| match event {
             Output::Deliver { payload, .. } => Some(payload.clone()),
             _ => None,

@@ -1,13 +1,10 @@
-//! Tunnels over tables: laid, used, ended.
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test may fail")]
+//! Tunnels are laid, used and closed.
 
-#[path = "common/net.rs"]
-mod net;
-
-use net::{Net, START};
 use proptest::prelude::*;
 use tunnel::payload::{Command, MOST, Payload};
 use tunnel::table::Output;
+
+use crate::net::Net;
 
 #[test]
 fn tunnels_of_every_length_carry_bytes_both_ways() {
@@ -61,7 +58,7 @@ fn closing_at_either_end_is_heard_at_the_other_and_leaves_nothing_behind() {
             assert!((0..=hops).all(|node| net.table(node).is_empty()));
             let other = if near_closes { hops } else { 0 };
             assert!(net.events(other).iter().any(|event| matches!(event, Output::Ended { .. })));
-            let late = net.with(at, |table, out| table.send(START, tunnel, Command::Data, b"late", out));
+            let late = net.with(at, |table, out| table.send(tunnel, Command::Data, b"late", out));
             assert!(late.is_err());
         }
     }
