@@ -53,19 +53,19 @@ impl<T: TagSize> Gcm<T> {
         Self { aead: secret.cipher().into(), vector: secret.vector }
     }
 
-    /// Encrypts the text and writes the tag.
-    pub(crate) fn seal(&self, number: u64, text: &mut [u8], tag: &mut [u8]) {
+    /// Encrypts the text and writes the tag, which covers what goes with it as well.
+    pub(crate) fn seal(&self, number: u64, with: &[u8], text: &mut [u8], tag: &mut [u8]) {
         let nonce = nonce(&self.vector, number, false);
-        let made = self.aead.encrypt_inout_detached(&nonce, &[], InOutBuf::from(text));
+        let made = self.aead.encrypt_inout_detached(&nonce, with, InOutBuf::from(text));
         let made = made.unwrap_or_else(|_| unreachable!("a cell is shorter than what one nonce encrypts (64 GiB)"));
         tag.copy_from_slice(&made);
     }
 
     /// Checks the tag and decrypts the text, which stays as it is if the tag is wrong.
-    pub(crate) fn open(&self, number: u64, text: &mut [u8], tag: &[u8]) -> Result<(), Forged> {
+    pub(crate) fn open(&self, number: u64, with: &[u8], text: &mut [u8], tag: &[u8]) -> Result<(), Forged> {
         let nonce = nonce(&self.vector, number, false);
         let tag = tag.try_into().map_err(|_| Forged)?;
-        self.aead.decrypt_inout_detached(&nonce, &[], InOutBuf::from(text), tag).map_err(|_| Forged)
+        self.aead.decrypt_inout_detached(&nonce, with, InOutBuf::from(text), tag).map_err(|_| Forged)
     }
 
     /// Writes what this key's holder appends to what it has opened.
@@ -120,7 +120,7 @@ mod tests {
         let (gcm, stream) = (Gcm::<U12>::new(&secret), Stream::new(&secret));
         for number in [0, 1, u64::MAX] {
             let mut sealed = [0; 1266];
-            gcm.seal(number, &mut sealed, &mut [0; 12]);
+            gcm.seal(number, &[], &mut sealed, &mut [0; 12]);
             for place in [0, 1, 15, 16, 17, 1218, 1265] {
                 let mut added = vec![0; sealed.len() - place];
                 stream.add(number, place, &mut added);

@@ -10,11 +10,11 @@
 //! of the same length, which is a function of its key. The initiator computes the fillers of all hops beforehand and
 //! seals each layer around them, so that each hop's tag covers them as well.
 //!
-//! *Homeward* a hop cuts a layer's length off the end, puts its block in front and seals the whole. What is cut off is
-//! never anything but the stream of keys that the initiator has, because the last node has sealed zeros there; so the
-//! initiator puts it back and checks every tag, from the outermost to the innermost. Nobody else can: no two hops share
-//! a key. But what an honest hop has sealed cannot be mended later: a mark that was set before it breaks the tag within,
-//! one that is set after it breaks its own.
+//! *Homeward* a hop cuts a layer's length off the end, puts its block in front and seals the whole; its tag covers what
+//! it has cut as well. That is never anything but the stream of keys that the initiator has, because the last node has
+//! sealed zeros there; so the initiator puts it back and checks every tag, from the outermost to the innermost. Nobody
+//! else can: no two hops share a key. But what an honest hop has sealed cannot be mended later: a mark that was set
+//! before it breaks the tag within, one that is set after it breaks its own.
 
 use aes_gcm::TagSize;
 
@@ -31,6 +31,11 @@ pub(crate) struct Form {
     /// The packet.
     pub(crate) size: usize,
 }
+
+/// The longest layer, that of a set-up.
+const LONGEST: usize = 84;
+/// The longest run of zeros that a last node cuts off what it seals.
+const ZEROS: [u8; LONGEST] = [0; LONGEST];
 
 impl Form {
     /// What a hop takes off or puts in front.
@@ -55,7 +60,7 @@ impl Form {
         number: u64,
         packet: &mut [u8],
     ) -> Result<[u8; BLOCK], Forged> {
-        let block = self.open(key, number, packet)?;
+        let block = self.open(key, number, &[], packet)?;
         packet.copy_within(self.layer().., 0);
         key.fill(number, &mut packet[self.size - self.layer()..]);
         Ok(block)
@@ -63,15 +68,18 @@ impl Form {
 
     /// A hop puts its layer around what came from the one behind it.
     pub(crate) fn put<T: TagSize>(self, key: &Gcm<T>, number: u64, block: &[u8], packet: &mut [u8]) {
+        let mut cut = ZEROS;
+        let cut = &mut cut[..self.layer()];
+        cut.copy_from_slice(&packet[self.size - self.layer()..]);
         packet.copy_within(..self.size - self.layer(), self.layer());
-        self.seal(key, number, block, packet);
+        self.seal(key, number, block, cut, packet);
     }
 
     /// Seals a packet whose text but for the block is there already.
-    pub(crate) fn seal<T: TagSize>(self, key: &Gcm<T>, number: u64, block: &[u8], packet: &mut [u8]) {
+    fn seal<T: TagSize>(self, key: &Gcm<T>, number: u64, block: &[u8], with: &[u8], packet: &mut [u8]) {
         let (front, text) = packet.split_at_mut(self.start());
         text[..self.block].copy_from_slice(block);
-        key.seal(number, text, &mut front[self.head..]);
+        key.seal(number, with, text, &mut front[self.head..]);
     }
 
     /// The initiator's packet for the first of these hops, from a packet that has the content for the last one in it:
@@ -95,7 +103,7 @@ impl Form {
                 packet.copy_within(..self.size - self.layer(), self.layer());
             }
             let block = front(at, &mut packet[..self.head]);
-            self.seal(&hop.gcm, number, &block, packet);
+            self.seal(&hop.gcm, number, &block, &[], packet);
         }
     }
 
@@ -112,13 +120,15 @@ impl Form {
         mut each: impl FnMut(usize, [u8; BLOCK]) -> Result<(), Forged>,
     ) -> Result<(), usize> {
         let lost = self.lost(hops, number);
+        let mut pieces = lost.chunks(self.layer());
         for (at, hop) in hops.iter().enumerate() {
-            if at > 0 {
-                packet.copy_within(self.layer().., 0);
-                packet[self.size - self.layer()..].copy_from_slice(&lost[(at - 1) * self.layer()..at * self.layer()]);
-            }
-            let block = self.open(&hop.gcm, number, packet).map_err(|Forged| at)?;
+            let cut = pieces.next().unwrap_or(&ZEROS[..self.layer()]);
+            let block = self.open(&hop.gcm, number, cut, packet).map_err(|Forged| at)?;
             each(at, block).map_err(|Forged| at)?;
+            if at + 1 < hops.len() {
+                packet.copy_within(self.layer().., 0);
+                packet[self.size - self.layer()..].copy_from_slice(cut);
+            }
         }
         Ok(())
     }
@@ -127,10 +137,11 @@ impl Form {
         self,
         key: &Gcm<T>,
         number: u64,
+        with: &[u8],
         packet: &mut [u8],
     ) -> Result<[u8; BLOCK], Forged> {
         let (front, text) = packet.split_at_mut(self.start());
-        key.open(number, text, &front[self.head..])?;
+        key.open(number, with, text, &front[self.head..])?;
         text.first_chunk().copied().ok_or(Forged)
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::SeedableRng;
+use tunnel::bucket::Rate;
 use tunnel::cell::Cell;
 use tunnel::keys::{Hop, OnionSecret};
 use tunnel::moment::Moment;
@@ -36,8 +37,10 @@ pub(crate) struct Net {
 }
 
 impl Net {
+    /// Without a bound on set-ups.
     pub(crate) fn new(nodes: usize, seed: u64) -> Self {
-        Self::with_config(nodes, seed, Config::default())
+        let set_ups = Rate { burst: u32::MAX, every: Duration::from_nanos(1) };
+        Self::with_config(nodes, seed, Config { set_ups, ..Config::default() })
     }
 
     pub(crate) fn with_config(nodes: usize, seed: u64, config: Config) -> Self {
