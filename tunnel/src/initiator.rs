@@ -35,10 +35,9 @@ pub enum PathError {
 #[non_exhaustive]
 pub enum Broken {
     /// The seals of all nodes before this one are whole, and this one's is broken: it was altered, dropped or repeated by
-    /// this node, the one before it or the link between them.
-    #[error(
-        "what came home was altered, dropped or repeated on the way from node {0} of the path to the one before it"
-    )]
+    /// this node or one of its two neighbours. (The one behind it only if nothing but the last bytes was touched, which
+    /// this node has cut off and sealed unseen; else it is the seal behind that is broken.)
+    #[error("what came home was altered, dropped or repeated at node {0} of the path or next to it")]
     Seal(usize),
     /// The node has not shown that it has the keys.
     #[error("node {0} of the path has not confirmed its keys")]

@@ -90,7 +90,9 @@ fn cells_that_are_altered_on_their_way_home_die_at_the_initiator_who_sees_where(
             let altered = circuit_cell(flight) && flight.to < flight.from && flight.to == hostile;
             vec![Flight { cell: if altered { turn(flight.cell.clone(), bit) } else { flight.cell.clone() }, ..*flight }]
         });
-        let why = Why::Broken(Broken::Seal(hostile));
+        // The next relay cuts the last 12 bytes off and seals what it has cut: its own seal is the one that breaks.
+        let cut = hostile > 0 && bit >= (CELL - ID - 12) * 8;
+        let why = Why::Broken(Broken::Seal(hostile - usize::from(cut)));
         assert!(net.events(0).contains(&Output::Ended { tunnel: near, why }), "link {hostile} of {hops}, bit {bit}");
         is_gone(&net, hops, near, [0, 0]);
         net.forget();
