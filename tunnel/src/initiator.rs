@@ -34,10 +34,10 @@ pub enum PathError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum Broken {
-    /// The seals of all nodes before this one are whole, and this one's is broken: it was altered, dropped or repeated by
-    /// this node or one of its two neighbours. (The one behind it only if nothing but the last bytes was touched, which
-    /// this node has cut off and sealed unseen; else it is the seal behind that is broken.)
-    #[error("what came home was altered, dropped or repeated at node {0} of the path or next to it")]
+    /// The seals of all nodes before this one are whole, and this one's is broken: it was altered, dropped or repeated
+    /// between this node and the one before it; or further out, if nothing but the padding at its end was touched, which
+    /// the relays cut off piece by piece and seal unseen.
+    #[error("what came home was altered, dropped or repeated at node {0} of the path or beyond it")]
     Seal(usize),
     /// The node has not shown that it has the keys.
     #[error("node {0} of the path has not confirmed its keys")]

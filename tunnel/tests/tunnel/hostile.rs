@@ -90,9 +90,10 @@ fn cells_that_are_altered_on_their_way_home_die_at_the_initiator_who_sees_where(
             let altered = circuit_cell(flight) && flight.to < flight.from && flight.to == hostile;
             vec![Flight { cell: if altered { turn(flight.cell.clone(), bit) } else { flight.cell.clone() }, ..*flight }]
         });
-        // The next relay cuts the last 12 bytes off and seals what it has cut: its own seal is the one that breaks.
-        let cut = hostile > 0 && bit >= (CELL - ID - 12) * 8;
-        let why = Why::Broken(Broken::Seal(hostile - usize::from(cut)));
+        // Relays cut twelve bytes each off the end and seal what they cut: the seal of who cuts the bit off is broken.
+        let later = (CELL - ID - 1 - bit / 8) / 12;
+        let seal = if later < hostile { hostile - 1 - later } else { hostile };
+        let why = Why::Broken(Broken::Seal(seal));
         assert!(net.events(0).contains(&Output::Ended { tunnel: near, why }), "link {hostile} of {hops}, bit {bit}");
         is_gone(&net, hops, near, [0, 0]);
         net.forget();
