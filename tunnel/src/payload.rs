@@ -5,7 +5,8 @@
 //! | header     | bytes | zeros           |       header, big-endian: command in the upper 5 bits, length in the lower 11
 //! ```
 //!
-//! Cells arrive in order or the tunnel ends, so that the bytes of [`Command::Data`] are a reliable stream.
+//! Cells arrive in order or the tunnel ends, so that the bytes of [`Command::Data`] and
+//! [`Command::Marked`] are a reliable stream.
 
 use thiserror::Error;
 
@@ -24,6 +25,10 @@ pub const MOST: usize = FRAME - HEADER;
 pub enum Command {
     /// The next bytes of the stream.
     Data,
+    /// The same, and: "say when you have them".
+    Marked,
+    /// The answer to marks, in what form the ends agree on.
+    Reached,
     /// There is no more to come from this side.
     End,
     /// Nothing; it looks like traffic.
@@ -42,6 +47,8 @@ impl Command {
             Self::End => 2,
             Self::Ping => 3,
             Self::Pong => 4,
+            Self::Marked => 5,
+            Self::Reached => 6,
         }
     }
 
@@ -52,6 +59,8 @@ impl Command {
             2 => Some(Self::End),
             3 => Some(Self::Ping),
             4 => Some(Self::Pong),
+            5 => Some(Self::Marked),
+            6 => Some(Self::Reached),
             _ => None,
         }
     }

@@ -175,7 +175,8 @@ impl Feed {
                 state.round_trip = Some(state.round_trip.map_or(sample.round, |least| least.min(sample.round)));
             }
             Command::End => state.ended = true,
-            Command::Padding => {}
+            // Pings are answered by the table.
+            Command::Padding | Command::Ping | Command::Pong => {}
         }
         if let Some(reader) = state.reader.take() {
             reader.wake();

@@ -188,7 +188,6 @@ impl Task {
 
     /// Sends what waits in a tunnel, as far as its window goes.
     fn pump(&mut self, tunnel: TunnelId) {
-        let now = self.moment();
         let Some(End { feed, .. }) = self.ends.get(&tunnel) else { return };
         for _ in 0..BURST {
             let Some(payload) = feed.next(self.clock.now()) else {
@@ -197,7 +196,7 @@ impl Task {
                 }
                 return;
             };
-            if self.table.send(now, tunnel, payload.command, &payload.bytes, &mut self.outputs).is_err() {
+            if self.table.send(tunnel, payload.command, &payload.bytes, &mut self.outputs).is_err() {
                 return self.close(tunnel);
             }
         }
@@ -277,7 +276,7 @@ impl Task {
     fn send(&mut self, to: Name, cell: Cell) {
         match self.links.send(&NodeId::from_bytes(*to.as_bytes()), cell) {
             Ok(()) => {}
-            Err(unsent) if unsent.linked => self.table.unsent(to, &unsent.cell, &mut self.outputs),
+            Err(unsent) if unsent.linked => self.table.dropped(to, &unsent.cell, &mut self.outputs),
             Err(_) => self.table.link_lost(to, &mut self.outputs),
         }
     }
