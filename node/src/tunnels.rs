@@ -17,6 +17,7 @@ mod task;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
+use futures::stream::{FuturesUnordered, StreamExt};
 use grid::id::NodeId;
 use grid::mimics::Preset;
 use grid::output::{GetReport, PutReport};
@@ -43,6 +44,8 @@ const READY: usize = 2;
 const WAYS: usize = 6;
 /// Tunnels that a request is tried through.
 const TRIES: usize = 3;
+/// After how long a request goes through a second tunnel as well. A relay that was killed says nothing of it.
+const HEDGE: Duration = Duration::from_millis(700);
 /// How long the last node may take to do what it was asked.
 const PATIENCE: Duration = Duration::from_secs(45);
 
@@ -191,18 +194,34 @@ impl Tunnels {
         Ok(TunnelStatus { own: own.collect(), circuits, counts })
     }
 
-    /// Asks a tunnel's last node, through another tunnel if one breaks.
+    /// Asks a tunnel's last node; through another tunnel as well if that one breaks, or says nothing for a while. What is
+    /// asked does no harm twice.
     async fn ask(&self, question: &Ask) -> Result<Answer, TunnelError> {
-        let mut tries = 0;
+        let (mut asking, mut used, mut failed) = (FuturesUnordered::new(), Vec::new(), None);
         loop {
-            tries += 1;
-            let mux = self.tunnel().await?;
-            match self.ask_through(&mux, question).await {
-                Err(error) if error.is_the_tunnels() && tries < TRIES => {
-                    tracing::info!(%error, "a tunnel did not do; the next one is tried");
-                    self.0.ready.lock().await.retain(|ready| !ready.mux.is_same(&mux));
+            if used.len() < TRIES {
+                match self.tunnel(&used).await {
+                    Ok(mux) => {
+                        used.push(mux.clone());
+                        asking.push(async move { (self.ask_through(&mux, question).await, mux) });
+                    }
+                    Err(error) if asking.is_empty() => return Err(failed.unwrap_or(error)),
+                    // Those that are asked already may still answer.
+                    Err(_) => {}
                 }
-                outcome => return outcome,
+            }
+            let more = used.len() < TRIES;
+            tokio::select! {
+                Some((outcome, mux)) = asking.next() => match outcome {
+                    Err(error) if error.is_the_tunnels() => {
+                        tracing::info!(%error, "a tunnel did not do");
+                        self.0.ready.lock().await.retain(|ready| !ready.mux.is_same(&mux));
+                        failed = Some(error);
+                    }
+                    outcome => return outcome,
+                },
+                () = tokio::time::sleep(HEDGE), if more => {}
+                else => return Err(failed.unwrap_or(TunnelError::Broke)),
             }
         }
     }
@@ -215,14 +234,21 @@ impl Tunnels {
         timeout(PATIENCE, talk).await.map_err(|_| TunnelError::Late(PATIENCE))?
     }
 
-    /// A tunnel that is ready, or a new one; another is laid beside it, so that there is one when this one breaks.
-    async fn tunnel(&self) -> Result<Mux, TunnelError> {
+    /// A tunnel beside those that are used already: one that is ready, or a new one. Another is laid beside it, so that there
+    /// is one when this one breaks.
+    async fn tunnel(&self, used: &[Mux]) -> Result<Mux, TunnelError> {
         let mut ready = self.0.ready.lock().await;
         ready.retain(Ready::is_fit);
-        if ready.is_empty() {
-            ready.push(self.0.lay().await?);
-        }
-        let mux = ready.first().map(|ready| ready.mux.clone()).ok_or(TunnelError::Broke)?;
+        let fresh = |ready: &&Ready| !used.iter().any(|mux| mux.is_same(&ready.mux));
+        let mux = match ready.iter().find(fresh) {
+            Some(ready) => ready.mux.clone(),
+            None => {
+                let laid = self.0.lay().await?;
+                let mux = laid.mux.clone();
+                ready.push(laid);
+                mux
+            }
+        };
         if ready.len() < READY {
             tokio::spawn(self.clone().lay_spare());
         }
@@ -243,16 +269,25 @@ impl Tunnels {
 }
 
 impl Shared {
-    /// Lays a tunnel along a way that is drawn anew until one can be laid.
+    /// Lays a tunnel along a way that is drawn anew until one stands; along a second one as well if the first takes long,
+    /// for a relay that was killed says nothing of it.
     async fn lay(&self) -> Result<Ready, TunnelError> {
-        let mut ways = 0;
+        let (mut laying, mut ways, mut failed) = (FuturesUnordered::new(), 0, None);
         loop {
-            ways += 1;
-            match self.lay_one().await {
-                Err(error) if error.is_the_tunnels() && ways < WAYS => {
-                    tracing::debug!(%error, "no tunnel along this way; another is drawn");
-                }
-                outcome => return outcome,
+            if ways < WAYS {
+                ways += 1;
+                laying.push(self.lay_one());
+            }
+            tokio::select! {
+                Some(outcome) = laying.next() => match outcome {
+                    Err(error) if error.is_the_tunnels() => {
+                        tracing::debug!(%error, "no tunnel along this way");
+                        failed = Some(error);
+                    }
+                    outcome => return outcome,
+                },
+                () = tokio::time::sleep(HEDGE), if ways < WAYS => {}
+                else => return Err(failed.unwrap_or(TunnelError::Broke)),
             }
         }
     }
