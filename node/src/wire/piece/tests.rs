@@ -50,6 +50,18 @@ fn the_bytes_are_these() {
 }
 
 #[test]
+fn cells_come_between_the_pieces_of_a_message() {
+    let cell = Cell::from_bytes(Box::new([3; CELL]));
+    let mut stream = first(2, 9000, 2000);
+    append_cell(&mut stream, &cell);
+    stream.extend(more(2, 7000));
+    let (units, end) = read(&stream, LIMIT);
+    assert_eq!(units, [Unit::Cell(cell), Unit::Message(vec![7; 9000])]);
+    assert!(matches!(end, PieceError::Closed));
+    assert!(matches!(error(&stream[..2007 + 1280]), PieceError::Truncated), "a cell that ends too early");
+}
+
+#[test]
 fn a_length_beyond_the_limit_is_refused_before_anything_comes() {
     let announced = |length: u32| [&[0x12][..], &length.to_be_bytes(), &1024_u16.to_be_bytes()].concat();
     assert!(matches!(error(&announced(u32::MAX)), PieceError::TooLong { limit: LIMIT, .. }));
@@ -73,7 +85,7 @@ fn pieces_out_of_turn_are_refused() {
         error(&[first(0, 9000, 2000), vec![0, 0, 1, 7]].concat()),
         PieceError::BegunTwice(Class::Control)
     ));
-    for kind in [0x03, 0x0f, 0x13, 0x2f, 0x32, 0x40, 0xf0, 0xfe] {
+    for kind in [0x03, 0x0f, 0x13, 0x2f, 0x32, 0x41, 0xf0, 0xfe] {
         assert!(matches!(error(&[kind, 0, 1, 7]), PieceError::UnknownKind(found) if found == kind), "{kind:#x}");
     }
 }
