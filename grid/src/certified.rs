@@ -28,6 +28,7 @@ mod equivocation;
 mod membership;
 mod merkle;
 mod roster;
+mod standing;
 
 pub use certificate::{Certificate, CertificateError, threshold};
 pub use claim::{Claim, ClaimError, Signature, SignedClaim};
@@ -36,3 +37,4 @@ pub use equivocation::Equivocation;
 pub use membership::{Membership, MembershipError};
 pub use merkle::Hash;
 pub use roster::{MAX_MEMBERS, MAX_PROOF, Proof, Roster, RosterError};
+pub use standing::LineStanding;

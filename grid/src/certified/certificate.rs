@@ -4,7 +4,7 @@ use alloc::collections::BTreeSet;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use super::claim::{Claim, SignedClaim};
+use super::claim::{Claim, Signature, SignedClaim};
 use super::roster::Roster;
 use crate::id::NodeId;
 
@@ -82,6 +82,15 @@ impl Certificate {
     /// Who is on the line.
     pub fn roster(&self) -> &Roster {
         &self.0.roster
+    }
+
+    /// Bytes that it takes, about: the members, and of those who have signed the cards and signatures.
+    pub(crate) fn bytes(&self) -> usize {
+        let signer = |signed: &SignedClaim| {
+            let card = signed.peer().card();
+            card.identity.len() + card.credential.len() + size_of::<Signature>()
+        };
+        self.0.roster.members().len() * size_of::<NodeId>() + self.0.signed.iter().map(signer).sum::<usize>()
     }
 
     /// Who has signed it.
