@@ -8,8 +8,8 @@
 //! sends its own opinion; so a first who is silent, or leaves somebody out, costs a turn.
 //!
 //! Nobody signs twice for a line and epoch. Who has is convicted by both signatures: whoever signs sends along what the one
-//! whom it follows has signed, and those who have signed different things send each other all the signatures that they
-//! have.
+//! whom it follows has signed; what somebody has signed that we have not is told on to the whole line; and those who have
+//! signed different things send each other all the signatures that they have.
 
 mod convicts;
 mod judge;
@@ -162,7 +162,16 @@ impl Rosters {
         if refused > 0 {
             round.distrust(from);
         }
-        let proofs: Vec<Equivocation> = signed.into_iter().filter_map(|signed| round.note(signed)).collect();
+        let (mut proofs, mut strays) = (Vec::new(), Vec::new());
+        for signed in signed {
+            let is_news = !round.knows(signed.signer(), &claim);
+            match round.note(signed.clone()) {
+                Some(proof) => proofs.push(proof),
+                None if is_news && round.differs(&claim).is_some() => strays.push(signed),
+                None => {}
+            }
+        }
+        tell_strays(&strays, cx);
         proofs.into_iter().for_each(|proof| self.convicts.take(proof, cx));
         self.consider(from, claim, cx);
     }
@@ -170,7 +179,8 @@ impl Rosters {
     /// Makes of a claim what can be made of it by now.
     fn consider<R: Rng>(&mut self, from: NodeId, claim: Claim, cx: &mut Context<'_, R>) {
         let key = (claim.epoch, claim.line.axis());
-        let opinion = self.judge(claim.line, cx).and_then(|judge| judge.opinion());
+        let Some(judge) = self.judge(claim.line, cx) else { return };
+        let (opinion, expected) = (judge.opinion(), judge.expected());
         let Some(round) = self.rounds.get_mut(&key) else { return };
         if let Some(opinion) = opinion.filter(|opinion| claim.names(opinion)) {
             round.learn(opinion);
@@ -181,7 +191,7 @@ impl Rosters {
             }
             return;
         }
-        round.certify(&claim);
+        round.certify(&claim, expected);
         if let Some(mine) = round.differs(&claim)
             && round.compare_with(from)
         {
@@ -231,6 +241,7 @@ impl Rosters {
     /// The shell has signed: everybody on the line is told.
     pub(crate) fn on_signed<R: Rng>(&mut self, signed: SignedClaim, cx: &mut Context<'_, R>) {
         let claim = *signed.claim();
+        let expected = self.judge(claim.line, cx).map_or(u32::MAX, |judge| judge.expected());
         let Some(round) = self.rounds.get_mut(&(claim.epoch, claim.line.axis())) else { return };
         if !matches!(round.mine, Mine::Ordered(ordered) if ordered == claim) || signed.signer() != cx.me.id() {
             return;
@@ -239,11 +250,10 @@ impl Rosters {
         signatures.extend(round.followed.and_then(|other| round.signature_of(other, &claim)));
         round.mine = Mine::Signed(signed.clone());
         round.note(signed);
-        round.certify(&claim);
-        let on_line = cx.table.line(claim.line.axis()).filter(|member| member.is_linked());
-        for node in on_line.map(Member::id).collect::<Vec<_>>() {
-            cx.send(node, Message::RosterClaims { claim, signatures: signatures.clone() });
-        }
+        round.certify(&claim, expected);
+        let strays = round.strays();
+        tell_line(claim, &signatures, None, cx);
+        tell_strays(&strays, cx);
     }
 
     /// Somebody on a line asks whom a claim is about.
@@ -289,6 +299,28 @@ impl Rosters {
     /// The proofs against liars on our lines.
     pub(crate) fn proofs(&self) -> impl Iterator<Item = &Equivocation> {
         self.convicts.proofs()
+    }
+}
+
+/// Tells all others of a line who has signed something, but for one.
+fn tell_line<R: Rng>(
+    claim: Claim,
+    signatures: &[(NodeId, Signature)],
+    except: Option<NodeId>,
+    cx: &mut Context<'_, R>,
+) {
+    let on_line = cx.table.line(claim.line.axis()).filter(|member| member.is_linked() && Some(member.id()) != except);
+    for node in on_line.map(Member::id).collect::<Vec<_>>() {
+        cx.send(node, Message::RosterClaims { claim, signatures: signatures.to_vec() });
+    }
+}
+
+/// Tells all others of a line who has signed something that we have not: should it have told somebody else another thing,
+/// that comes out. Once for each signer, since its second signature convicts it.
+fn tell_strays<R: Rng>(strays: &[SignedClaim], cx: &mut Context<'_, R>) {
+    for stray in strays {
+        let signature = (stray.signer(), *stray.signature());
+        tell_line(*stray.claim(), &[signature], Some(stray.signer()), cx);
     }
 }
 

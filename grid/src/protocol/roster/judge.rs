@@ -83,6 +83,15 @@ impl Judge<'_> {
         self.is_enough(self.since)
     }
 
+    /// How many a roster should have: those of our opinion, or, as long as we have none that counts, all that we see.
+    pub(super) fn expected(&self) -> u32 {
+        let opinion = self.opinion().filter(|_| self.is_witness()).map(|roster| roster.count());
+        opinion.unwrap_or_else(|| {
+            let there = self.presence.on(self.line).filter(|(_, stay)| stay.gone.is_none()).count();
+            u32::try_from(there).unwrap_or(u32::MAX).saturating_add(1)
+        })
+    }
+
     fn is_enough(&self, since: Time) -> bool {
         matches!(self.age(since), Age::Old | Age::AtTheEdge { enough: true })
     }

@@ -118,6 +118,12 @@ impl Round {
         matches!(self.mine, Mine::None)
     }
 
+    /// Signatures on anything else than what we have signed, if we have.
+    pub(super) fn strays(&self) -> Vec<SignedClaim> {
+        let Mine::Signed(mine) = &self.mine else { return Vec::new() };
+        self.signed.values().filter(|signed| signed.claim() != mine.claim()).cloned().collect()
+    }
+
     /// What we have signed, if it is something else.
     pub(super) fn differs(&self, claim: &Claim) -> Option<Claim> {
         match &self.mine {
@@ -139,16 +145,20 @@ impl Round {
         self.distrusted.contains(&node)
     }
 
-    /// Makes the certificate, if there are enough signatures for a claim by now.
-    pub(super) fn certify(&mut self, claim: &Claim) {
+    /// Makes the certificate, if there are enough signatures for a claim by now: of more than half of its members, and of
+    /// more than half of the `seen` whom we see on the line. A list of colluders has the first, and not the second.
+    pub(super) fn certify(&mut self, claim: &Claim, seen: u32) {
         let Some(roster) = self.roster(claim).cloned().filter(|_| self.certificate.is_none()) else { return };
         let members = self
             .signed
             .values()
             .filter(|signed| signed.claim() == claim && roster.cell_of(signed.signer()) == Some(signed.peer().cell()));
         // No more than it takes: it has to travel.
-        let needed = usize::try_from(threshold(roster.count())).unwrap_or(usize::MAX);
-        let signed = members.take(needed).cloned().collect();
+        let needed = usize::try_from(threshold(roster.count().max(seen))).unwrap_or(usize::MAX);
+        let signed: Vec<SignedClaim> = members.take(needed).cloned().collect();
+        if signed.len() < needed {
+            return;
+        }
         self.certificate = Certificate::new(*claim, roster, signed).ok();
     }
 
