@@ -1,6 +1,10 @@
 //! The grid's geometry: `d` axes with `g` coordinates each make `g^d` cells; a rook moves along one axis at a time.
 
+mod line;
+
 use core::fmt;
+
+pub use line::Line;
 
 /// The most axes a grid may have; the design's largest example has 6.
 pub const MAX_DIMS: u8 = 8;

@@ -44,6 +44,10 @@ pub struct Config {
     pub effort: effort::Config,
     /// Payments that are remembered in each minute, so that none counts twice: more than can be served in one.
     pub payments: usize,
+    /// How long an epoch lasts, for each of which the members of a line certify its roster. All nodes of a grid must have
+    /// the same. Ten minutes: a tunnel's life, so that no relay has to be looked for twice; a roster leaves out who has not
+    /// been there for an epoch, which are one in ten where nodes stay for an hour.
+    pub roster_epoch: Duration,
     /// How long the other nodes of a cell have to confirm a replica.
     pub replicate_timeout: Duration,
     /// How long another node of the cell has to send a record that this one lacks.
@@ -118,6 +122,7 @@ impl Default for Config {
             work_queue: WORK_QUEUE,
             effort: effort::Config::default(),
             payments: 1 << 18,
+            roster_epoch: Duration::from_secs(600),
             replicate_timeout: Duration::from_secs(2),
             recover_timeout: Duration::from_secs(10),
             reconcile_every: Duration::from_secs(60),

@@ -1,6 +1,32 @@
 //! The density test: node counts are Poisson distributed, so a list that is much too short or too long gives a liar
 //! away (Castro et al., "Secure routing for structured peer-to-peer overlay networks", OSDI 2002, section 4).
 
+use crate::odds::binomial_at_least;
+
+/// Whether two counts may be of one density, of which nothing else is known: `|a - b| <= z sqrt(a + b)`, since the variance
+/// of a difference of Poisson counts is their sum. `z` standard deviations: 4.75 for one in a million on each side.
+pub fn alike(a: u32, b: u32, z: f64) -> bool {
+    let (a, b) = (f64::from(a), f64::from(b));
+    (a - b).abs() <= z * libm::sqrt(a + b)
+}
+
+/// Whether a count is believed of somebody else's line, where only one's own lines are known: each is Poisson of one unknown
+/// mean, so given the sum of all, `count` is binomial with chance `1 / (lines + 1)` whatever the mean is (Przyborowski and
+/// Wilenski, Biometrika 1940). Exact tails; honest counts are turned down with a chance of at most `alpha` on each side.
+/// Without a line of one's own everything is believed.
+pub fn fits(count: u32, own: &[u32], alpha: f64) -> bool {
+    let Ok(lines) = u32::try_from(own.len()) else { return true };
+    let sum = own.iter().fold(count, |sum, &one| sum.saturating_add(one));
+    if lines == 0 {
+        return true;
+    }
+    let share = 1.0 / (f64::from(lines) + 1.0);
+    let at_least = binomial_at_least(sum, share, count);
+    // The other tail by the law of what is not on the line, so that nothing is lost to rounding.
+    let at_most = binomial_at_least(sum, 1.0 - share, sum - count);
+    at_least > alpha && at_most > alpha
+}
+
 /// The counts that are believed for an expected count, both ends included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Band {
@@ -63,6 +89,24 @@ mod tests {
         ] {
             assert_eq!(Band::poisson(mean, alpha), Band { least, greatest }, "m = {mean}, alpha = {alpha}");
         }
+    }
+
+    #[test]
+    fn two_lists_may_differ_by_some_standard_deviations() {
+        assert!(alike(128, 128, 4.75) && alike(0, 0, 4.75));
+        // sqrt(160) = 12.6, so that a quarter of 128 is 7.6 of them away.
+        assert!(!alike(32, 128, 4.75) && !alike(128, 32, 4.75));
+        assert!(alike(32, 128, 7.6));
+    }
+
+    #[test]
+    fn a_line_is_compared_with_ones_own() {
+        let own = [128, 120, 133, 131];
+        assert!(fits(128, &own, 1e-6) && fits(90, &own, 1e-6));
+        assert!(!fits(32, &own, 1e-6) && !fits(63, &own, 1e-6) && !fits(256, &own, 1e-6));
+        assert!(fits(3, &[4, 6], 1e-6) && fits(0, &[5], 1e-6) && fits(7, &[], 1e-6));
+        // P(X <= 0) is (4/5)^n for n others on four lines: above and below one in a million.
+        assert!(fits(0, &[15, 15, 15, 16], 1e-6) && !fits(0, &[16, 16, 15, 15], 1e-6));
     }
 
     #[test]

@@ -4,7 +4,8 @@ use alloc::string::String;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use crate::cell::Cell;
+use crate::cell::{Axis, Cell};
+use crate::certified::{Claim, SignedClaim};
 use crate::id::{NodeId, RecordKey};
 use crate::level::Level;
 use crate::message::{Message, StoreFailure};
@@ -90,6 +91,19 @@ pub enum Input {
         /// What was paid; `None` if the shell could not: the request goes out without.
         paid: Option<Paid>,
     },
+    /// The outcome of [`crate::output::Output::SignClaim`].
+    ClaimSigned(SignedClaim),
+    /// The outcome of [`crate::output::Output::CheckClaims`].
+    ClaimsChecked {
+        /// From the request.
+        from: NodeId,
+        /// From the request.
+        claim: Claim,
+        /// The signatures that are true.
+        signed: Vec<SignedClaim>,
+        /// How many are not.
+        refused: u32,
+    },
     /// A message was not sent: too much bulk waits for the link already, which is slow, and this is more of it.
     Unsent {
         /// To whom.
@@ -154,6 +168,15 @@ pub enum Command {
         ticket: Ticket,
         /// What.
         topic: Topic,
+    },
+    /// Ask a cell for the certified roster of its line along an axis.
+    Roster {
+        /// Returned with the outcome.
+        ticket: Ticket,
+        /// Which cell.
+        cell: Cell,
+        /// Along which axis.
+        axis: Axis,
     },
     /// Ask a cell to echo: for measurements.
     Echo {

@@ -11,7 +11,8 @@
 //! | [`cell`] | the grid's geometry: axes, cells, lines, a rook's distance |
 //! | [`parameters`] | what the nodes of one grid agree on, and the grid's name |
 //! | [`placement`] | which cells keep a record |
-//! | [`density`] | how many nodes a line is believed to have |
+//! | [`density`], [`odds`] | how many nodes a line is believed to have; the exact chances behind such bounds |
+//! | [`certified`] | rosters that the members of a line have signed, for strangers |
 //! | [`id`], [`peer`], [`record`], [`provider`] | names; nodes, values and offers that somebody has checked |
 //! | [`neighbours`], [`route`] | the routing table, and the choice of the next hop |
 //! | [`latency`], [`ways`], [`load`], [`quantile`] | how fast others answer, how far it is from them, how busy they are, how long answers usually take |
@@ -55,6 +56,7 @@ mod chance;
 mod protocol;
 
 pub mod cell;
+pub mod certified;
 pub mod config;
 pub mod density;
 pub mod effort;
@@ -67,6 +69,7 @@ pub mod load;
 pub mod message;
 pub mod mimics;
 pub mod neighbours;
+pub mod odds;
 pub mod output;
 pub mod overlay;
 pub mod parameters;

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use crate::cell::{Axis, Cell};
+use crate::certified::{Certificate, Claim, Equivocation, Membership, Roster, Signature};
 use crate::id::{NodeId, RecordKey, RequestId};
 use crate::load::Load;
 use crate::peer::Peer;
@@ -109,6 +110,19 @@ pub enum Message {
     Ranges(Vec<RangeReport>),
     /// "These offer something": to the other nodes of the cell, of what has just been announced to it.
     Offered(Provider),
+    /// "This is our line's roster, and so many have signed that": between nodes of a line.
+    RosterClaims {
+        /// What was signed.
+        claim: Claim,
+        /// By whom; not checked.
+        signatures: Vec<(NodeId, Signature)>,
+    },
+    /// "Whom does this claim name?"
+    RosterWanted(Claim),
+    /// The answer to [`Message::RosterWanted`].
+    RosterNamed(Roster),
+    /// "This node has signed two rosters of one line and epoch": to all who are neighbours of it.
+    Equivocation(Equivocation),
 }
 
 impl Message {
@@ -135,7 +149,11 @@ impl Message {
             | Self::LineSummary(_)
             | Self::LineMembers { .. }
             | Self::CardQuery(_)
-            | Self::Cards(_) => Class::Control,
+            | Self::Cards(_)
+            | Self::RosterClaims { .. }
+            | Self::RosterWanted(_)
+            | Self::RosterNamed(_)
+            | Self::Equivocation(_) => Class::Control,
         }
     }
 }
@@ -190,7 +208,8 @@ impl Request {
         let base: u32 = match &self.body {
             // Sealing takes an RSA operation, about as long as twenty records take.
             RequestBody::Join(_) => 20,
-            RequestBody::Put(_) => 4,
+            // What answers it is as long as some records.
+            RequestBody::Put(_) | RequestBody::Roster { .. } => 4,
             RequestBody::Get { reach: Reach::Nearest, .. } => 2,
             RequestBody::Get { reach: Reach::Cell | Reach::Newest, .. } => 8,
             RequestBody::Audit(_) | RequestBody::Provide(_) | RequestBody::Providers(_) | RequestBody::Ask { .. } => 2,
@@ -219,13 +238,23 @@ impl Request {
             | RequestBody::Audit(_)
             | RequestBody::Provide(_)
             | RequestBody::Providers(_)
+            | RequestBody::Roster { .. }
             | RequestBody::Ask { .. } => None,
         }
     }
 
     /// Whether who is asked needs no time for it: then the answer says as much as an acceptance.
     pub(crate) const fn is_quick(&self) -> bool {
-        matches!(self.body, RequestBody::Get { reach: Reach::Nearest, .. } | RequestBody::Echo(_))
+        match self.body {
+            RequestBody::Get { reach: Reach::Nearest, .. } | RequestBody::Echo(_) | RequestBody::Roster { .. } => true,
+            RequestBody::Get { reach: Reach::Cell | Reach::Newest, .. }
+            | RequestBody::Join(_)
+            | RequestBody::Put(_)
+            | RequestBody::Audit(_)
+            | RequestBody::Provide(_)
+            | RequestBody::Providers(_)
+            | RequestBody::Ask { .. } => false,
+        }
     }
 
     /// The one node of the cell that it is for, if not for any.
@@ -238,6 +267,7 @@ impl Request {
             | RequestBody::Echo(_)
             | RequestBody::Audit(_)
             | RequestBody::Provide(_)
+            | RequestBody::Roster { .. }
             | RequestBody::Providers(_) => None,
         }
     }
@@ -283,6 +313,13 @@ pub enum RequestBody {
         /// What it is asked; at most [`MAX_QUESTION`] bytes, opaque to the overlay.
         question: Arc<[u8]>,
     },
+    /// "Who is on your line, by whose word?"
+    Roster {
+        /// Along which axis.
+        axis: Axis,
+        /// Only the proof that this node is on it is wanted, of somebody who has the certificate.
+        member: Option<NodeId>,
+    },
 }
 
 impl RequestBody {
@@ -294,7 +331,7 @@ impl RequestBody {
             Self::Echo(bytes) => bytes.len(),
             Self::Audit(items) => core::mem::size_of_val(items.as_slice()),
             Self::Ask { question, .. } => question.len(),
-            Self::Get { .. } | Self::Provide(_) | Self::Providers(_) => 0,
+            Self::Get { .. } | Self::Provide(_) | Self::Providers(_) | Self::Roster { .. } => 0,
         }
     }
 }
@@ -363,6 +400,10 @@ pub enum AnswerBody {
     Reply(Arc<[u8]>),
     /// To a question: that node is not in this cell, or not just now.
     Absent,
+    /// To a question for a roster: the newest that is certified. If there is none: [`AnswerBody::NotFound`].
+    Roster(Certificate),
+    /// To a question for one member of a roster.
+    Member(Membership),
 }
 
 impl AnswerBody {
@@ -373,12 +414,14 @@ impl AnswerBody {
             Self::Found(record) => usize::try_from(record.weight()).unwrap_or(usize::MAX),
             Self::Audited { lacking, declined } => 2 * (lacking.len() + declined.len()),
             Self::Providers(providers) => core::mem::size_of_val(providers.as_slice()),
+            Self::Roster(certificate) => certificate.bytes(),
             Self::Stored { .. }
             | Self::NotStored(_)
             | Self::NotFound
             | Self::Vacant
             | Self::Provided
             | Self::Busy
+            | Self::Member(_)
             | Self::Absent => 0,
         }
     }

@@ -5,7 +5,8 @@ use alloc::vec::Vec;
 use core::num::NonZeroU32;
 use core::time::Duration;
 
-use crate::cell::Cell;
+use crate::cell::{Cell, Line};
+use crate::certified::{Certificate, Claim, Signature};
 use crate::id::{NodeId, RecordKey, RequestId};
 use crate::input::Ticket;
 use crate::message::{Message, StoreFailure};
@@ -74,6 +75,19 @@ pub enum Output {
         /// How much, see [`crate::postage`].
         effort: NonZeroU32,
     },
+    /// Sign a claim about one of our lines with the transport key; answered by `ClaimSigned`, or not at all if it cannot be
+    /// signed. Of a line and epoch at most one is asked for in a run; the shell sees to it that a later run does not sign
+    /// for an epoch again.
+    SignClaim(Claim),
+    /// Check the signatures of nodes on one claim; answered by `ClaimsChecked`.
+    CheckClaims {
+        /// Who has sent them.
+        from: NodeId,
+        /// What is said to be signed.
+        claim: Claim,
+        /// By whom.
+        signatures: Vec<(Peer, Signature)>,
+    },
     /// Remove a record from disk; nobody waits for it.
     Discard(RecordKey),
     /// Keep this neighbour, contact included, for a restart without an introducer.
@@ -111,6 +125,15 @@ pub enum Event {
         least: u32,
         /// The greatest.
         greatest: u32,
+    },
+    /// A node has signed two rosters of one line and epoch: there is proof, and others are told.
+    Equivocated(NodeId),
+    /// The outcome of a question for a line's roster.
+    RosterDone {
+        /// From the command.
+        ticket: Ticket,
+        /// Who is on it.
+        outcome: Result<Certificate, RequestFailure>,
     },
     /// This node is no leaf any more; it says so to whomever it links from now on.
     Grown,
@@ -255,6 +278,21 @@ pub enum RequestFailure {
     /// The record is not one that a cell keeps now.
     #[error("not stored: {0}")]
     Refused(StoreFailure),
+    /// The line has no certified roster, or not of this epoch.
+    #[error(
+        "the members of the line through cell {0} have not certified a roster yet: that takes an epoch after the grid has begun"
+    )]
+    Uncertified(Cell),
+    /// A certified roster is much too short or too long.
+    #[error(
+        "the roster of line {line} has {count} members, which does not fit the lines of this node: somebody leaves others out"
+    )]
+    Doubtful {
+        /// The line.
+        line: Line,
+        /// How many it names.
+        count: u32,
+    },
     /// Too few cells stored the record.
     #[error("stored in {stored} cells only, {needed} are needed{}", why.map(|why| alloc::format!(": {why}")).unwrap_or_default())]
     TooFewCells {

@@ -7,7 +7,8 @@ use core::time::Duration;
 
 use rand_core::Rng;
 
-use crate::cell::Cell;
+use crate::cell::{Cell, Line};
+use crate::certified::{Certificate, Equivocation, LineStanding};
 use crate::config::Config;
 use crate::id::{NodeId, RecordKey, RequestId};
 use crate::input::{Command, Input};
@@ -15,7 +16,7 @@ use crate::ledger::policy::Policy;
 use crate::ledger::saved::Snapshot;
 use crate::ledger::{Ledger, Statement};
 use crate::level::Level;
-use crate::message::{AnswerBody, Message, RequestBody};
+use crate::message::{Answer, AnswerBody, Message, RequestBody};
 use crate::neighbours::{Member, Role, Table};
 use crate::output::{Event, Output};
 use crate::parameters::Parameters;
@@ -27,6 +28,7 @@ use crate::protocol::links::{self, Links};
 use crate::protocol::liveness::{self, Liveness};
 use crate::protocol::providers::{self, Providers};
 use crate::protocol::request::{self, Requests};
+use crate::protocol::roster::{self, Rosters};
 use crate::protocol::scout::{self, Scout};
 use crate::protocol::services::Services;
 use crate::protocol::store::{self, Store};
@@ -51,6 +53,8 @@ pub enum Timer {
     Providers(providers::Timer),
     /// Of requests.
     Request(request::Timer),
+    /// Of certified rosters.
+    Roster(roster::Timer),
     /// Of the look for unknown neighbours.
     Scout(scout::Timer),
     /// Of the cell's records.
@@ -69,7 +73,7 @@ macro_rules! timer_from {
 
 timer_from!(
     Client: client, Exchange: exchange, Join: join, Links: links, Liveness: liveness, Providers: providers,
-    Request: request, Scout: scout, Store: store
+    Request: request, Roster: roster, Scout: scout, Store: store
 );
 
 /// One node.
@@ -98,6 +102,7 @@ struct Parts {
     liveness: Liveness,
     providers: Providers,
     requests: Requests,
+    rosters: Rosters,
     scout: Scout,
     services: Services,
     store: Store,
@@ -124,6 +129,8 @@ pub struct Status {
     pub level: Level,
     /// Leaves that it is host to.
     pub leaves: usize,
+    /// What has come of the rosters of our lines in this epoch.
+    pub lines: Vec<LineStanding>,
 }
 
 /// One node of the rosters, for display.
@@ -154,6 +161,7 @@ impl<R: Rng> Overlay<R> {
             liveness: Liveness::default(),
             providers: Providers::default(),
             requests: Requests::new(&config),
+            rosters: Rosters::new(parameters),
             scout: Scout::default(),
             services: Services::default(),
             store: Store::new(parameters.replica_cells),
@@ -222,6 +230,8 @@ impl<R: Rng> Overlay<R> {
             | Input::Loaded { .. }
             | Input::Unread { .. }
             | Input::Paid { .. }
+            | Input::ClaimSigned(_)
+            | Input::ClaimsChecked { .. }
             | Input::Unsent { .. }
             | Input::Turn => {}
         }
@@ -258,7 +268,23 @@ impl<R: Rng> Overlay<R> {
             joined: self.parts.join.is_joined(),
             level: self.level,
             leaves: self.table.count(Role::Leaf),
+            lines: self.lines().map(|line| self.parts.rosters.standing(line)).collect(),
         }
+    }
+
+    fn lines(&self) -> impl Iterator<Item = Line> {
+        let home = self.me.cell();
+        self.table.shape().axes().map(move |axis| Line::through(home, axis))
+    }
+
+    /// The newest certified rosters of our lines.
+    pub fn certificates(&self) -> Vec<Certificate> {
+        self.parts.rosters.certificates(self.table.shape().axes())
+    }
+
+    /// The proofs against nodes of our lines that have signed two rosters of one line and epoch.
+    pub fn equivocations(&self) -> Vec<Equivocation> {
+        self.parts.rosters.proofs().cloned().collect()
     }
 
     /// The accounts of all neighbours, past ones too, each with its cell if it is known now.
@@ -322,6 +348,10 @@ impl Parts {
             Input::Loaded { ticket, record } => self.store.on_loaded(ticket, record, cx),
             Input::Unread { ticket } => self.store.on_unread(ticket, cx),
             Input::Paid { ticket, paid } => self.requests.on_paid(ticket, paid, cx),
+            Input::ClaimSigned(signed) => self.rosters.on_signed(signed, cx),
+            Input::ClaimsChecked { from, claim, signed, refused } => {
+                self.rosters.on_checked(from, claim, signed, refused, cx);
+            }
             Input::Unsent { to, message } => self.requests.on_unsent(to, message, cx),
             Input::Turn => self.requests.on_turn(cx),
         }
@@ -338,6 +368,10 @@ impl Parts {
             Command::Get { ticket, pointer, chunk } => self.client.get(ticket, &pointer, chunk, cx),
             Command::Provide { ticket, provider } => self.client.provide(ticket, provider, cx),
             Command::Providers { ticket, topic } => self.client.providers(ticket, topic, cx),
+            Command::Roster { ticket, cell, axis } => {
+                let own = self.rosters.certified_counts(cx.table.shape().axes());
+                self.client.roster(ticket, cell, axis, own, cx);
+            }
             Command::Echo { ticket, target } => self.client.echo(ticket, target, cx),
             Command::Ask { ticket, node, cell, question } => self.client.ask(ticket, node, cell, question, cx),
             Command::Reply { ticket, reply } => self.services.reply(ticket, reply, cx),
@@ -358,6 +392,7 @@ impl Parts {
         if !cx.is_leaf() {
             self.exchange.start(cx);
             self.scout.start(cx);
+            self.rosters.start(cx);
         }
         self.store.start(records, cx);
         self.providers.start(cx);
@@ -420,6 +455,10 @@ impl Parts {
             Message::Fetched { nonce, record } => self.store.on_fetched(from, nonce, record, cx),
             Message::Ranges(reports) => self.store.on_ranges(from, &reports, cx),
             Message::Offered(provider) => self.providers.on_offered(from, provider, cx),
+            Message::RosterClaims { claim, signatures } => self.rosters.on_claims(from, claim, signatures, cx),
+            Message::RosterWanted(claim) => self.rosters.on_wanted(from, claim, cx),
+            Message::RosterNamed(roster) => self.rosters.on_named(from, roster, cx),
+            Message::Equivocation(proof) => self.rosters.on_equivocation(proof, cx),
         }
     }
 
@@ -432,6 +471,7 @@ impl Parts {
             Timer::Liveness(timer) => self.liveness.on_timer(timer, cx),
             Timer::Providers(timer) => self.providers.on_timer(timer, cx),
             Timer::Request(timer) => self.requests.on_timer(timer, cx),
+            Timer::Roster(timer) => self.rosters.on_timer(timer, cx),
             Timer::Scout(timer) => self.scout.on_timer(timer, cx),
             Timer::Store(timer) => self.store.on_timer(timer, cx),
         }
@@ -444,11 +484,13 @@ impl Parts {
                 self.exchange.on_link_up(node, cx);
                 self.store.on_link_up(node, cx);
                 self.join.on_link_up(node, cx);
+                self.rosters.on_link_up(node, cx);
             }
             Signal::LinkDown(node) => {
                 self.requests.on_link_down(node, cx);
                 self.liveness.on_link_down(node, cx);
                 self.join.on_link_down(node, cx);
+                self.rosters.on_link_down(node, cx);
             }
             Signal::DialFailed(node, why) => self.join.on_dial_failed(node, &why, cx),
             Signal::Doubt(node) => self.liveness.on_doubt(node, cx),
@@ -457,7 +499,12 @@ impl Parts {
             Signal::Ask(ask) => self.requests.ask(ask, cx),
             Signal::Asked(Asker::Join(number), outcome) => self.join.on_asked(number, outcome, cx),
             Signal::Asked(Asker::Scout, outcome) => self.scout.on_asked(outcome, cx),
-            Signal::Asked(Asker::Client(ticket, cell), outcome) => self.client.on_asked(ticket, cell, outcome, cx),
+            Signal::Asked(Asker::Client(ticket, cell), outcome) => {
+                if let Ok(Answer { body: AnswerBody::Roster(certificate), .. }) = &outcome {
+                    self.rosters.compare(certificate, cx);
+                }
+                self.client.on_asked(ticket, cell, outcome, cx);
+            }
             Signal::Asked(Asker::Audit(number), outcome) => self.store.on_audited(number, outcome, cx),
             Signal::Asked(Asker::Push, _) => self.store.on_pushed(cx),
             Signal::Serve(id, body) => self.serve(id, body, cx),
@@ -465,6 +512,7 @@ impl Parts {
             Signal::Grown => {
                 self.exchange.start(cx);
                 self.scout.start(cx);
+                self.rosters.start(cx);
                 self.join.grow(cx);
             }
             Signal::HandedOver => self.leave(cx),
@@ -480,6 +528,7 @@ impl Parts {
             RequestBody::Audit(items) => self.store.audited(id, &items, cx),
             RequestBody::Provide(provider) => self.providers.announced(id, provider, cx),
             RequestBody::Providers(topic) => self.providers.asked(id, &topic, cx),
+            RequestBody::Roster { axis, member } => self.rosters.serve(id, axis, member, cx),
             RequestBody::Ask { question, .. } => self.services.asked(id, question, cx),
         }
     }

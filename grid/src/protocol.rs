@@ -8,6 +8,7 @@ pub(crate) mod links;
 pub(crate) mod liveness;
 pub(crate) mod providers;
 pub(crate) mod request;
+pub(crate) mod roster;
 pub(crate) mod scout;
 pub(crate) mod services;
 pub(crate) mod store;
@@ -109,9 +110,9 @@ impl<R: Rng> Context<'_, R> {
 /// What one part of the protocol tells another.
 #[derive(Debug)]
 pub(crate) enum Signal {
-    /// A link is open (to `join`, `exchange`).
+    /// A link is open (to `join`, `exchange`, `roster`).
     LinkUp(NodeId),
-    /// A link is gone (to `request`, `liveness`, `join`).
+    /// A link is gone (to `request`, `liveness`, `join`, `roster`).
     LinkDown(NodeId),
     /// A dial of a known node failed (to `join`).
     DialFailed(NodeId, DialFailure),
@@ -125,7 +126,7 @@ pub(crate) enum Signal {
     Ask(Ask),
     /// What came of it (to whoever asked).
     Asked(Asker, Result<Answer, RequestFailure>),
-    /// Serve a request that has reached its cell (to `store` or `join`).
+    /// Serve a request that has reached its cell (to `store`, `join` or another that knows the answer).
     Serve(RequestId, RequestBody),
     /// The answer to a request that was served (to `request`).
     Reply(RequestId, AnswerBody),

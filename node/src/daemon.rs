@@ -171,7 +171,7 @@ pub async fn start_with_events(options: NodeOptions) -> Result<(NodeHandle, broa
 
 /// The link protocol of one grid: nodes of two grids have none in common.
 fn protocol(parameters: &Parameters) -> Result<StreamProtocol, StartError> {
-    let name = format!("/rook/{}/link/4", parameters.grid_id());
+    let name = format!("/rook/{}/link/5", parameters.grid_id());
     StreamProtocol::try_from_owned(name.clone()).map_err(|_| StartError::Protocol(name))
 }
 

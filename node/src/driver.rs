@@ -6,6 +6,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use grid::certified::Certificate;
 use grid::id::NodeId;
 use grid::input::{Command, Input, Ticket};
 use grid::level::Level;
@@ -46,6 +47,7 @@ pub(crate) enum Waiter {
     Get(Reply<GetReport>),
     Provide(Reply<u32>),
     Providers(Reply<Vec<Provider>>),
+    Roster(Reply<Certificate>),
     Echo(Reply<EchoReport>),
     Ask(Reply<Arc<[u8]>>),
 }
@@ -214,6 +216,10 @@ impl Driver {
             Wish::Providers(topic, reply) => {
                 self.waiters.insert(ticket, Waiter::Providers(reply));
                 Command::Providers { ticket, topic }
+            }
+            Wish::Roster(cell, axis, reply) => {
+                self.waiters.insert(ticket, Waiter::Roster(reply));
+                Command::Roster { ticket, cell, axis }
             }
             Wish::Echo(target, reply) => {
                 self.waiters.insert(ticket, Waiter::Echo(reply));

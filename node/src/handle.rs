@@ -2,7 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use grid::cell::Cell;
+use grid::cell::{Axis, Cell};
+use grid::certified::Certificate;
 use grid::id::{GridId, NodeId};
 use grid::input::Ticket;
 use grid::ledger::Statement;
@@ -81,6 +82,7 @@ pub(crate) enum Wish {
     Get(Pointer, u32, oneshot::Sender<Result<GetReport, RequestFailure>>),
     Provide(Topic, Vec<u8>, u64, oneshot::Sender<Result<u32, RequestFailure>>),
     Providers(Topic, oneshot::Sender<Result<Vec<Provider>, RequestFailure>>),
+    Roster(Cell, Axis, oneshot::Sender<Result<Certificate, RequestFailure>>),
     Echo(Cell, oneshot::Sender<Result<EchoReport, RequestFailure>>),
     Ask { node: NodeId, cell: Cell, question: Arc<[u8]>, reply: oneshot::Sender<Result<Arc<[u8]>, RequestFailure>> },
     Serve(mpsc::Sender<Question>),
@@ -166,6 +168,15 @@ impl NodeHandle {
     /// [`OperationError`] if nobody could be asked, or the node has stopped.
     pub async fn providers(&self, topic: Topic) -> Result<Vec<Provider>, OperationError> {
         Ok(self.ask(|reply| Wish::Providers(topic, reply)).await??)
+    }
+
+    /// Asks a cell for the certified roster of its line along an axis. Signatures are checked, and its length is one that
+    /// the lines of this node make believable.
+    ///
+    /// # Errors
+    /// [`OperationError`] if the line has none in this epoch, it is not to be believed, or the node has stopped.
+    pub async fn roster(&self, cell: Cell, axis: Axis) -> Result<Certificate, OperationError> {
+        Ok(self.ask(|reply| Wish::Roster(cell, axis, reply)).await??)
     }
 
     /// Asks somebody in a cell to answer.

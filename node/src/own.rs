@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use grid::certified::{Claim, ClaimError, Epoch, SignedClaim};
 use grid::id::NodeId;
 use grid::peer::{Card, Peer};
 use grid::provider::{Offer, OfferError, Provider};
@@ -23,6 +24,8 @@ pub(crate) const CREDENTIAL_SECONDS: u64 = 30 * 86_400;
 /// The names under which the storage keeps the node's secrets.
 const TRANSPORT_KEY: &str = "transport key";
 const ONION_KEY: &str = "onion key";
+/// The name under which it keeps the last epoch for which the node may have signed rosters.
+const LAST_EPOCH: &str = "last roster epoch";
 
 /// Why a node cannot say who it is.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +40,14 @@ pub enum OwnCardError {
     /// The contact cannot be signed.
     #[error("cannot sign: {0}")]
     Contact(#[from] SigningError),
+    /// A claim about a line that is not ours.
+    #[error(transparent)]
+    Claim(#[from] ClaimError),
+    /// An epoch that an earlier run of this node may have signed for already.
+    #[error(
+        "an earlier run of this node has signed rosters up to epoch {0}, and the clock shows no later one: it was set back"
+    )]
+    SignedBefore(u64),
     /// An offer that cannot be.
     #[error(transparent)]
     Offer(#[from] OfferError),
@@ -56,6 +67,10 @@ pub(crate) struct OwnCard {
     verifier: Verifier,
     credential: Arc<[u8]>,
     issued: u64,
+    storage: Storage,
+    /// The last epoch for which an earlier run may have signed rosters, and for which this one has.
+    signed_before: Option<Epoch>,
+    signed_now: Option<Epoch>,
 }
 
 impl std::fmt::Debug for OwnCard {
@@ -73,7 +88,18 @@ impl OwnCard {
     ) -> Result<Self, OwnCardError> {
         let keypair = transport_key(storage)?;
         let onion = onion_key(storage)?;
-        let mut own = Self { identity, keypair, onion, verifier, credential: Arc::new([]), issued: 0 };
+        let signed_before = last_epoch(storage)?;
+        let mut own = Self {
+            identity,
+            keypair,
+            onion,
+            verifier,
+            credential: Arc::new([]),
+            issued: 0,
+            storage: storage.clone(),
+            signed_before,
+            signed_now: None,
+        };
         own.renew()?;
         Ok(own)
     }
@@ -120,6 +146,22 @@ impl OwnCard {
         Ok(Provider::check(me, offer, signature, &grid, is_signed_by)?)
     }
 
+    /// Signs a claim about one of our lines. What epoch it is for is on disk before: no later run signs for it again, should
+    /// the clock be set back, since two signatures would convict this node.
+    pub(crate) fn sign_claim(&mut self, me: &Peer, claim: Claim) -> Result<SignedClaim, OwnCardError> {
+        if let Some(before) = self.signed_before.filter(|before| claim.epoch <= *before) {
+            return Err(OwnCardError::SignedBefore(before.number()));
+        }
+        if self.signed_now.is_none_or(|now| now < claim.epoch) {
+            self.storage.set_secret(LAST_EPOCH, &claim.epoch.number().to_be_bytes())?;
+            self.signed_now = Some(claim.epoch);
+        }
+        let grid = self.verifier.grid();
+        let signature = self.keypair.sign(&claim.signed_bytes(&grid, &me.id()))?;
+        let signature = signature.try_into().map_err(|_| ClaimError::Signature)?;
+        Ok(SignedClaim::check(me, claim, signature, &grid, is_signed_by)?)
+    }
+
     fn contact(&self, addresses: Vec<Vec<u8>>) -> Result<Arc<[u8]>, OwnCardError> {
         let version = unix_millis();
         let id = NodeId::from_bytes(self.identity.identity().id());
@@ -151,6 +193,12 @@ fn transport_key(storage: &Storage) -> Result<Keypair, OwnCardError> {
     let keypair = Keypair::generate_ed25519();
     storage.set_secret(TRANSPORT_KEY, &keypair.to_protobuf_encoding()?)?;
     Ok(keypair)
+}
+
+/// The last epoch for which an earlier run may have signed rosters.
+fn last_epoch(storage: &Storage) -> Result<Option<Epoch>, OwnCardError> {
+    let kept = storage.secret(LAST_EPOCH)?.and_then(|bytes| <[u8; 8]>::try_from(bytes).ok());
+    Ok(kept.map(|bytes| Epoch::new(u64::from_be_bytes(bytes))))
 }
 
 /// The X25519 key for tunnels.

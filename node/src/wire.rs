@@ -10,7 +10,7 @@
 //! | [`mod@piece`] | messages of three lanes on one stream |
 //! | [`codec`] | values to bytes and back |
 //! | [`card`], [`hello`] | how a node presents itself |
-//! | `record`, `offer` | records and offers, and how they are checked |
+//! | `record`, `offer`, `roster` | records, offers and certified rosters, and how they are checked |
 //! | [`message`] | everything that is said afterwards |
 //! | [`error`] | why bytes are no message |
 
@@ -26,6 +26,7 @@ pub mod piece;
 pub(crate) mod bounded;
 mod offer;
 mod record;
+mod roster;
 
 pub use card::{Contact, WireCard};
 pub use error::WireError;

@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+use grid::certified::{Claim, ClaimError, Epoch, MAX_MEMBERS, MembershipError, RosterError};
 use grid::id::{GridId, RecordKey};
 use grid::load::Load;
 use grid::message::{Answer, AnswerBody, MAX_AUDIT, Message, Nonce, Request, RequestBody};
@@ -24,7 +25,8 @@ mod samples;
 mod strategies;
 
 use samples::{
-    Numbers, chunk, mutable, node, peer, provider, read, rules, samples, shape, terms, toll, version, writer,
+    Numbers, certificate, chunk, equivocation, membership, mutable, node, peer, provider, read, roster, rules, samples,
+    shape, some_signature, terms, toll, version, writer,
 };
 use strategies::any_message;
 
@@ -81,8 +83,17 @@ fn refused_cards_of_a_list_are_left_out() {
 fn a_message_about_a_refused_card_is_refused() {
     for (name, message) in samples() {
         let read = decode_message(&encode_message(&message), shape(), &rules(), &mut |_| None, &toll);
-        let expected =
-            matches!(name, "announce" | "announce-without-contact" | "request-join" | "request-provide" | "offered");
+        let expected = matches!(
+            name,
+            "announce"
+                | "announce-without-contact"
+                | "request-join"
+                | "request-provide"
+                | "offered"
+                | "answer-roster"
+                | "answer-member"
+                | "equivocation"
+        );
         assert_eq!(read == Err(WireError::RefusedCard), expected, "{name}");
     }
 }
@@ -209,6 +220,58 @@ fn offers_are_checked() {
 }
 
 #[test]
+fn certified_rosters_are_checked() {
+    let certificate = certificate(&[1, 2, 299], 300);
+    let bytes = encode_message(&Message::Answer(Answer { body: AnswerBody::Roster(certificate.clone()), ..answer() }));
+    assert!(read(&bytes).is_ok());
+    let forged = read(&changed(&bytes, certificate.signed()[1].signature())).unwrap_err();
+    assert_eq!(forged, WireError::Claim(ClaimError::Signature));
+    // Another name in the list is another root, which nobody has signed.
+    assert_eq!(read(&changed(&bytes, node(299).as_bytes())).unwrap_err(), WireError::Claim(ClaimError::Signature));
+
+    let member = membership(&[1, 2, 299], 2, 5);
+    let bytes = encode_message(&Message::Answer(Answer { body: AnswerBody::Member(member.clone()), ..answer() }));
+    for part in [&member.claim().root, &member.proof().hashes[0]] {
+        let error = read(&changed(&bytes, part)).unwrap_err();
+        assert_eq!(error, WireError::Membership(MembershipError::Proof));
+    }
+
+    let proof = equivocation(7, 251);
+    let bytes = encode_message(&Message::Equivocation(proof.clone()));
+    for signed in proof.signed() {
+        let error = read(&changed(&bytes, signed.signature())).unwrap_err();
+        assert_eq!(error, WireError::Claim(ClaimError::Signature), "nobody is accused by what it has not signed");
+    }
+}
+
+#[test]
+fn lines_have_one_encoding() {
+    let claim = Claim::of(&roster([5, 6]), Epoch::new(3));
+    let bytes = encode_message(&Message::RosterWanted(claim));
+    // Kind, axis, number of coordinates, and the one along the axis.
+    assert_eq!(bytes[..4], [24, 0, 3, 0]);
+    let mut other = bytes.clone();
+    other[3] = 1;
+    assert!(matches!(read(&other), Err(WireError::Line(_))));
+    other[..4].copy_from_slice(&[24, 3, 3, 0]);
+    assert_eq!(read(&other).unwrap_err(), WireError::Axis { axis: 3, dims: 3 });
+}
+
+#[test]
+fn signatures_and_members_are_bounded() {
+    let claim = Claim::of(&roster([5, 6]), Epoch::new(3));
+    let claims = |count| Message::RosterClaims { claim, signatures: vec![(node(5), some_signature(1)); count] };
+    assert!(read(&encode_message(&claims(MAX_MEMBERS))).is_ok());
+    assert!(malformed(&claims(MAX_MEMBERS + 1)));
+    let twice = encode_message(&Message::RosterNamed(roster([5, 6])));
+    let [five, six] = [5, 6].map(|number| *node(number).as_bytes());
+    let at = |name: &[u8]| twice.windows(32).position(|window| window == name).unwrap();
+    let mut named_twice = twice.clone();
+    named_twice[at(&six)..][..32].copy_from_slice(&five);
+    assert!(matches!(read(&named_twice), Err(WireError::Roster(RosterError::Twice(_)))));
+}
+
+#[test]
 fn providers_with_refused_cards_are_left_out() {
     let providers = vec![provider(8, 1000, b"one"), provider(9, 1000, b"other")];
     let message = Message::Answer(Answer { body: AnswerBody::Providers(providers.clone()), ..answer() });
@@ -285,7 +348,7 @@ proptest! {
     }
 
     #[test]
-    fn arbitrary_bodies_do_not_panic(kind in 0..24_u8, body in prop::collection::vec(any::<u8>(), 0..600)) {
+    fn arbitrary_bodies_do_not_panic(kind in 0..28_u8, body in prop::collection::vec(any::<u8>(), 0..600)) {
         let _ = read(&[vec![kind], body].concat());
     }
 

@@ -152,6 +152,8 @@ impl<'a> Churn<'a> {
             | Event::JoinProgress(_)
             | Event::RosterDoubt { .. }
             | Event::Grown
+            | Event::Equivocated(_)
+            | Event::RosterDone { .. }
             | Event::NeighbourUp(_)
             | Event::NeighbourDown(_)
             | Event::EchoDone { .. }

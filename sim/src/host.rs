@@ -59,6 +59,8 @@ pub struct Host {
     pub issued: u64,
     /// How long it takes to serve a request; zero for one that has time for everything at once.
     pub service: Duration,
+    /// Whether it signs what its node wants signed about its lines: who holds rosters up does not.
+    pub signs: bool,
     /// Whether it is at work, and will take the next request when it is done.
     pub(crate) busy: bool,
 }
@@ -79,6 +81,8 @@ impl Host {
             Event::JoinProgress(_)
             | Event::RosterDoubt { .. }
             | Event::Grown
+            | Event::Equivocated(_)
+            | Event::RosterDone { .. }
             | Event::NeighbourUp(_)
             | Event::NeighbourDown(_)
             | Event::PutDone { .. }

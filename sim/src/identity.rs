@@ -4,8 +4,10 @@
 //! a number; the book says in which cell it lies and how much expected work it stands for.
 
 use grid::cell::{Cell, Shape};
+use grid::certified::Signature;
 use grid::id::NodeId;
 use grid::peer::{Card, Facts, Peer, Verifier};
+use sha2::{Digest, Sha256};
 
 use crate::chance::Chance;
 
@@ -90,6 +92,20 @@ impl Book {
         let name: &[u8] = self.entries[host].id.as_bytes();
         let credential = issued.to_be_bytes();
         Card { identity: name.into(), credential: credential[..].into(), contact: Some(name.into()) }
+    }
+
+    /// What stands for a host's signature over some bytes. Whoever only hears of it cannot make it for other bytes; that
+    /// nobody makes it for another host is up to the simulator.
+    pub fn signature(&self, host: HostIndex, bytes: &[u8]) -> Signature {
+        let name = self.entries.get(host).map(|entry| entry.id);
+        let hash = |half: u8| {
+            let hash = Sha256::new().chain_update([half]).chain_update(name.map_or([0; 32], |id| *id.as_bytes()));
+            hash.chain_update(bytes).finalize()
+        };
+        let mut signature = [0; 64];
+        signature[..32].copy_from_slice(&hash(0));
+        signature[32..].copy_from_slice(&hash(1));
+        signature
     }
 
     /// Issues a new credential; returns the verified node, contact included.

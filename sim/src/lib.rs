@@ -20,6 +20,7 @@
 //! | [`kademlia`], [`chord`] | other networks, for millions of nodes |
 //! | [`peers`] | experiments that set the grid beside them |
 //! | [`internet`], [`stretch`] | hosts in real cities, and how much longer a request's way is than the direct path |
+//! | [`line_rosters`] | rosters that the members of a line certify, while nodes come, go and lie |
 //! | [`levels`] | what a machine costs and gets as a leaf, a normal node, a strong one |
 //! | [`small_grids`] | few nodes in a grid that is made for many |
 //! | [`machine`] | what the machine that runs it has, and what was taken of it |
@@ -55,6 +56,7 @@ pub mod identity;
 pub mod internet;
 pub mod kademlia;
 pub mod levels;
+pub mod line_rosters;
 pub mod link;
 pub mod machine;
 pub mod network;

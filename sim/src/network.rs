@@ -6,13 +6,14 @@ mod dial;
 use core::time::Duration;
 
 use grid::cell::{Cell, Shape};
+use grid::certified::{Claim, Signature, SignedClaim};
 use grid::config::Config;
 use grid::input::{Command, Input, Ticket};
 use grid::message::Message;
 use grid::output::{Event, Output};
 use grid::overlay::Overlay;
 use grid::parameters::Parameters;
-use grid::peer::{Address, DialTarget};
+use grid::peer::{Address, DialTarget, Peer};
 use grid::record::{Holding, Rules};
 use grid::time::Time;
 
@@ -157,6 +158,7 @@ impl Network {
             island: 0,
             issued: 1,
             service: Duration::ZERO,
+            signs: true,
             busy: false,
         });
         self.start(host, introducer);
@@ -239,6 +241,27 @@ impl Network {
     /// From now on a host takes that long to serve a request, one after the other; what comes meanwhile waits.
     pub fn set_service(&mut self, host: HostIndex, service: Duration) {
         self.hosts[host].service = service;
+    }
+
+    /// From now on a host signs no rosters, or does again.
+    pub fn set_signing(&mut self, host: HostIndex, signs: bool) {
+        self.hosts[host].signs = signs;
+    }
+
+    /// What a host signs, whatever its state machine thinks of it; `None` if it is not on the line.
+    pub fn sign(&self, host: HostIndex, claim: Claim) -> Option<SignedClaim> {
+        let peer = self.book.peer(host, self.hosts[host].issued).ok()?;
+        let grid = self.parameters.grid_id();
+        let signature = self.book.signature(host, &claim.signed_bytes(&grid, &peer.id()));
+        self.check(&peer, claim, signature)
+    }
+
+    /// A claim of a host, if it has signed it.
+    pub(crate) fn check(&self, peer: &Peer, claim: Claim, signature: Signature) -> Option<SignedClaim> {
+        let is_signed = |peer: &Peer, message: &[u8], found: &[u8]| {
+            self.book.signature(self.book.host(peer.id()), message) == found
+        };
+        SignedClaim::check(peer, claim, signature, &self.parameters.grid_id(), is_signed).ok()
     }
 
     /// A host says something over an open link that its state machine would not: hostile hosts do.
@@ -413,6 +436,8 @@ fn local_kind(input: &Input) -> &'static str {
         Input::Loaded { .. } => "loaded",
         Input::Unread { .. } => "unread",
         Input::Paid { .. } => "paid",
+        Input::ClaimSigned(_) => "claim signed",
+        Input::ClaimsChecked { .. } => "claims checked",
         Input::Unsent { .. } => "unsent",
         Input::Turn => "turn",
     }

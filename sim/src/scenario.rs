@@ -107,6 +107,8 @@ fn class(failure: &RequestFailure) -> &'static str {
         RequestFailure::Refused(_) => "refused",
         RequestFailure::Absent(_) => "absent",
         RequestFailure::Busy(_) => "busy",
+        RequestFailure::Uncertified(_) => "uncertified",
+        RequestFailure::Doubtful { .. } => "doubtful",
         _ => "other",
     }
 }
@@ -280,6 +282,8 @@ fn done(event: &Event) -> Option<(Ticket, Result<u8, RequestFailure>)> {
         | Event::Joined { .. }
         | Event::RosterDoubt { .. }
         | Event::Grown
+        | Event::Equivocated(_)
+        | Event::RosterDone { .. }
         | Event::NeighbourUp(_)
         | Event::NeighbourDown(_)
         | Event::Asked { .. }

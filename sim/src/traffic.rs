@@ -145,10 +145,16 @@ pub fn cards(message: &Message) -> impl Iterator<Item = &Peer> {
             | RequestBody::Echo(_)
             | RequestBody::Audit(_)
             | RequestBody::Ask { .. }
+            | RequestBody::Roster { .. }
             | RequestBody::Providers(_) => (None, &[]),
         },
         Message::Roster(peers) | Message::Cards(peers) => (None, peers),
-        Message::Farewell
+        // Of these no card ever has a contact.
+        Message::Equivocation(_)
+        | Message::RosterClaims { .. }
+        | Message::RosterWanted(_)
+        | Message::RosterNamed(_)
+        | Message::Farewell
         | Message::Accepted(_)
         | Message::Refused(..)
         | Message::Answer(_)
@@ -181,7 +187,7 @@ pub(crate) fn payload(message: &Message) -> u64 {
             RequestBody::Providers(_) => 32,
             RequestBody::Echo(bytes) => bytes.len(),
             RequestBody::Ask { question, .. } => 32 + question.len(),
-            RequestBody::Get { .. } => 33,
+            RequestBody::Get { .. } | RequestBody::Roster { .. } => 33,
             RequestBody::Join(_) => 0,
         },
         Message::Answer(answer) => match &answer.body {
@@ -190,6 +196,11 @@ pub(crate) fn payload(message: &Message) -> u64 {
             AnswerBody::Providers(providers) => {
                 providers.iter().map(|provider| OFFER + provider.offer().note.len()).sum()
             }
+            AnswerBody::Roster(certificate) => {
+                let signers = certificate.signed().len() * (size(CARD) + 64);
+                CLAIM + MEMBER * certificate.roster().members().len() + signers
+            }
+            AnswerBody::Member(member) => CLAIM + size(CARD) + 32 * member.proof().hashes.len(),
             AnswerBody::Provided | AnswerBody::Busy | AnswerBody::Absent => 0,
             AnswerBody::Welcome(bytes) | AnswerBody::Echo(bytes) | AnswerBody::Reply(bytes) => bytes.len(),
             AnswerBody::Stored { .. } | AnswerBody::NotStored(_) | AnswerBody::NotFound | AnswerBody::Vacant => 2,
@@ -200,6 +211,10 @@ pub(crate) fn payload(message: &Message) -> u64 {
         Message::Pong { .. } => 3 * usize::from(MAX_DIMS) + 5,
         Message::LineMembers { members, .. } => 32 * members.len(),
         Message::CardQuery(names) => 32 * names.len(),
+        Message::RosterClaims { signatures, .. } => CLAIM + (32 + 64) * signatures.len(),
+        Message::RosterWanted(_) => CLAIM,
+        Message::RosterNamed(roster) => MEMBER * roster.members().len(),
+        Message::Equivocation(_) => 2 * (CLAIM + size(CARD) + 64),
         Message::Fetch { .. } => 32 + 17,
         Message::Ranges(reports) => reports.iter().map(range_bytes).sum(),
         Message::Announce(_)
@@ -246,6 +261,10 @@ pub fn kind(message: &Message) -> &'static str {
         Message::Fetch { .. } => "fetch",
         Message::Fetched { .. } => "fetched",
         Message::Offered(_) => "offered",
+        Message::RosterClaims { .. } => "roster-claims",
+        Message::RosterWanted(_) => "roster-wanted",
+        Message::RosterNamed(_) => "roster-named",
+        Message::Equivocation(_) => "equivocation",
     }
 }
 
@@ -253,6 +272,15 @@ pub fn kind(message: &Message) -> &'static str {
 const ITEM: usize = 34;
 /// An offer without its note: topic, times, signature.
 const OFFER: usize = 32 + 18 + 64;
+
+/// A claim: line, epoch, root and count.
+const CLAIM: usize = 10 + 9 + 32 + 3;
+/// A member of a roster: name and place.
+const MEMBER: usize = 32 + 1;
+
+fn size(bytes: u64) -> usize {
+    usize::try_from(bytes).unwrap_or(usize::MAX)
+}
 
 fn record_bytes(record: &Record) -> usize {
     usize::try_from(record.weight()).unwrap_or(usize::MAX)

@@ -5,6 +5,7 @@ mod get;
 mod newest;
 mod offers;
 mod put;
+mod roster;
 
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
@@ -12,7 +13,8 @@ use alloc::vec::Vec;
 
 use rand_core::Rng;
 
-use crate::cell::Cell;
+use crate::cell::{Axis, Cell, Line};
+use crate::certified::Epoch;
 use crate::id::NodeId;
 use crate::input::Ticket;
 use crate::message::{Answer, AnswerBody, RequestBody};
@@ -43,6 +45,7 @@ enum Operation {
     Newest(Newest),
     Provide(Announcement),
     Providers(Inquiry),
+    Roster(roster::Question),
     Echo(Cell),
     Ask(Cell),
 }
@@ -84,6 +87,21 @@ impl Client {
         self.begin(ticket, Operation::Providers(inquiry), cx);
     }
 
+    /// `own` are the members of our own lines, as they are certified.
+    pub(crate) fn roster<R: Rng>(
+        &mut self,
+        ticket: Ticket,
+        cell: Cell,
+        axis: Axis,
+        own: Vec<u32>,
+        cx: &mut Context<'_, R>,
+    ) {
+        ask(ticket, cell, Class::Interactive, RequestBody::Roster { axis, member: None }, cx);
+        let epoch = Epoch::of_unix(cx.unix(), cx.config.roster_epoch);
+        let question = roster::Question { line: Line::through(cell, axis), cell, epoch, own };
+        self.begin(ticket, Operation::Roster(question), cx);
+    }
+
     pub(crate) fn echo<R: Rng>(&mut self, ticket: Ticket, target: Cell, cx: &mut Context<'_, R>) {
         ask(ticket, target, Class::Interactive, RequestBody::Echo(Vec::new().into()), cx);
         self.begin(ticket, Operation::Echo(target), cx);
@@ -119,6 +137,10 @@ impl Client {
             Some(Operation::Newest(newest)) => newest.on_asked(ticket, cell, outcome, cx),
             Some(Operation::Provide(announcement)) => announcement.on_asked(ticket, outcome, cx),
             Some(Operation::Providers(inquiry)) => inquiry.on_asked(ticket, outcome, cx),
+            Some(Operation::Roster(question)) => {
+                let outcome = outcome.and_then(|answer| question.judge(answer.body));
+                Some(Event::RosterDone { ticket, outcome })
+            }
             Some(Operation::Echo(_)) => Some(echo_done(ticket, cell, outcome)),
             Some(Operation::Ask(_)) => Some(ask_done(ticket, cell, outcome)),
             None => None,
@@ -156,6 +178,9 @@ impl Operation {
             Self::Newest(newest) => Event::GetDone { ticket, outcome: Err(newest.late()) },
             Self::Provide(mut announcement) => announcement.outcome(ticket),
             Self::Providers(mut inquiry) => inquiry.outcome(ticket),
+            Self::Roster(question) => {
+                Event::RosterDone { ticket, outcome: Err(RequestFailure::TimedOut(question.cell)) }
+            }
             Self::Echo(target) => Event::EchoDone { ticket, outcome: Err(RequestFailure::TimedOut(target)) },
             Self::Ask(cell) => Event::AskDone { ticket, outcome: Err(RequestFailure::TimedOut(cell)) },
         }
@@ -192,6 +217,8 @@ fn ask_done(ticket: Ticket, cell: Cell, outcome: Result<Answer, RequestFailure>)
         | AnswerBody::Echo(_)
         | AnswerBody::Audited { .. }
         | AnswerBody::Provided
+        | AnswerBody::Roster(_)
+        | AnswerBody::Member(_)
         | AnswerBody::Providers(_) => Err(RequestFailure::NoWay(cell)),
     });
     Event::AskDone { ticket, outcome }

@@ -253,6 +253,8 @@ impl Join {
                 | AnswerBody::Busy
                 | AnswerBody::Reply(_)
                 | AnswerBody::Absent
+                | AnswerBody::Roster(_)
+                | AnswerBody::Member(_)
                 | AnswerBody::Provided
                 | AnswerBody::Providers(_) => inquiry.fail(JoinStep::HomeCell, "the answer is none to a join".into()),
             },

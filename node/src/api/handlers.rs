@@ -134,6 +134,8 @@ fn advice(failure: &RequestFailure) -> &'static str {
         RequestFailure::NoKeeper => {
             "wait until more nodes have joined; a grid of so few nodes wants fewer cells, see `rook grid new`"
         }
+        RequestFailure::Uncertified(_) => "wait for the next epoch, ten minutes at most; see `rook status`",
+        RequestFailure::Doubtful { .. } => "ask another cell of the line",
         RequestFailure::TooFewCells { .. } => "try again when more nodes have joined, or have space",
         RequestFailure::Refused(_) | _ => "try again",
     }

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 use super::handlers::milliseconds;
 use crate::handle::{self, NodeStatus};
 use grid::cell::Cell;
+use grid::certified::LineStanding;
 use grid::id::GridId;
 use grid::ledger::{Statement, verdict};
 use grid::overlay::NeighbourStatus;
@@ -125,6 +126,8 @@ pub struct Status {
     pub cells_known: u64,
     /// Cells of its lines in which it knows nobody.
     pub vacant_cells: u64,
+    /// What has come of the rosters of its lines in this epoch.
+    pub rosters: Vec<LineRoster>,
     /// Records it holds.
     pub records: usize,
     /// Bytes that they take, about.
@@ -135,6 +138,17 @@ pub struct Status {
     pub stamps: Stamps,
     /// What happened on its connections.
     pub counters: Counters,
+}
+
+/// One line of a node, and whether its members have certified its roster in this epoch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LineRoster {
+    /// The number of the axis along which it runs.
+    pub axis: usize,
+    /// How many members the roster has; nothing if none is certified yet.
+    pub members: Option<u32>,
+    /// How many of them have signed it.
+    pub signatures: usize,
 }
 
 /// What a grid says about records, for whoever makes them.
@@ -304,12 +318,20 @@ impl Status {
             links: figures.links,
             cells_known: figures.cells_known,
             vacant_cells: figures.vacant_cells,
+            rosters: figures.lines.iter().map(LineRoster::of).collect(),
             records: figures.records,
             record_bytes: figures.record_bytes,
             max_record_bytes: grid.max_record_bytes.into(),
             stamps: Stamps::of(grid),
             counters: Counters::of(&status.counters),
         }
+    }
+}
+
+impl LineRoster {
+    fn of(standing: &LineStanding) -> Self {
+        let LineStanding { line, members, signatures } = *standing;
+        Self { axis: line.axis().index(), members, signatures }
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::text::{self, fields, say, say_json, table};
 use super::{Failure, api_address};
 use crate::api::client::Client;
-use crate::api::types::{Peer, Status};
+use crate::api::types::{LineRoster, Peer, Status};
 
 /// Which node to ask, and how to print what it says.
 #[derive(Debug, clap::Args)]
@@ -42,10 +42,22 @@ fn describe(status: &Status) -> String {
         ("neighbours", format!("{}, in {} cells of its lines", status.neighbours, status.cells_known)),
         ("vacant cells", format!("{} of its lines", status.vacant_cells)),
         ("links", links),
+        ("rosters", rosters(&status.rosters)),
         ("records", status.records.to_string()),
     ];
     let listen = status.listen.iter().map(|address| ("listens at", address.clone()));
     fields(&own.into_iter().chain(listen).collect::<Vec<_>>())
+}
+
+/// How many lines are certified in this epoch, and by how many signatures of how many members.
+fn rosters(lines: &[LineRoster]) -> String {
+    let certified = lines.iter().filter_map(|line| Some(format!("{} of {}", line.signatures, line.members?)));
+    let certified: Vec<String> = certified.collect();
+    let count = format!("{} of {} lines certified in this epoch", certified.len(), lines.len());
+    match certified.is_empty() {
+        true => count,
+        false => format!("{count}, by {} signatures", certified.join(", ")),
+    }
 }
 
 pub(super) async fn peers(args: StateArgs) -> Result<(), Failure> {

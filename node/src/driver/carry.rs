@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Instant;
 
 use grid::cell::Cell;
+use grid::certified::{Claim, Signature, SignedClaim};
 use grid::id::{NodeId, RequestId};
 use grid::input::{Command, Input, Ticket};
 use grid::message::{Message, StoreFailure};
@@ -15,10 +16,11 @@ use libp2p::{Multiaddr, PeerId};
 
 use super::{Driver, Waiter};
 use crate::handle::Question;
+use crate::sealing;
 use crate::shelf::Order;
 use crate::transport::{Full, TransportCommand};
+use crate::verifier::{Verifier, is_signed_by};
 use crate::wire::encode_message;
-use crate::{sealing, verifier::Verifier};
 
 impl Driver {
     pub(super) async fn carry_out(&mut self, output: Output) {
@@ -43,6 +45,11 @@ impl Driver {
                 }
             }
             Output::Pay { ticket, target, request, effort } => self.pay(ticket, target, request, effort),
+            Output::SignClaim(claim) => match self.own.sign_claim(self.overlay.me(), claim) {
+                Ok(signed) => self.soon.push_back(Input::ClaimSigned(signed)),
+                Err(error) => tracing::warn!(%error, "a line's roster is not signed"),
+            },
+            Output::CheckClaims { from, claim, signatures } => self.check_claims(from, claim, signatures),
             Output::Discard(key) => {
                 if self.shelf.order(Order::Discard(key)).is_err() {
                     tracing::warn!(%key, "the disk does not keep up; an expired record stays for now");
@@ -121,6 +128,22 @@ impl Driver {
         });
     }
 
+    fn check_claims(&self, from: NodeId, claim: Claim, signatures: Vec<(Peer, Signature)>) {
+        let (verifier, inputs) = (self.verifier.clone(), self.inputs.clone());
+        tokio::spawn(async move {
+            let all = signatures.len();
+            let check = move |verifier: &Verifier| {
+                let check = |(peer, signature): (Peer, Signature)| {
+                    SignedClaim::check(&peer, claim, signature, &verifier.grid(), is_signed_by).ok()
+                };
+                signatures.into_iter().filter_map(check).collect::<Vec<_>>()
+            };
+            let signed = verifier.run(check).await;
+            let refused = u32::try_from(all - signed.len()).unwrap_or(u32::MAX);
+            _ = inputs.send(Input::ClaimsChecked { from, claim, signed, refused }).await;
+        });
+    }
+
     fn note(&self, order: Order) {
         if self.shelf.order(order).is_err() {
             tracing::warn!("the disk does not keep up; the list of neighbours is not up to date");
@@ -164,6 +187,12 @@ impl Driver {
                 }
                 return;
             }
+            Event::RosterDone { ticket, outcome } => {
+                if let Some(Waiter::Roster(reply)) = self.waiters.remove(ticket) {
+                    _ = reply.send(outcome.clone());
+                }
+                return;
+            }
             Event::Left => self.left = true,
             // Before anybody is dialled as what this node is now.
             Event::Grown => _ = self.own_level.send_replace(self.overlay.level()),
@@ -177,6 +206,7 @@ impl Driver {
             | Event::Joined { .. }
             | Event::RosterDoubt { .. }
             | Event::HandingOver { .. }
+            | Event::Equivocated(_)
             | Event::NeighbourUp(_)
             | Event::NeighbourDown(_) => {}
         }

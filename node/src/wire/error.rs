@@ -1,6 +1,7 @@
 //! Why bytes from another node are no message.
 
-use grid::cell::GeometryError;
+use grid::cell::{Cell, GeometryError};
+use grid::certified::{CertificateError, ClaimError, MembershipError, RosterError};
 use grid::provider::OfferError;
 use grid::record::RecordError;
 
@@ -53,6 +54,24 @@ pub enum WireError {
     /// An offer that nobody made.
     #[error("the message holds a false offer: {0}")]
     Offer(#[from] OfferError),
+    /// A line that is not named by its first cell.
+    #[error("the message names a line by cell {0}, which is not its first")]
+    Line(Cell),
+    /// A list that is no roster.
+    #[error("the message holds no roster: {0}")]
+    Roster(#[from] RosterError),
+    /// A roster that was not signed by who is said to have signed it.
+    #[error("the message holds a false signature: {0}")]
+    Claim(#[from] ClaimError),
+    /// A roster that is not certified.
+    #[error("the message holds no certificate: {0}")]
+    Certificate(#[from] CertificateError),
+    /// A proof that somebody is in a roster, which is none.
+    #[error("the message holds a false proof: {0}")]
+    Membership(#[from] MembershipError),
+    /// A proof against a liar that proves nothing.
+    #[error("the message accuses a node that has not signed two rosters of one line and epoch")]
+    Equivocation,
     /// A card that the verifier refused, where the message means nothing without it.
     #[error("the card in the message was refused")]
     RefusedCard,

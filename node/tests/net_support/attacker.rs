@@ -60,7 +60,7 @@ impl Attacker {
 
     pub async fn stream(&mut self, node: &Node) -> Stream {
         let grid = node.status().await.grid;
-        let protocol = StreamProtocol::try_from_owned(format!("/rook/{grid}/link/4")).unwrap();
+        let protocol = StreamProtocol::try_from_owned(format!("/rook/{grid}/link/5")).unwrap();
         let open = async {
             loop {
                 match self.control.open_stream(self.victim, protocol.clone()).await {

@@ -3,7 +3,8 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use grid::cell::{Cell, Shape};
+use grid::cell::{Cell, Line, Shape};
+use grid::certified::{Certificate, Claim, Epoch, Equivocation, Membership, Roster, Signature, SignedClaim, threshold};
 use grid::id::{GridId, NodeId, RequestId};
 use grid::load::Load;
 use grid::message::{
@@ -85,6 +86,51 @@ pub(crate) fn provider(number: u64, issued: u64, note: &[u8]) -> Provider {
     let signature = transport_key(number).sign(&signed).unwrap();
     // Whether it holds is for the reader to say.
     Provider::check(&peer, offer, signature, rules().grid(), |_, _, _| true).unwrap()
+}
+
+/// The line on which the nodes with numbers below 300 are.
+pub(crate) fn line() -> Line {
+    Line::through(shape().cell_at(0), shape().axes().next().unwrap())
+}
+
+/// A roster of numbered nodes.
+pub(crate) fn roster(numbers: impl IntoIterator<Item = u64>) -> Roster {
+    Roster::new(line(), numbers.into_iter().map(|number| (node(number), shape().cell_at(number)))).unwrap()
+}
+
+/// A claim that a numbered node has signed.
+pub(crate) fn signed(number: u64, claim: Claim) -> SignedClaim {
+    let peer = peer_with_key(number);
+    let signature = transport_key(number).sign(&claim.signed_bytes(rules().grid(), &peer.id())).unwrap();
+    SignedClaim::check(&peer, claim, signature.try_into().unwrap(), rules().grid(), |_, _, _| true).unwrap()
+}
+
+/// A roster of numbered nodes that the first of them, as many as it takes, have signed.
+pub(crate) fn certificate(numbers: &[u64], epoch: u64) -> Certificate {
+    let roster = roster(numbers.iter().copied());
+    let (claim, needed) = (Claim::of(&roster, Epoch::new(epoch)), threshold(roster.count()) as usize);
+    Certificate::new(claim, roster, numbers[..needed].iter().map(|&number| signed(number, claim)).collect()).unwrap()
+}
+
+/// The proof that a numbered node is in a roster.
+pub(crate) fn membership(numbers: &[u64], which: u64, epoch: u64) -> Membership {
+    let roster = roster(numbers.iter().copied());
+    let proof = roster.proof(node(which)).unwrap();
+    Membership::check(Claim::of(&roster, Epoch::new(epoch)), &peer_with_key(which), proof).unwrap()
+}
+
+/// The proof that a numbered node has signed two rosters.
+pub(crate) fn equivocation(number: u64, epoch: u64) -> Equivocation {
+    let [one, other] =
+        [vec![1, 2, number], vec![1, number]].map(|numbers| Claim::of(&roster(numbers), Epoch::new(epoch)));
+    Equivocation::of(&signed(number, one), &signed(number, other)).unwrap()
+}
+
+/// Some bytes in the place of a signature.
+pub(crate) fn some_signature(fill: u8) -> Signature {
+    let mut signature = [fill; 64];
+    signature[63] = !fill;
+    signature
 }
 
 /// Terms with every field in use, from the same day for ever.
@@ -182,6 +228,7 @@ pub(crate) fn samples() -> Vec<(&'static str, Message)> {
     all.extend(requests());
     all.extend(lines());
     all.extend(records());
+    all.extend(rosters());
     all
 }
 
@@ -247,6 +294,10 @@ fn requests() -> Vec<(&'static str, Message)> {
         ("answer-provided", answer(AnswerBody::Provided)),
         ("answer-providers", answer(AnswerBody::Providers(vec![provider(8, 1, b""), provider(9, 2, b"note")]))),
         ("answer-no-providers", answer(AnswerBody::Providers(vec![]))),
+        ("request-roster", request(RequestBody::Roster { axis: line().axis(), member: None })),
+        ("request-roster-member", request(RequestBody::Roster { axis: line().axis(), member: Some(node(3)) })),
+        ("answer-roster", answer(AnswerBody::Roster(certificate(&[1, 2, 299], 300)))),
+        ("answer-member", answer(AnswerBody::Member(membership(&[1, 2, 299], 2, 1 << 33)))),
     ];
     let failed = |(name, failure)| (name, answer(AnswerBody::NotStored(failure)));
     all.extend(failures().into_iter().map(failed));
@@ -306,5 +357,16 @@ fn records() -> Vec<(&'static str, Message)> {
         ("fetched-nothing", fetched(None)),
         ("ranges", Message::Ranges(ranges.into())),
         ("offered", Message::Offered(provider(8, 1 << 33, &[b'n'; 512]))),
+    ]
+}
+
+fn rosters() -> Vec<(&'static str, Message)> {
+    let claim = Claim::of(&roster([5, 6]), Epoch::new(3_000_000));
+    let signatures = vec![(node(5), some_signature(5)), (node(6), some_signature(6))];
+    vec![
+        ("roster-claims", Message::RosterClaims { claim, signatures }),
+        ("roster-wanted", Message::RosterWanted(claim)),
+        ("roster-named", Message::RosterNamed(roster([5, 6, 299]))),
+        ("equivocation", Message::Equivocation(equivocation(7, 251))),
     ]
 }

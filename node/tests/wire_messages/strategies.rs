@@ -3,7 +3,8 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use grid::cell::{Axis, Cell};
+use grid::cell::{Axis, Cell, Line};
+use grid::certified::{Claim, Epoch};
 use grid::id::{NodeId, RecordKey, RequestId};
 use grid::load::Load;
 use grid::message::{
@@ -19,13 +20,15 @@ use grid::ways::Ways;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use proptest::sample::{Index, select};
+use proptest::sample::{Index, select, subsequence};
 
-use super::samples::{chunk, mutable, peer, provider, shape, toll, version};
+use super::samples::{
+    certificate, chunk, equivocation, membership, mutable, peer, provider, roster, shape, some_signature, toll, version,
+};
 
 /// Any message, of any kind.
 pub(crate) fn any_message() -> impl Strategy<Value = Message> {
-    prop_oneof![links(), requests(), lines(), records()]
+    prop_oneof![links(), requests(), lines(), records(), rosters()]
 }
 
 fn links() -> impl Strategy<Value = Message> {
@@ -75,6 +78,7 @@ fn request_body() -> impl Strategy<Value = RequestBody> {
         (key(), reach()).prop_map(|(key, reach)| RequestBody::Get { key, reach }),
         vec(item(), 0..20).prop_map(RequestBody::Audit),
         any_provider().prop_map(RequestBody::Provide),
+        (axis(), option::of(name())).prop_map(|(axis, member)| RequestBody::Roster { axis, member }),
         any::<[u8; 32]>().prop_map(|topic| RequestBody::Providers(Topic::from_bytes(topic))),
         payload().prop_map(|payload| RequestBody::Echo(payload.into())),
         (any::<[u8; 32]>(), payload()).prop_map(|(node, question)| RequestBody::Ask {
@@ -97,6 +101,10 @@ fn answer_body() -> impl Strategy<Value = AnswerBody> {
             .prop_map(|(lacking, declined)| AnswerBody::Audited { lacking, declined }),
         Just(AnswerBody::Busy),
         Just(AnswerBody::Absent),
+        (numbers(), any::<u64>()).prop_map(|(numbers, epoch)| AnswerBody::Roster(certificate(&numbers, epoch))),
+        (numbers(), any::<Index>(), any::<u64>()).prop_map(|(numbers, at, epoch)| {
+            AnswerBody::Member(membership(&numbers, numbers[at.index(numbers.len())], epoch))
+        }),
         payload().prop_map(|payload| AnswerBody::Reply(payload.into())),
         Just(AnswerBody::Provided),
         vec(any_provider(), 0..5).prop_map(AnswerBody::Providers),
@@ -139,6 +147,30 @@ fn lines() -> impl Strategy<Value = Message> {
         vec(name(), 0..40).prop_map(Message::CardQuery),
         vec(any_peer(), 0..20).prop_map(Message::Cards),
     ]
+}
+
+fn rosters() -> impl Strategy<Value = Message> {
+    let signatures = vec((name(), any::<u8>().prop_map(some_signature)), 0..9);
+    prop_oneof![
+        (claim(), signatures).prop_map(|(claim, signatures)| Message::RosterClaims { claim, signatures }),
+        claim().prop_map(Message::RosterWanted),
+        numbers().prop_map(|numbers| Message::RosterNamed(roster(numbers))),
+        (3..300_u64, any::<u64>()).prop_map(|(number, epoch)| Message::Equivocation(equivocation(number, epoch))),
+    ]
+}
+
+/// Nodes of one line.
+fn numbers() -> impl Strategy<Value = Vec<u64>> {
+    subsequence((0..300).collect::<Vec<u64>>(), 1..40)
+}
+
+fn claim() -> impl Strategy<Value = Claim> {
+    (cell(), axis(), any::<u64>(), any::<[u8; 32]>(), any::<u32>()).prop_map(|(cell, axis, epoch, root, count)| Claim {
+        line: Line::through(cell, axis),
+        epoch: Epoch::new(epoch),
+        root,
+        count,
+    })
 }
 
 fn records() -> impl Strategy<Value = Message> {

@@ -18,6 +18,7 @@ use crate::churn::model::Churn;
 use crate::field::scale::Scale;
 use crate::geometry::Geometry;
 use crate::levels::Levels;
+use crate::line_rosters::LineRosters;
 use crate::peers::churn::ChurnPeers;
 use crate::peers::eclipse::Eclipse;
 use crate::peers::hops::KademliaHops;
@@ -39,6 +40,7 @@ static KINDS: &[Kind] = &[
     Kind::of::<GpuAdversary>(),
     Kind::of::<KademliaHops>(),
     Kind::of::<Levels>(),
+    Kind::of::<LineRosters>(),
     Kind::of::<PeerLookups>(),
     Kind::of::<RosterLies>(),
     Kind::of::<Scale>(),

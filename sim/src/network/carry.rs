@@ -21,6 +21,9 @@ const LOAD: Duration = Duration::from_micros(200);
 /// An RSA operation with a private key; sealing is faster, but never mind.
 const RSA: Duration = Duration::from_millis(2);
 
+/// An Ed25519 signature, made or checked.
+const ED25519: Duration = Duration::from_micros(60);
+
 /// Attempts at postage that a modest core makes in a second; the search takes its mean time.
 const ATTEMPTS_A_SECOND: f64 = (1 << 24) as f64;
 
@@ -70,6 +73,20 @@ impl Network {
                 let paid = Paid::check(target, request, postage, self.window(), &Honest).ok();
                 let search = Duration::from_secs_f64(f64::from(effort.get()) / ATTEMPTS_A_SECOND);
                 self.plan_local(search, host, Input::Paid { ticket, paid });
+            }
+            Output::SignClaim(claim) => {
+                if let Some(signed) = self.sign(host, claim).filter(|_| self.hosts[host].signs) {
+                    self.plan_local(ED25519, host, Input::ClaimSigned(signed));
+                }
+            }
+            Output::CheckClaims { from, claim, signatures } => {
+                let all = signatures.len();
+                let checked =
+                    signatures.into_iter().filter_map(|(peer, signature)| self.check(&peer, claim, signature));
+                let signed: Vec<_> = checked.collect();
+                let refused = u32::try_from(all - signed.len()).unwrap_or(u32::MAX);
+                let after = ED25519.saturating_mul(u32::try_from(all).unwrap_or(u32::MAX));
+                self.plan_local(after, host, Input::ClaimsChecked { from, claim, signed, refused });
             }
             Output::Discard(key) => {
                 self.hosts[host].disk.records.remove(&key);

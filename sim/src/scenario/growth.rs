@@ -58,6 +58,8 @@ impl Grown {
                 | Event::PutDone { .. }
                 | Event::GetDone { .. }
                 | Event::Grown
+                | Event::Equivocated(_)
+                | Event::RosterDone { .. }
                 | Event::EchoDone { .. }
                 | Event::Asked { .. }
                 | Event::AskDone { .. }

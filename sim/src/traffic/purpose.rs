@@ -63,7 +63,11 @@ impl Purposes {
             | Message::LineSummary(_)
             | Message::LineMembers { .. }
             | Message::CardQuery(_)
-            | Message::Cards(_) => Purpose::Upkeep,
+            | Message::Cards(_)
+            | Message::RosterClaims { .. }
+            | Message::RosterWanted(_)
+            | Message::RosterNamed(_)
+            | Message::Equivocation(_) => Purpose::Upkeep,
             Message::Replicate { .. }
             | Message::Replicated { .. }
             | Message::Fetch { .. }
@@ -89,6 +93,7 @@ impl Purposes {
             | RequestBody::Echo(_)
             | RequestBody::Provide(_)
             | RequestBody::Ask { .. }
+            | RequestBody::Roster { .. }
             | RequestBody::Providers(_) => Purpose::Client,
         };
         self.requests.insert(passage.at, request.id, purpose);

@@ -156,6 +156,8 @@ impl Inquiry {
             | RequestFailure::NotFound { .. }
             | RequestFailure::NoKeeper
             | RequestFailure::Refused(_)
+            | RequestFailure::Uncertified(_)
+            | RequestFailure::Doubtful { .. }
             | RequestFailure::TooFewCells { .. } => JoinStep::HomeCell,
         };
         self.fail(step, failure.to_string());

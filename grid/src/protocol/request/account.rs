@@ -58,6 +58,8 @@ fn is_service(body: &AnswerBody) -> bool {
         | AnswerBody::Provided
         | AnswerBody::Providers(_)
         | AnswerBody::Reply(_)
+        | AnswerBody::Roster(_)
+        | AnswerBody::Member(_)
         | AnswerBody::Absent => true,
     }
 }

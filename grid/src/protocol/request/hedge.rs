@@ -39,7 +39,9 @@ impl Hedging {
     /// something, which would be harmless but dear.
     fn of(&mut self, body: &RequestBody) -> Option<&mut Quantile> {
         match body {
-            RequestBody::Get { .. } | RequestBody::Echo(_) | RequestBody::Providers(_) => Some(&mut self.lookups),
+            RequestBody::Get { .. } | RequestBody::Echo(_) | RequestBody::Providers(_) | RequestBody::Roster { .. } => {
+                Some(&mut self.lookups)
+            }
             RequestBody::Ask { .. } => Some(&mut self.questions),
             RequestBody::Join(_) | RequestBody::Put(_) | RequestBody::Audit(_) | RequestBody::Provide(_) => None,
         }

@@ -122,6 +122,10 @@ impl Reporter {
                 || "no leaf any more: this node passes requests on and keeps records from now on".into(),
                 || json!({ "event": "grown" }),
             ),
+            Event::Equivocated(id) => self.tell(
+                || format!("node {id} has signed two rosters of one line: it is left out of rosters from now on"),
+                || json!({ "event": "equivocated", "node": id.to_string() }),
+            ),
             Event::NeighbourUp(id) => tracing::info!(%id, "a neighbour is linked"),
             Event::NeighbourDown(id) => tracing::info!(%id, "a neighbour is gone"),
             Event::HandingOver { records } => self.tell(
@@ -134,6 +138,7 @@ impl Reporter {
             | Event::EchoDone { .. }
             | Event::ProvideDone { .. }
             | Event::ProvidersDone { .. }
+            | Event::RosterDone { .. }
             | Event::Asked { .. }
             | Event::AskDone { .. }
             | Event::Left => {}

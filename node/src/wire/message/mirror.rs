@@ -6,6 +6,7 @@
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
+use grid::certified::MAX_MEMBERS;
 use grid::message::{MAX_AUDIT, MAX_QUESTION, MAX_REPLY};
 use grid::provider::MAX_ANSWERED;
 use grid::ranges::{MAX_ITEMS, MAX_RANGES};
@@ -16,6 +17,7 @@ use crate::wire::bounded;
 use crate::wire::card::WireCard;
 use crate::wire::offer::WireProvider;
 use crate::wire::record::WireRecord;
+use crate::wire::roster::{WireCertificate, WireClaim, WireEquivocation, WireMembership, WireRoster, WireSignature};
 
 /// The most coordinates that are read; how many a cell has is the grid's affair.
 const MAX_COORDINATES: usize = grid::cell::MAX_DIMS as usize;
@@ -81,6 +83,18 @@ pub(super) enum WireMessage {
     Ranges(#[serde(deserialize_with = "bounded::list::<MAX_RANGES, _, _>")] Vec<WireRange>),
     /// 22
     Offered(WireProvider),
+    /// 23
+    RosterClaims {
+        claim: WireClaim,
+        #[serde(deserialize_with = "bounded::list::<MAX_MEMBERS, _, _>")]
+        signatures: Vec<(WireName, WireSignature)>,
+    },
+    /// 24
+    RosterWanted(WireClaim),
+    /// 25
+    RosterNamed(WireRoster),
+    /// 26
+    Equivocation(Box<WireEquivocation>),
 }
 
 /// A [`Mark`](grid::record::Mark): sequence and tag.
@@ -165,6 +179,8 @@ pub(super) enum WireRequestBody {
         #[serde(serialize_with = "bounded::write_bytes", deserialize_with = "bounded::bytes::<MAX_QUESTION, _, _>")]
         question: Arc<[u8]>,
     },
+    /// 8
+    Roster { axis: u8, member: Option<WireName> },
 }
 
 /// A [`Reach`](grid::message::Reach).
@@ -231,6 +247,10 @@ pub(super) enum WireAnswerBody {
     ),
     /// 12
     Absent,
+    /// 13
+    Roster(WireCertificate),
+    /// 14
+    Member(WireMembership),
 }
 
 /// A [`StoreFailure`](grid::message::StoreFailure).

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use grid::cell::{Axis, Cell, Shape};
+use grid::certified::{Certificate, Equivocation, Membership};
 use grid::id::{NodeId, RecordKey, RequestId};
 use grid::load::Load;
 use grid::message::{
@@ -24,6 +25,7 @@ use crate::wire::card::WireCard;
 use crate::wire::error::WireError;
 use crate::wire::offer::WireProvider;
 use crate::wire::record::WireRecord;
+use crate::wire::roster::{WireCertificate, WireEquivocation, WireMembership, signature};
 
 /// Checks the parts of one message.
 pub(super) struct Reader<'a> {
@@ -78,6 +80,14 @@ impl Reader<'_> {
             }
             WireMessage::Ranges(ranges) => Message::Ranges(ranges.into_iter().map(range).collect()),
             WireMessage::Offered(provider) => Message::Offered(self.provider(provider)?),
+            WireMessage::RosterClaims { claim, signatures } => {
+                let signatures =
+                    signatures.into_iter().map(|(name, halves)| (NodeId::from_bytes(name), signature(halves)));
+                Message::RosterClaims { claim: claim.check(self.shape)?, signatures: signatures.collect() }
+            }
+            WireMessage::RosterWanted(claim) => Message::RosterWanted(claim.check(self.shape)?),
+            WireMessage::RosterNamed(roster) => Message::RosterNamed(roster.check(self.shape)?),
+            WireMessage::Equivocation(proof) => Message::Equivocation(self.equivocation(&proof)?),
         })
     }
 
@@ -100,6 +110,9 @@ impl Reader<'_> {
             WireRequestBody::Audit(items) => RequestBody::Audit(items.into_iter().map(item).collect()),
             WireRequestBody::Provide(provider) => RequestBody::Provide(self.provider(provider)?),
             WireRequestBody::Providers(topic) => RequestBody::Providers(Topic::from_bytes(topic)),
+            WireRequestBody::Roster { axis, member } => {
+                RequestBody::Roster { axis: self.axis(axis)?, member: member.map(NodeId::from_bytes) }
+            }
             WireRequestBody::Ask { node, question } => RequestBody::Ask { node: NodeId::from_bytes(node), question },
         })
     }
@@ -124,6 +137,8 @@ impl Reader<'_> {
             WireAnswerBody::Busy => AnswerBody::Busy,
             WireAnswerBody::Reply(reply) => AnswerBody::Reply(reply),
             WireAnswerBody::Absent => AnswerBody::Absent,
+            WireAnswerBody::Roster(certificate) => AnswerBody::Roster(self.certificate(certificate)?),
+            WireAnswerBody::Member(member) => AnswerBody::Member(self.membership(member)?),
             WireAnswerBody::Provided => AnswerBody::Provided,
             WireAnswerBody::Providers(providers) => AnswerBody::Providers(self.providers(providers)?),
         })
@@ -163,6 +178,24 @@ impl Reader<'_> {
     fn provider(&mut self, provider: WireProvider) -> Result<Provider, WireError> {
         let peer = self.peer(provider.card.clone())?;
         provider.check(&peer, self.rules.grid())
+    }
+
+    /// A certificate means nothing without any of those who have signed it.
+    fn certificate(&mut self, certificate: WireCertificate) -> Result<Certificate, WireError> {
+        let cards = certificate.signed.iter().map(|signed| signed.card.clone());
+        let peers = cards.map(|card| self.peer(card)).collect::<Result<Vec<_>, _>>()?;
+        certificate.check(self.shape, self.rules.grid(), &peers)
+    }
+
+    fn membership(&mut self, member: WireMembership) -> Result<Membership, WireError> {
+        let peer = self.peer(member.card.clone())?;
+        member.check(self.shape, &peer)
+    }
+
+    fn equivocation(&mut self, proof: &WireEquivocation) -> Result<Equivocation, WireError> {
+        let [(_, one), (_, other)] = &proof.sides;
+        let peers = [self.peer(one.card.clone())?, self.peer(other.card.clone())?];
+        proof.check(self.shape, self.rules.grid(), &peers)
     }
 
     /// The providers of a list: a card that is refused does not spoil the others, a false signature does.

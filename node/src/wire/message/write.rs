@@ -14,6 +14,7 @@ use super::mirror::{
     WireRangeContent, WireReach, WireRefusal, WireRequest, WireRequestBody, WireStoreFailure,
 };
 use crate::wire::card::WireCard;
+use crate::wire::roster::halves;
 
 impl From<&Message> for WireMessage {
     fn from(message: &Message) -> Self {
@@ -49,6 +50,13 @@ impl From<&Message> for WireMessage {
             }
             Message::Ranges(reports) => Self::Ranges(reports.iter().map(range).collect()),
             Message::Offered(provider) => Self::Offered(provider.into()),
+            Message::RosterClaims { claim, signatures } => {
+                let signatures = signatures.iter().map(|(id, signature)| (*id.as_bytes(), halves(signature)));
+                Self::RosterClaims { claim: claim.into(), signatures: signatures.collect() }
+            }
+            Message::RosterWanted(claim) => Self::RosterWanted(claim.into()),
+            Message::RosterNamed(roster) => Self::RosterNamed(roster.into()),
+            Message::Equivocation(proof) => Self::Equivocation(Box::new(proof.into())),
         }
     }
 }
@@ -72,6 +80,9 @@ impl From<&RequestBody> for WireRequestBody {
             RequestBody::Audit(items) => Self::Audit(items.iter().map(item).collect()),
             RequestBody::Provide(provider) => Self::Provide(provider.into()),
             RequestBody::Providers(topic) => Self::Providers(*topic.as_bytes()),
+            RequestBody::Roster { axis: line, member } => {
+                Self::Roster { axis: axis(*line), member: member.map(|id| *id.as_bytes()) }
+            }
             RequestBody::Ask { node, question } => Self::Ask { node: *node.as_bytes(), question: question.clone() },
         }
     }
@@ -101,6 +112,8 @@ impl From<&AnswerBody> for WireAnswerBody {
             AnswerBody::Busy => Self::Busy,
             AnswerBody::Reply(reply) => Self::Reply(reply.clone()),
             AnswerBody::Absent => Self::Absent,
+            AnswerBody::Roster(certificate) => Self::Roster(certificate.into()),
+            AnswerBody::Member(member) => Self::Member(member.into()),
             AnswerBody::Provided => Self::Provided,
             AnswerBody::Providers(providers) => Self::Providers(providers.iter().map(Into::into).collect()),
         }
