@@ -20,6 +20,7 @@
 //! | [`message`] | what nodes say to each other |
 //! | [`ledger`] | what neighbours did for us and we for them, and whom that puts last |
 //! | [`postage`], [`effort`] | what requests pay to a node under load, and how much it asks for |
+//! | [`mimics`] | through whom a tunnel may go, so that others can check it |
 //! | [`trust`] | which dataset servers are asked, checked and believed |
 //! | [`input`], [`output`], [`overlay`] | the state machine's doors |
 //! | [`config`], [`time`] | what a node decides for itself; the time it is told |
