@@ -16,7 +16,7 @@ pub mod types;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-pub use server::{Api, ServeError, Serving};
+pub use server::{Api, Nodes, ServeError, Serving};
 
 /// Where a node's API is unless told otherwise.
 pub const DEFAULT_API: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7117);
