@@ -9,11 +9,12 @@ use core::time::Duration;
 use crate::cell::Cell;
 use crate::time::Time;
 
-/// How long a price counts: two of the [periods](crate::effort::Config::period) in which it changes, and some. Who asked
-/// for it and does not any more costs the origin that much work for nothing, and who lies about it no more.
-const LASTS: Duration = Duration::from_secs(5);
+/// How long a price counts: five of the [periods](crate::effort::Config::period) in which it changes. Then a request goes
+/// unpaid again, to see; where it would have had to pay, those of the next half second wait in vain, one in twenty. Who asked
+/// for something and does not any more costs the origin that much work for nothing, and who lies about it no more.
+const LASTS: Duration = Duration::from_secs(10);
 
-/// Cells whose price is remembered at most. More are asked for within five seconds by nobody who has to pay.
+/// Cells whose price is remembered at most. More are asked for within ten seconds by nobody who has to pay.
 const MOST: usize = 256;
 
 /// The prices that were heard.
@@ -61,7 +62,7 @@ mod tests {
         prices.note(at(0), cell, 100);
         prices.note(at(1000), cell, 50);
         prices.note(at(2000), cell, 0);
-        assert_eq!([0, 5999, 6000].map(|millis| prices.of(at(millis), cell)), [50, 50, 0]);
+        assert_eq!([0, 10_999, 11_000].map(|millis| prices.of(at(millis), cell)), [50, 50, 0]);
         assert_eq!(prices.of(at(1000), other), 0);
     }
 
