@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use crate::effort;
 use crate::level::Level;
+use crate::neighbours::COMPARED;
 use crate::queue::Limits;
 
 /// Of a node's work queue. A thousand requests are served within a few hundred milliseconds, and nobody waits for longer
@@ -36,6 +37,9 @@ pub struct Config {
     /// So many of a hundred requests of one's own may be sent a second time, by another first hop, when their answer takes
     /// longer than 95 of a hundred do; 0 for none. Five are what it takes to do so for all of these.
     pub hedge_percent: u8,
+    /// Candidates for a next hop that are compared by what the answer is expected to take, 1 to
+    /// [`crate::neighbours::MOST_COMPARED`]. With one any that leads on is taken, wherever it lies.
+    pub compared: usize,
     /// Requests that a node forwards at the same time; more are refused as busy.
     pub max_forwarding: usize,
     /// The bounds of the queue in which others' requests wait for their turn.
@@ -118,6 +122,7 @@ impl Default for Config {
             operation_timeout: Duration::from_secs(30),
             hedge_after: Duration::from_millis(400),
             hedge_percent: 5,
+            compared: COMPARED,
             max_forwarding: 4096,
             work_queue: WORK_QUEUE,
             effort: effort::Config::default(),

@@ -99,6 +99,8 @@ impl Role {
 pub(crate) struct Table {
     shape: Shape,
     home: Cell,
+    /// Candidates for a next hop that are compared.
+    compared: usize,
     members: Members,
     /// What is asked of our lines again and again, kept up to date.
     tally: Tally,
@@ -114,9 +116,10 @@ pub(crate) struct Table {
 const WELL_CONNECTED: usize = 3;
 
 impl Table {
-    pub(crate) fn new(shape: Shape, home: Cell) -> Self {
+    pub(crate) fn new(shape: Shape, home: Cell, compared: usize) -> Self {
         let (members, tally, outlook) = (Members::default(), Tally::new(shape), Outlook::new(shape));
-        Self { shape, home, members, tally, linked: BTreeMap::new(), outlook, taken: Taken::default() }
+        let compared = compared.clamp(1, MOST_COMPARED);
+        Self { shape, home, compared, members, tally, linked: BTreeMap::new(), outlook, taken: Taken::default() }
     }
 
     pub(crate) fn shape(&self) -> Shape {

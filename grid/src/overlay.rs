@@ -166,7 +166,7 @@ impl<R: Rng> Overlay<R> {
             services: Services::default(),
             store: Store::new(parameters.replica_cells),
         };
-        let table = Table::new(parameters.shape, me.cell());
+        let table = Table::new(parameters.shape, me.cell(), config.compared);
         let calendar = Calendar::default();
         let ledger = Ledger::new(Policy::default());
         let level = config.level;

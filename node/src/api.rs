@@ -17,7 +17,7 @@ pub mod types;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
-pub use server::{Api, ServeError, Serving};
+pub use server::{Api, Nodes, ServeError, Serving};
 pub use tunnels::{OwnTunnel, Tunnels};
 
 /// Where a node's API is unless told otherwise.

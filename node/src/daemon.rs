@@ -1,6 +1,7 @@
 //! Starting a node.
 
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 use grid::config::Config;
 use grid::input::Command;
@@ -17,7 +18,7 @@ use rand::rngs::StdRng;
 use tokio::sync::{broadcast, mpsc, watch};
 
 use crate::clock::{self, SteadyClock};
-use crate::driver::{Driver, Sources};
+use crate::driver::{Driver, Pace, Sources};
 use crate::handle::{Credentials, NodeHandle};
 use crate::own::OwnCard;
 use crate::postage::Payer;
@@ -28,7 +29,7 @@ use crate::transport::{self, Cells, Session};
 use crate::tunnels::Carrier;
 use crate::verifier::Verifier;
 
-pub use crate::own::OwnCardError;
+pub use crate::own::{AdvertiseError, OwnCardError};
 pub use crate::transport::{FrameLog, Limits, ListenError};
 
 /// What a node needs to run.
@@ -46,6 +47,8 @@ pub struct NodeOptions {
     pub storage: Storage,
     /// Where it listens; nowhere if empty, then it only dials out.
     pub listen: Vec<Multiaddr>,
+    /// Where others reach it, if not where it listens: behind a port that is forwarded.
+    pub advertise: Vec<Multiaddr>,
     /// Whom it joins through.
     pub peers: Vec<Multiaddr>,
     /// Sees every frame that comes in; for tests.
@@ -93,10 +96,11 @@ pub async fn start(options: NodeOptions) -> Result<NodeHandle, StartError> {
 /// # Errors
 /// As [`start`].
 pub async fn start_with_events(options: NodeOptions) -> Result<(NodeHandle, broadcast::Receiver<Event>), StartError> {
-    let NodeOptions { identity, verifier, config, limits, storage, listen, peers, frame_log } = options;
+    let NodeOptions { identity, verifier, config, limits, storage, listen, advertise, peers, frame_log } = options;
     let parameters = verifier.parameters().clone();
     let identity = Arc::new(identity);
-    let own = OwnCard::load(identity.clone(), verifier.clone(), &storage)?;
+    let own = OwnCard::load(identity.clone(), verifier.clone(), &storage, advertise)?;
+    let pace = Pace::new(limits.requests_per_s, Instant::now());
     let (own_card, own_seen) = watch::channel(own.peer(&[])?);
     let rules = Rules::of(&parameters);
     let (own_level, level_seen) = watch::channel(config.level);
@@ -139,6 +143,7 @@ pub async fn start_with_events(options: NodeOptions) -> Result<(NodeHandle, broa
     let driver = Driver {
         overlay,
         clock,
+        pace,
         timers: Timers::default(),
         links: Default::default(),
         transport,

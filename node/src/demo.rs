@@ -280,6 +280,7 @@ impl Demo {
             limits: Limits::default(),
             storage: storage.clone(),
             listen: vec![self.transport.any_port()],
+            advertise: Vec::new(),
             peers: introducer.into_iter().take(1).collect(),
             frame_log: None,
         };

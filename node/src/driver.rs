@@ -1,6 +1,7 @@
 //! The driver: waits for the next thing that happens, gives it to the state machine, carries out what that wants.
 
 mod carry;
+mod pace;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
@@ -27,6 +28,8 @@ use crate::shelf::{Order, Shelf};
 use crate::timers::Timers;
 use crate::transport::{Outbox, TransportCommand, TransportEvent};
 use crate::verifier::Verifier;
+
+pub(crate) use pace::Pace;
 
 /// How often expired identities are looked for, and whether our own credential is due.
 const UPKEEP: Duration = Duration::from_secs(3600);
@@ -64,6 +67,8 @@ pub(crate) struct Sources {
 pub(crate) struct Driver {
     pub(crate) overlay: Overlay<StdRng>,
     pub(crate) clock: SteadyClock,
+    /// How fast others are served.
+    pub(crate) pace: Pace,
     pub(crate) timers: Timers,
     pub(crate) links: HashMap<NodeId, Outbox>,
     pub(crate) transport: mpsc::Sender<TransportCommand>,
@@ -113,7 +118,7 @@ impl Driver {
                 () = tokio::time::sleep_until(next.into()) => self.on_timers().await,
                 _ = upkeep.tick() => self.on_upkeep().await,
                 _ = calendar.tick() => self.on_minute().await,
-                () = std::future::ready(()), if self.overlay.waiting() > 0 => {}
+                () = self.turn(), if self.overlay.waiting() > 0 => {}
             }
             self.serve().await;
         }
@@ -135,9 +140,19 @@ impl Driver {
         self.outputs = outputs;
     }
 
-    /// Serves some of the requests that wait.
+    /// Until a request may be served.
+    async fn turn(&self) {
+        if let Some(next) = self.pace.next() {
+            tokio::time::sleep_until(next.into()).await;
+        }
+    }
+
+    /// Serves some of the requests that wait, as far as the pace allows.
     async fn serve(&mut self) {
         for _ in 0..TURNS.min(self.overlay.waiting()) {
+            if !self.pace.take(Instant::now()) {
+                return;
+            }
             self.handle(Input::Turn).await;
         }
     }
@@ -270,6 +285,7 @@ impl Driver {
             grid: self.verifier.grid(),
             cell: self.overlay.me().cell(),
             listen: with_peer_id(&self.listening, self.own.keypair().public().to_peer_id()),
+            advertised: with_peer_id(self.own.advertised(), self.own.keypair().public().to_peer_id()),
             status: self.overlay.status(),
             counters: counters.await.unwrap_or_default(),
             asked: self.asked,

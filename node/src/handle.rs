@@ -46,8 +46,10 @@ pub struct NodeStatus {
     pub grid: GridId,
     /// Its cell.
     pub cell: Cell,
-    /// Where it can be dialled, `/p2p/` included.
+    /// Where it listens, `/p2p/` included.
     pub listen: Vec<Multiaddr>,
+    /// Where others reach it, `/p2p/` included, if its owner has said so: nothing if they do where it listens.
+    pub advertised: Vec<Multiaddr>,
     /// Neighbours, links, cells and records.
     pub status: Status,
     /// What happened on the links.

@@ -1,5 +1,7 @@
 //! What a node says of itself: its transport key, its credential, its contact.
 
+mod advertise;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -17,6 +19,9 @@ use crate::clock;
 use crate::storage::{Storage, StorageError};
 use crate::verifier::{CardError, Verifier, is_signed_by};
 use crate::wire::{Contact, codec};
+
+pub use advertise::AdvertiseError;
+pub(crate) use advertise::parse as advertised_address;
 
 /// Seconds that a credential is valid. It is renewed when half of them are over, and at every start.
 pub(crate) const CREDENTIAL_SECONDS: u64 = 30 * 86_400;
@@ -54,6 +59,9 @@ pub enum OwnCardError {
     /// The key in the data folder is no key.
     #[error("the transport key in the data folder is damaged ({0}): remove the folder's database to make a new one")]
     TransportKey(#[from] DecodingError),
+    /// Nobody could dial what is to be advertised.
+    #[error(transparent)]
+    Advertise(#[from] AdvertiseError),
     /// The storage failed.
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -71,6 +79,8 @@ pub(crate) struct OwnCard {
     /// The last epoch for which an earlier run may have signed rosters, and for which this one has.
     signed_before: Option<Epoch>,
     signed_now: Option<Epoch>,
+    /// Where others reach us, as the owner says; nothing if where we listen.
+    advertised: Vec<Multiaddr>,
 }
 
 impl std::fmt::Debug for OwnCard {
@@ -85,7 +95,9 @@ impl OwnCard {
         identity: Arc<SecretIdentity>,
         verifier: Verifier,
         storage: &Storage,
+        advertised: Vec<Multiaddr>,
     ) -> Result<Self, OwnCardError> {
+        advertise::check_all(&advertised)?;
         let keypair = transport_key(storage)?;
         let onion = onion_key(storage)?;
         let signed_before = last_epoch(storage)?;
@@ -99,6 +111,7 @@ impl OwnCard {
             storage: storage.clone(),
             signed_before,
             signed_now: None,
+            advertised,
         };
         own.renew()?;
         Ok(own)
@@ -127,9 +140,19 @@ impl OwnCard {
         clock::unix_seconds() > self.issued + CREDENTIAL_SECONDS / 2
     }
 
+    /// Where others are told to reach this node, which listens at these addresses.
+    pub(crate) fn reachable_at(&self, listening: &[Multiaddr]) -> Vec<Multiaddr> {
+        if self.advertised.is_empty() { dialable(listening) } else { self.advertised.clone() }
+    }
+
+    /// Where others reach us, as the owner says.
+    pub(crate) fn advertised(&self) -> &[Multiaddr] {
+        &self.advertised
+    }
+
     /// The card for these listening addresses, verified as others will verify it.
     pub(crate) fn peer(&self, listening: &[Multiaddr]) -> Result<Peer, OwnCardError> {
-        let addresses: Vec<Vec<u8>> = dialable(listening).iter().map(Multiaddr::to_vec).collect();
+        let addresses: Vec<Vec<u8>> = self.reachable_at(listening).iter().map(Multiaddr::to_vec).collect();
         let contact = match addresses.is_empty() {
             true => None,
             false => Some(self.contact(addresses)?),

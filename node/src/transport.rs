@@ -26,6 +26,7 @@ mod outbox;
 mod session;
 mod swarm;
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 use grid::id::NodeId;
@@ -67,6 +68,9 @@ pub struct Limits {
     pub max_unproved_per_ip: usize,
     /// How long a dial may take.
     pub dial_timeout: Duration,
+    /// Others' requests that are served in a second; `None` for as many as the machine can. What is beyond that waits in
+    /// the work queue, is put in order there, and has to pay for its place.
+    pub requests_per_s: Option<NonZeroU32>,
 }
 
 impl Default for Limits {
@@ -81,6 +85,7 @@ impl Default for Limits {
             max_unproved: 128,
             max_unproved_per_ip: 64,
             dial_timeout: Duration::from_secs(10),
+            requests_per_s: None,
         }
     }
 }

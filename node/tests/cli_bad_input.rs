@@ -71,6 +71,8 @@ fn files_of_settings_are_read_strictly() {
             "[datasets]\nchecksum = \"sha1\"",
             "line 2: datasets.checksum: \"sha1\": \"sha1\" is no checksum: take blake3",
         ),
+        ("advertise.toml", "advertise = [\"/ip4/0.0.0.0/tcp/7118\"]", "others cannot dial that"),
+        ("pace.toml", "[limits]\nrequests_per_s = 0", "limits.requests_per_s must be a whole number from 1"),
         ("limit.toml", "[limits]\nconnection = 3", "line 2: unknown key \"connection\""),
         (
             "long.toml",
@@ -93,6 +95,11 @@ fn wrong_calls_end_with_status_2() {
     place.fails(2, ["run", "--api", "0.0.0.0:7117"]);
     place.fails(2, ["run", "--peer", "example.org"]);
     place.fails(2, ["demo", "--nodes", "1"]);
+    let advertise = |address| place.fails(2, ["run", "--advertise", address]);
+    assert!(advertise("203.0.113.7:7118").contains("/ip4/203.0.113.7/tcp/7118"));
+    assert!(advertise("/dns4/example.org/tcp/7118").contains("begins with /ip4/ or /ip6/"));
+    assert!(advertise("/ip4/0.0.0.0/tcp/7118").contains("others cannot dial that"));
+    assert!(advertise("/ip4/203.0.113.7/tcp/0").contains("with a port from 1 on"));
     assert!(place.fails(2, ["run", "--quota", "much"]).contains("256KiB"));
     assert!(place.fails(2, ["run", "--checksum", "crc32"]).contains("\"crc32\" is no checksum: take blake3"));
     assert!(place.fails(2, ["run"]).contains("--identity"));

@@ -99,6 +99,22 @@ fn a_leaf_asks_and_keeps_nothing_and_grows_when_it_was_left_to_it() {
     assert_eq!(hosted(&nodes), 0);
 }
 
+/// `rook status` of a strong node tells of each of its identities, by their names in order.
+fn shows_all(place: &Place, strong: &Node, names: &[String]) {
+    let also = eventually("all have joined", JOIN, || {
+        let also = status(place, strong)["also"].as_array().unwrap().clone();
+        also.iter().all(|node| node["joined"] == true).then_some(also)
+    });
+    let mut shown: Vec<&str> = also.iter().map(|node| node["id"].as_str().unwrap()).collect();
+    shown.push(&strong.id);
+    shown.sort_unstable();
+    assert_eq!(shown, names);
+    assert!(also.iter().all(|node| node["links"].as_u64() > Some(0) && node["listen"].as_array().unwrap().len() == 1));
+    let text = place.ok(["status", "--api", &strong.api]);
+    assert_eq!(text.lines().filter(|line| line.trim_start().starts_with("also")).count(), 3, "{text}");
+    assert!(also.iter().all(|node| text.contains(&node["id"].as_str().unwrap()[..8])), "{text}");
+}
+
 #[test]
 fn a_strong_node_is_several_in_one_process() {
     let place = Place::new();
@@ -127,6 +143,7 @@ fn a_strong_node_is_several_in_one_process() {
     names.sort();
     names.dedup();
     assert_eq!(names.len(), 4);
+    shows_all(&place, &strong, &names);
     // The others take each for a node like any other.
     for name in &names {
         eventually("somebody has each for a neighbour", JOIN, || {

@@ -7,6 +7,9 @@ use std::time::Duration;
 
 use grid::config::Config;
 use grid::record::Record;
+use libp2p::Multiaddr;
+use libp2p::multiaddr::Protocol;
+use net_support::door::Doors;
 use net_support::{Node, Setup, mint, mint_in, parameters, record};
 
 async fn pair(listen: &'static str) -> (Node, Node) {
@@ -19,6 +22,39 @@ async fn pair(listen: &'static str) -> (Node, Node) {
     first.linked(1).await;
     second.linked(1).await;
     (first, second)
+}
+
+/// A node that tells others another address than the one at which it listens is dialled there, by those who know it from
+/// others as well.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_is_dialled_where_it_says_that_it_is_reached() {
+    let grid = parameters(1, 2);
+    let doors = Doors::new(|_, _| Duration::ZERO);
+    let start = |number: usize, advertise: Multiaddr, peers: Vec<Multiaddr>| {
+        let (grid, doors) = (&grid, &doors);
+        async move {
+            let setup = Setup { advertise: vec![advertise], peers, ..Setup::new(grid, mint(grid)) };
+            let node = setup.start().await;
+            doors.arrived(number, tcp_port(&node.address));
+            node
+        }
+    };
+    let door: Multiaddr = format!("/ip4/127.0.0.1/tcp/{}", doors.open(0).await).parse().unwrap();
+    let first = start(0, door.clone(), Vec::new()).await;
+    let status = first.status().await;
+    assert!(status.advertised[0].to_string().starts_with(&door.to_string()), "{status:?}");
+    let second = Setup { peers: vec![first.advertised.clone()], ..Setup::new(&grid, mint(&grid)) }.start().await;
+    doors.arrived(1, tcp_port(&second.address));
+    second.linked(1).await;
+    // Nobody can dial the third, so a link between it and the first is one that it has opened.
+    let third = start(2, "/ip4/127.0.0.1/tcp/1".parse().unwrap(), vec![second.address.clone()]).await;
+    third.linked(2).await;
+    assert!(doors.visits().contains(&(1, 0)) && doors.visits().contains(&(2, 0)), "{:?}", doors.visits());
+}
+
+fn tcp_port(address: &Multiaddr) -> u16 {
+    let port = |part| if let Protocol::Tcp(port) = part { Some(port) } else { None };
+    address.iter().find_map(port).unwrap()
 }
 
 async fn links_and_stores(listen: &'static str) {

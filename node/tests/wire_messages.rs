@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may fail")]
 #![allow(clippy::wildcard_enum_match_arm, reason = "a test wants one kind of message")]
 
+use std::cell::RefCell;
 use std::path::Path;
 
 use grid::certified::{Claim, ClaimError, Epoch, MAX_MEMBERS, MembershipError, RosterError};
@@ -403,4 +404,26 @@ fn a_request_whose_postage_is_void_counts_as_unpaid() {
     let bytes = encode_message(&Message::Request(paid.clone()));
     let read = decode_message(&bytes, shape(), &rules(), &mut |_| None, &|_, _, _| None).unwrap();
     assert_eq!(read.message, Message::Request(Request { paid: None, ..paid.clone() }));
+}
+
+/// A stamp is a hash to check; a card may be a signature and an identity's work.
+#[test]
+fn postage_is_checked_before_what_a_request_brings() {
+    let messages = samples();
+    let (_, paid) = messages.iter().find(|(name, _)| *name == "request-paid").unwrap();
+    let Message::Request(paid) = paid else { panic!("{paid:?}") };
+    let join = Request { body: RequestBody::Join(peer(1, None)), ..paid.clone() };
+    let bytes = encode_message(&Message::Request(join));
+    let order = RefCell::new(Vec::new());
+    let mut card = |_| {
+        order.borrow_mut().push("card");
+        None
+    };
+    let stamp = |_, _, _| {
+        order.borrow_mut().push("stamp");
+        None
+    };
+    let read = decode_message(&bytes, shape(), &rules(), &mut card, &stamp);
+    assert_eq!(read, Err(WireError::RefusedCard));
+    assert_eq!(*order.borrow(), ["stamp", "card"]);
 }

@@ -8,7 +8,7 @@ use crate::id::NodeId;
 use crate::load::{Load, median, surcharge};
 use crate::neighbours::conduct::UNKNOWN_LATENCY;
 use crate::neighbours::members::Member;
-use crate::neighbours::{COMPARED, Cost, Neighbours, Table};
+use crate::neighbours::{Cost, Neighbours, Table};
 use crate::time::Time;
 use crate::ways::Ways;
 
@@ -146,7 +146,7 @@ impl Neighbours for Prospect<'_> {
 
     fn compared(&self) -> usize {
         match self.choice {
-            Choice::Soonest => COMPARED,
+            Choice::Soonest => self.table.compared,
             Choice::Any => 1,
         }
     }

@@ -9,6 +9,7 @@ mod account;
 mod hedge;
 mod inbox;
 mod origin;
+mod prices;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use core::time::Duration;
@@ -28,6 +29,7 @@ use crate::time::Time;
 use hedge::Hedging;
 use inbox::Inbox;
 use origin::Origin;
+use prices::Prices;
 
 /// When a hop, or a whole request, has had its time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -92,6 +94,8 @@ pub(crate) struct Requests {
     inbox: Inbox,
     /// Our own, until others are less busy.
     resting: BTreeMap<Ticket, Origin>,
+    /// What was asked of them.
+    prices: Prices,
     /// Our own that are being paid for.
     unpaid: BTreeMap<Ticket, (Origin, Request)>,
     hedging: Hedging,
@@ -107,9 +111,9 @@ const SIDESTEPS: u8 = 2;
 
 impl Requests {
     pub(crate) fn new(config: &Config) -> Self {
-        let (inbox, hedging) = (Inbox::new(config), Hedging::default());
+        let (inbox, hedging, prices) = (Inbox::new(config), Hedging::default(), Prices::default());
         let (pending, resting, unpaid, overtaken) = Default::default();
-        Self { pending, inbox, resting, unpaid, hedging, overtaken }
+        Self { pending, inbox, resting, prices, unpaid, hedging, overtaken }
     }
 
     /// Requests that have come and wait for their turn.

@@ -11,7 +11,7 @@ use grid::message::StoreFailure;
 use grid::output::RequestFailure;
 
 use super::server::Shared;
-use super::types::{Account, Fault, Ledger, Peer, Peers, Status};
+use super::types::{Account, Also, Fault, Ledger, Peer, Peers, Status};
 use crate::handle::{OperationError, Stopped};
 use crate::tunnels::TunnelError;
 
@@ -145,7 +145,11 @@ fn advice(failure: &RequestFailure) -> &'static str {
 #[utoipa::path(get, path = "/v1/status", responses((status = 200, body = Status)))]
 pub(super) async fn status(State(shared): State<Arc<Shared>>) -> Result<Json<Status>, Failure> {
     let status = shared.node.status().await?;
-    Ok(Json(Status::of(&status, &shared.grid)))
+    let mut also = Vec::new();
+    for node in &shared.also {
+        also.push(Also::of(&node.status().await?));
+    }
+    Ok(Json(Status { also, ..Status::of(&status, &shared.grid) }))
 }
 
 /// The nodes that it knows.

@@ -61,10 +61,26 @@ fn owner(pid: Option<u32>) -> String {
     pid.map(|pid| format!(" by your node with pid {pid}")).unwrap_or_default()
 }
 
+/// The nodes of a process.
+#[derive(Clone, Debug)]
+pub struct Nodes {
+    /// The one that is meant where one is.
+    pub first: NodeHandle,
+    /// Those of further identities of the same owner.
+    pub also: Vec<NodeHandle>,
+}
+
+impl From<NodeHandle> for Nodes {
+    fn from(first: NodeHandle) -> Self {
+        Self { first, also: Vec::new() }
+    }
+}
+
 /// What the handlers share.
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) node: NodeHandle,
+    pub(super) also: Vec<NodeHandle>,
     pub(super) datasets: Datasets,
     pub(super) services: Arc<Services>,
     pub(super) grid: Parameters,
@@ -112,7 +128,7 @@ impl Api {
     /// If the token cannot be published.
     pub fn serve(
         self,
-        node: NodeHandle,
+        nodes: impl Into<Nodes>,
         services: Arc<Services>,
         id: String,
         grid: &Parameters,
@@ -121,8 +137,10 @@ impl Api {
         let token = new_token()?;
         let entry = Entry { api: self.address, token: token.clone(), pid: std::process::id(), id };
         let published = runtime::publish(entry).map_err(ServeError::Publish)?;
+        let Nodes { first: node, also } = nodes.into();
         let shared = Arc::new(Shared {
             node,
+            also,
             datasets: services.datasets().clone(),
             services,
             rules: Rules::of(grid),

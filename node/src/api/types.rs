@@ -2,6 +2,7 @@
 
 pub mod datasets;
 
+use libp2p::Multiaddr;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -110,8 +111,11 @@ pub struct Status {
     pub grid_id: String,
     /// The node's cell.
     pub cell: Vec<u16>,
-    /// Where others can dial it.
+    /// Where it listens.
     pub listen: Vec<String>,
+    /// Where others reach it, if its owner has said so; else where it listens.
+    #[serde(default)]
+    pub advertised: Vec<String>,
     /// Whether it has joined the grid.
     pub joined: bool,
     /// How much it does for others: `leaf` or `normal`.
@@ -138,6 +142,32 @@ pub struct Status {
     pub stamps: Stamps,
     /// What happened on its connections.
     pub counters: Counters,
+    /// The further identities of a strong node.
+    #[serde(default)]
+    pub also: Vec<Also>,
+}
+
+/// A further identity of a strong node: a node of its own in the same process.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Also {
+    /// The node's name, in hex.
+    pub id: String,
+    /// The node's cell.
+    pub cell: Vec<u16>,
+    /// Where it listens.
+    pub listen: Vec<String>,
+    /// Where others reach it, if its owner has said so; else where it listens.
+    pub advertised: Vec<String>,
+    /// Whether it has joined the grid.
+    pub joined: bool,
+    /// Nodes in its rosters.
+    pub neighbours: usize,
+    /// Open links, to neighbours and others.
+    pub links: usize,
+    /// Records it holds.
+    pub records: usize,
+    /// Bytes that they take, about.
+    pub record_bytes: u64,
 }
 
 /// One line of a node, and whether its members have certified its roster in this epoch.
@@ -310,7 +340,8 @@ impl Status {
             grid: grid.name.clone(),
             grid_id: status.grid.to_string(),
             cell: status.cell.coordinates().to_vec(),
-            listen: status.listen.iter().map(ToString::to_string).collect(),
+            listen: texts(&status.listen),
+            advertised: texts(&status.advertised),
             joined: figures.joined,
             level: figures.level.to_string(),
             leaves: figures.leaves,
@@ -324,6 +355,7 @@ impl Status {
             max_record_bytes: grid.max_record_bytes.into(),
             stamps: Stamps::of(grid),
             counters: Counters::of(&status.counters),
+            also: Vec::new(),
         }
     }
 }
@@ -333,6 +365,28 @@ impl LineRoster {
         let LineStanding { line, members, signatures } = *standing;
         Self { axis: line.axis().index(), members, signatures }
     }
+}
+
+impl Also {
+    /// As the node tells it.
+    pub(super) fn of(status: &NodeStatus) -> Self {
+        let figures = &status.status;
+        Self {
+            id: status.id.to_string(),
+            cell: status.cell.coordinates().to_vec(),
+            listen: texts(&status.listen),
+            advertised: texts(&status.advertised),
+            joined: figures.joined,
+            neighbours: figures.neighbours,
+            links: figures.links,
+            records: figures.records,
+            record_bytes: figures.record_bytes,
+        }
+    }
+}
+
+fn texts(addresses: &[Multiaddr]) -> Vec<String> {
+    addresses.iter().map(ToString::to_string).collect()
 }
 
 impl Counters {

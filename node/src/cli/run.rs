@@ -13,25 +13,25 @@ use std::time::Duration;
 
 use ::grid::config::Config;
 use ::grid::level::Level;
-use ::grid::record::Rules;
 use libp2p::Multiaddr;
 use tokio::sync::{Notify, broadcast};
 
 use self::events::Reporter;
 use self::settings::Settings;
+use self::strong::{Common, Place};
 use super::Failure;
 use super::api_address;
 use super::identity_file;
 use super::quantity;
 use super::signals::Signals;
 use super::text::note;
-use crate::api::Api;
-use crate::daemon::{self, NodeOptions};
+use crate::api::{Api, Nodes};
+use crate::daemon;
 use crate::data::fault::Fault;
 use crate::handle::NodeHandle;
 use crate::minting;
+use crate::own::advertised_address;
 use crate::services::Services;
-use crate::storage::{Owner, Storage};
 use crate::verifier::Verifier;
 
 /// How long the farewell to the neighbours may take, when all records are handed over.
@@ -59,6 +59,11 @@ pub(super) struct RunArgs {
     /// Where others connect to; may be said more than once [default: UDP and TCP port 7118, IPv4 and IPv6].
     #[arg(long, value_name = "MULTIADDR")]
     listen: Vec<Multiaddr>,
+    /// The address that others are told to connect to, where it is not the one at which the node listens: that of a router
+    /// that forwards the port, like /ip4/203.0.113.7/udp/7118/quic-v1; may be said more than once. Of a strong node it is
+    /// the first identity's; the others have the ports above it [default: where it listens].
+    #[arg(long, value_name = "MULTIADDR", value_parser = advertised_address)]
+    advertise: Vec<Multiaddr>,
     /// A node to join through; may be said more than once. Without one the node relies on the neighbours that it
     /// knows from before, or is the first of its grid.
     #[arg(long, value_name = "MULTIADDR")]
@@ -99,38 +104,34 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
     let verifier = Verifier::new(parameters.clone());
     let also =
         strong::load(&settings.also, settings.passphrase_file.as_deref(), settings.grid.as_deref(), &verifier, id)?;
-    let addresses = strong::addresses(&settings.listen, also.len())?;
+    let place = Place { listen: settings.listen, advertise: settings.advertise };
+    let places = strong::places(&place, also.len())?;
     raise_open_files();
     let api = Api::bind(settings.api).await?;
-    let storage = Storage::open(&settings.data, Owner { rules: Rules::of(&parameters), node: id })?;
-    let alone = settings.peers.is_empty() && storage.known()?.is_empty();
-    if alone && settings.protocol.level == Level::Leaf {
+    // The identities of one owner share what he gives.
+    let config = Config { quota: settings.protocol.quota / (1 + also.len() as u64), ..settings.protocol };
+    let (leave_time, level) = (config.hand_over_timeout + FAREWELL, config.level);
+    let (data, limits) = (settings.data, settings.limits);
+    let mut common = Common { verifier, config, limits, data, peers: settings.peers };
+    let storage = common.open(&common.data, id)?;
+    let alone = common.peers.is_empty() && storage.known()?.is_empty();
+    if alone && level == Level::Leaf {
         return Err(Failure::usage(
             "a leaf goes into the grid by others, and this one knows nobody yet: name a node with --peer MULTIADDR",
         ));
     }
-    let leave_time = settings.protocol.hand_over_timeout + FAREWELL;
-    // The identities of one owner share what he gives.
-    let config = Config { quota: settings.protocol.quota / (1 + also.len() as u64), ..settings.protocol };
-    let options = NodeOptions {
-        identity,
-        verifier: verifier.clone(),
-        config: config.clone(),
-        limits: settings.limits.clone(),
-        storage,
-        listen: settings.listen,
-        peers: settings.peers.clone(),
-        frame_log: None,
-    };
-    let (node, events) = daemon::start_with_events(options).await?;
+    let (node, events) = daemon::start_with_events(common.node(identity, storage, place)).await?;
+    if alone {
+        common.peers = node.status().await?.listen;
+    }
+    let others = strong::start(also, places, &common).await?;
     let (address, leave) = (api.address(), Arc::new(Notify::new()));
-    let services = Arc::new(Services::start(node.clone(), settings.data.clone(), settings.services).await?);
-    let _serving = api.serve(node.clone(), services.clone(), id.to_string(), &parameters, Arc::clone(&leave))?;
+    let services = Arc::new(Services::start(node.clone(), common.data.clone(), settings.services).await?);
+    let nodes = Nodes { first: node.clone(), also: others.iter().map(|(node, _)| node.clone()).collect() };
+    let _serving = api.serve(nodes, services.clone(), id.to_string(), &parameters, Arc::clone(&leave))?;
     reporter.ready(&node.status().await?, &parameters, address, alone);
     reporter.services(&services);
-    let peers = if alone { node.status().await?.listen } else { settings.peers };
-    let common = strong::Common { verifier, config, limits: settings.limits, data: settings.data, peers };
-    let others = strong::start(also, addresses, &common, reporter).await?;
+    let others = strong::report(others, reporter).await?;
     report_until_told_to_leave(&reporter, &node, events, &mut signals, &leave).await;
     reporter.leaving();
     services.datasets().farewell().await;

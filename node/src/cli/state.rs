@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::text::{self, fields, say, say_json, table};
 use super::{Failure, api_address};
 use crate::api::client::Client;
-use crate::api::types::{LineRoster, Peer, Status};
+use crate::api::types::{Also, LineRoster, Peer, Status};
 
 /// Which node to ask, and how to print what it says.
 #[derive(Debug, clap::Args)]
@@ -45,8 +45,28 @@ fn describe(status: &Status) -> String {
         ("rosters", rosters(&status.rosters)),
         ("records", status.records.to_string()),
     ];
-    let listen = status.listen.iter().map(|address| ("listens at", address.clone()));
-    fields(&own.into_iter().chain(listen).collect::<Vec<_>>())
+    let also = status.also.iter().map(|node| ("also", describe_also(node)));
+    fields(&own.into_iter().chain(places(&status.listen, &status.advertised)).chain(also).collect::<Vec<_>>())
+}
+
+fn places<'a>(listen: &'a [String], advertised: &'a [String]) -> impl Iterator<Item = (&'static str, String)> + 'a {
+    let listen = listen.iter().map(|address| ("listens at", address.clone()));
+    listen.chain(advertised.iter().map(|address| ("reached at", address.clone())))
+}
+
+/// A further identity of a strong node, in a line.
+fn describe_also(node: &Also) -> String {
+    let joined = if node.joined { "joined" } else { "not joined yet" };
+    let reached = node.advertised.first().or(node.listen.first());
+    let at = reached.map(|address| format!(", at {address}")).unwrap_or_default();
+    format!(
+        "{} in cell {}, {joined}, {} neighbours, {} links, {} records{at}",
+        text::short(&node.id),
+        text::cell(&node.cell),
+        node.neighbours,
+        node.links,
+        node.records
+    )
 }
 
 /// How many lines are certified in this epoch, and by how many signatures of how many members.

@@ -6,6 +6,7 @@
 //! quota = "10GiB"                   # of records that are kept at most
 //! level = "normal"                  # or "leaf", "strong"
 //! listen = ["/ip4/0.0.0.0/udp/7118/quic-v1"]
+//! advertise = ["/ip4/203.0.113.7/udp/7118/quic-v1"]   # where others reach it, behind a port that is forwarded
 //! peers = ["/ip4/192.0.2.1/udp/7118/quic-v1/p2p/12D3..."]
 //! api = "127.0.0.1:7117"
 //!
@@ -22,6 +23,7 @@
 //! ```
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -35,6 +37,7 @@ use super::section::Section;
 use crate::cli::quantity;
 use crate::daemon::Limits;
 use crate::data::checksum::Checksum;
+use crate::own::advertised_address;
 
 /// How much a node does for others, as its owner says it: a strong one is several normal ones in a process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -82,6 +85,8 @@ pub struct RunFile {
     pub also: Option<Vec<PathBuf>>,
     /// Where to listen.
     pub listen: Option<Vec<Multiaddr>>,
+    /// Where others reach the node, if not where it listens.
+    pub advertise: Option<Vec<Multiaddr>>,
     /// Introducers.
     pub peers: Option<Vec<Multiaddr>>,
     /// Where the API listens.
@@ -125,6 +130,7 @@ const KEYS: &[&str] = &[
     "grow_after",
     "also",
     "listen",
+    "advertise",
     "peers",
     "api",
     "datasets",
@@ -201,6 +207,7 @@ fn parse(file: &Path, text: &str) -> Result<RunFile, ConfigError> {
         grow_after: section.parsed("grow_after", quantity::seconds)?,
         also: section.parsed_list("also", |file| Ok::<_, String>(folder.join(file)))?,
         listen: section.parsed_list("listen", str::parse)?,
+        advertise: section.parsed_list("advertise", advertised_address)?,
         peers: section.parsed_list("peers", str::parse)?,
         api: section.parsed("api", str::parse)?,
         datasets: match section.section("datasets", DATASET_KEYS)? {
@@ -279,6 +286,7 @@ const LIMIT_KEYS: &[&str] = &[
     "max_connections",
     "max_unproved",
     "max_unproved_per_ip",
+    "requests_per_s",
 ];
 
 fn limits(section: &Section<'_>) -> Result<Limits, ConfigError> {
@@ -306,6 +314,9 @@ fn limits(section: &Section<'_>) -> Result<Limits, ConfigError> {
     }
     if let Some(number) = section.number("max_connections", 1..=1_000_000)? {
         limits.max_connections = u32::try_from(number).unwrap_or(u32::MAX);
+    }
+    if let Some(number) = section.number("requests_per_s", 1..=1_000_000)? {
+        limits.requests_per_s = u32::try_from(number).ok().and_then(NonZeroU32::new);
     }
     Ok(limits)
 }

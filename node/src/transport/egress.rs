@@ -148,6 +148,7 @@ impl Egress {
     /// A mark of the other side was read.
     pub(crate) fn on_mark(&mut self, now: Time) {
         self.marks += 1;
+        self.window.opposed(now);
         self.answer = Some(Reached { marks: self.marks, at: now.as_micros() });
     }
 

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use futures::{AsyncReadExt, StreamExt};
 use grid::level::Level;
+use hashcash::SecretIdentity;
 use libp2p::identity::Keypair;
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::dial_opts::DialOpts;
@@ -83,8 +84,18 @@ impl Attacker {
         grid_id: Option<[u8; 32]>,
     ) -> (Stream, Greeting) {
         let grid = parameters(1, 2);
-        let identity = mint(&grid);
         let grid_id = grid_id.unwrap_or(*grid.grid_id().as_bytes());
+        self.greet_as(&mint(&grid), node, issued, expires, grid_id).await
+    }
+
+    async fn greet_as(
+        &mut self,
+        identity: &SecretIdentity,
+        node: &Node,
+        issued: u64,
+        expires: u64,
+        grid_id: [u8; 32],
+    ) -> (Stream, Greeting) {
         let peer_id = self.keypair.public().to_peer_id().to_bytes();
         let credential =
             identity.sign_credential(&grid_id, &peer_id, [0; 32], issued, expires, &mut rand::rng()).unwrap();
@@ -101,8 +112,14 @@ impl Attacker {
 
     /// Greets and is accepted.
     pub async fn accepted(&mut self, node: &Node) -> Stream {
-        let now = now();
-        let (mut stream, verdict) = self.greet(node, now, now + 3600, None).await;
+        let identity = mint(&parameters(1, 2));
+        self.accepted_as(&identity, node).await
+    }
+
+    /// The same under an identity of the node's grid.
+    pub async fn accepted_as(&mut self, identity: &SecretIdentity, node: &Node) -> Stream {
+        let (now, grid) = (now(), node.status().await.grid);
+        let (mut stream, verdict) = self.greet_as(identity, node, now, now + 3600, *grid.as_bytes()).await;
         assert_eq!(verdict, Greeting::Accepted);
         write_frame(&mut stream, &Greeting::Accepted.encode()).await.unwrap();
         stream

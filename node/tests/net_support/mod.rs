@@ -3,6 +3,8 @@
 #![allow(dead_code, unreachable_pub, reason = "each test uses a part of it")]
 
 pub mod attacker;
+pub mod door;
+pub mod flooder;
 pub mod relay;
 
 use std::time::{Duration, Instant};
@@ -60,6 +62,7 @@ pub struct Setup {
     pub parameters: Parameters,
     pub identity: SecretIdentity,
     pub listen: Vec<&'static str>,
+    pub advertise: Vec<Multiaddr>,
     pub peers: Vec<Multiaddr>,
     pub config: Config,
     pub limits: Limits,
@@ -73,6 +76,7 @@ impl Setup {
             parameters: parameters.clone(),
             identity,
             listen: vec!["/ip4/127.0.0.1/tcp/0"],
+            advertise: Vec::new(),
             peers: Vec::new(),
             config: Config::default(),
             limits: Limits::default(),
@@ -101,13 +105,16 @@ impl Setup {
             limits: self.limits,
             storage,
             listen: self.listen.iter().map(|address| address.parse().unwrap()).collect(),
+            advertise: self.advertise,
             peers: self.peers,
             frame_log: self.frame_log,
         })
         .await
         .unwrap();
-        let address = handle.status().await.unwrap().listen[0].clone();
-        Node { handle, id, address, folder }
+        let status = handle.status().await.unwrap();
+        let address = status.listen[0].clone();
+        let advertised = status.advertised.first().unwrap_or(&address).clone();
+        Node { handle, id, address, advertised, folder }
     }
 }
 
@@ -115,7 +122,10 @@ impl Setup {
 pub struct Node {
     pub handle: NodeHandle,
     pub id: NodeId,
+    /// Where it listens.
     pub address: Multiaddr,
+    /// Where others reach it.
+    pub advertised: Multiaddr,
     pub folder: TempDir,
 }
 

@@ -43,15 +43,20 @@ impl Relay {
 
 /// Starts a relay to an address.
 pub async fn relay(to: String, line: Line) -> Relay {
-    let socket = TcpSocket::new_v4().unwrap();
-    // Connections inherit it.
-    socket.set_recv_buffer_size(SOCKET_BUFFER).unwrap();
-    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let listener = socket.listen(16).unwrap();
+    let listener = socket("127.0.0.1:0");
     let port = listener.local_addr().unwrap().port();
     let way = Arc::new(AtomicU64::new(micros(line.way)));
     tokio::spawn(accept(listener, to, line, way.clone()));
     Relay { port, way }
+}
+
+/// A listening socket whose connections have buffers that are as large as relays need.
+pub fn socket(address: &str) -> TcpListener {
+    let socket = TcpSocket::new_v4().unwrap();
+    // Connections inherit it.
+    socket.set_recv_buffer_size(SOCKET_BUFFER).unwrap();
+    socket.bind(address.parse().unwrap()).unwrap();
+    socket.listen(64).unwrap()
 }
 
 fn micros(way: Duration) -> u64 {
@@ -63,11 +68,12 @@ async fn accept(listener: TcpListener, to: String, line: Line, way: Arc<AtomicU6
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(SOCKET_BUFFER).unwrap();
         let Ok(far) = socket.connect(to.parse().unwrap()).await else { continue };
-        join(near, far, line, &way);
+        carry(near, far, line, &way);
     }
 }
 
-fn join(near: TcpStream, far: TcpStream, line: Line, way: &Arc<AtomicU64>) {
+/// Carries between two connections, both ways.
+pub fn carry(near: TcpStream, far: TcpStream, line: Line, way: &Arc<AtomicU64>) {
     near.set_nodelay(true).unwrap();
     far.set_nodelay(true).unwrap();
     let (near_reader, near_writer) = near.into_split();

@@ -127,8 +127,10 @@ impl Requests {
         refusal: Refusal,
         cx: &mut Context<'_, R>,
     ) {
-        if self.take_overtaken(from, id).is_some() {
-            account::refused(from, refusal, cx);
+        let Some(request) = self.take_overtaken(from, id) else { return };
+        account::refused(from, refusal, cx);
+        if let Refusal::Busy { effort, .. } = refusal {
+            self.note_price(request.target, effort, cx);
         }
     }
 

@@ -33,7 +33,7 @@ pub(super) struct Origin {
     /// First hops that took the request over and did not bring it home.
     pub(super) avoid: BTreeSet<NodeId>,
     pub(super) attempts: u8,
-    /// What is paid for each further attempt.
+    /// What is paid for each attempt from now on.
     pub(super) effort: u32,
     pub(super) wide: bool,
 }
@@ -65,6 +65,7 @@ impl Requests {
         };
         // The last hop may be from another node of the cell to the one that it is for.
         request.hops_left += u8::from(request.addressee().is_some());
+        origin.effort = origin.effort.max(self.prices.of(cx.now, request.target));
         match NonZeroU32::new(origin.effort) {
             Some(effort) => self.pay(origin, request, effort, cx),
             None => self.send_off(origin, request, cx),
@@ -124,8 +125,8 @@ impl Requests {
         }
         match obstacle {
             Some(Refusal::Busy { retry_after, effort }) if origin.attempts < cx.config.attempts => {
-                // Whoever asks for more than others bear may be lying.
-                origin.effort = origin.effort.max(effort.min(cx.config.effort.most));
+                let effort = self.note_price(target, effort, cx);
+                origin.effort = origin.effort.max(effort);
                 self.rest(origin, retry_after, cx);
             }
             Some(Refusal::Busy { .. }) => fail(&origin, RequestFailure::Busy(target), cx),
@@ -133,6 +134,13 @@ impl Requests {
             Some(_) => fail(&origin, RequestFailure::TimedOut(target), cx),
             None => fail(&origin, RequestFailure::NoWay(target), cx),
         }
+    }
+
+    /// Somebody on the way to a cell asks for so much: what we shall pay. Whoever asks for more than others bear may be lying.
+    pub(super) fn note_price<R>(&mut self, target: Cell, asked: u32, cx: &Context<'_, R>) -> u32 {
+        let effort = asked.min(cx.config.effort.most);
+        self.prices.note(cx.now, target, effort);
+        effort
     }
 
     /// Tries again later, not all at the same moment.

@@ -5,11 +5,21 @@ use std::net::SocketAddr;
 use grid::id::NodeId;
 use grid::output::{Event, JoinStep};
 use grid::parameters::Parameters;
+use libp2p::Multiaddr;
 use serde_json::{Value, json};
 
 use crate::cli::text::{self, say};
 use crate::handle::NodeStatus;
 use crate::services::Services;
+
+fn texts(addresses: &[Multiaddr]) -> Vec<String> {
+    addresses.iter().map(ToString::to_string).collect()
+}
+
+/// The addresses by which others come.
+fn reached(status: &NodeStatus) -> &[Multiaddr] {
+    if status.advertised.is_empty() { &status.listen } else { &status.advertised }
+}
 
 /// Says each thing in the form that was asked for.
 #[derive(Clone, Copy, Debug)]
@@ -31,7 +41,7 @@ impl Reporter {
 
     /// The node listens, and its API answers.
     pub(super) fn ready(self, status: &NodeStatus, grid: &Parameters, api: SocketAddr, alone: bool) {
-        let listen: Vec<String> = status.listen.iter().map(ToString::to_string).collect();
+        let listen = texts(&status.listen);
         let cell = status.cell.coordinates();
         let sentence = || {
             let mut lines = vec![format!(
@@ -46,23 +56,23 @@ impl Reporter {
                 lines.push("no --peer, and no neighbours known from before: this node is the first of its grid".into());
             }
             lines.push("a friend joins through this node with one of".into());
-            lines.extend(listen.iter().map(|address| format!("  --peer {address}")));
+            lines.extend(reached(status).iter().map(|address| format!("  --peer {address}")));
             lines.join("\n")
         };
         let object = || {
             json!({ "event": "ready", "id": status.id.to_string(), "grid": grid.name,
-                "grid_id": status.grid.to_string(), "cell": cell, "listen": &listen, "api": api.to_string(),
-                "alone": alone })
+                "grid_id": status.grid.to_string(), "cell": cell, "listen": &listen,
+                "advertised": texts(&status.advertised), "api": api.to_string(), "alone": alone })
         };
         self.tell(sentence, object);
     }
 
     /// Another identity of a strong node listens.
     pub(super) fn also(self, status: &NodeStatus) {
-        let listen: Vec<String> = status.listen.iter().map(ToString::to_string).collect();
+        let listen = texts(&status.listen);
         let (id, cell) = (status.id.to_string(), status.cell.coordinates());
         let sentence = || {
-            let at = listen.first().map(|address| format!(", at {address}")).unwrap_or_default();
+            let at = reached(status).first().map(|address| format!(", at {address}")).unwrap_or_default();
             format!("also node {} in cell {}{at}", text::short(&id), text::cell(cell))
         };
         self.tell(sentence, || json!({ "event": "also", "id": id, "cell": cell, "listen": listen }));

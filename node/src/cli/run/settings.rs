@@ -27,6 +27,7 @@ pub(super) struct Settings {
     /// Further identities.
     pub(super) also: Vec<PathBuf>,
     pub(super) listen: Vec<Multiaddr>,
+    pub(super) advertise: Vec<Multiaddr>,
     pub(super) peers: Vec<Multiaddr>,
     pub(super) api: SocketAddr,
     pub(super) protocol: Config,
@@ -51,6 +52,7 @@ impl Settings {
             passphrase_file: args.passphrase_file.or(file.passphrase_file),
             data: needed(args.data, file.data, "--data FOLDER", "it is made if it is not there")?,
             listen: listen.map_or_else(|| usual(&LISTEN_V4, &LISTEN_V6), Ok)?,
+            advertise: said(args.advertise).or(file.advertise).unwrap_or_default(),
             peers: said(args.peer).or(file.peers).unwrap_or_default(),
             api: args.api.or(file.api).unwrap_or(DEFAULT_API),
             protocol,

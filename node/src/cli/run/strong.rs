@@ -29,6 +29,37 @@ pub(super) struct Common {
     pub(super) peers: Vec<Multiaddr>,
 }
 
+/// The addresses of one of them.
+pub(super) struct Place {
+    pub(super) listen: Vec<Multiaddr>,
+    pub(super) advertise: Vec<Multiaddr>,
+}
+
+impl Common {
+    /// Opens a node's folder.
+    pub(super) fn open(&self, folder: &Path, id: NodeId) -> Result<Storage, Failure> {
+        Ok(Storage::open(folder, Owner { rules: Rules::of(self.verifier.parameters()), node: id })?)
+    }
+
+    /// What one of the nodes needs to run.
+    pub(super) fn node(&self, identity: SecretIdentity, storage: Storage, place: Place) -> NodeOptions {
+        NodeOptions {
+            identity,
+            verifier: self.verifier.clone(),
+            config: self.config.clone(),
+            limits: self.limits.clone(),
+            storage,
+            listen: place.listen,
+            advertise: place.advertise,
+            peers: self.peers.clone(),
+            frame_log: None,
+        }
+    }
+}
+
+/// A further identity's node, and what happens to it.
+pub(super) type Started = (NodeHandle, broadcast::Receiver<Event>);
+
 /// Reads the files of further identities, before anything is started.
 pub(super) fn load(
     files: &[PathBuf],
@@ -58,39 +89,41 @@ pub(super) fn load(
     files.iter().map(load_one).collect()
 }
 
-/// Where each of so many further identities listens: at the ports above those of the first.
-pub(super) fn addresses(first: &[Multiaddr], count: usize) -> Result<Vec<Vec<Multiaddr>>, Failure> {
-    (1..).take(count).map(|offset| first.iter().map(|address| beside(address, offset)).collect()).collect()
+/// Where each of so many further identities is: at the ports above those of the first.
+pub(super) fn places(first: &Place, count: usize) -> Result<Vec<Place>, Failure> {
+    let moved = |addresses: &[Multiaddr], offset| -> Result<Vec<Multiaddr>, Failure> {
+        addresses.iter().map(|address| beside(address, offset)).collect()
+    };
+    let place =
+        |offset| Ok(Place { listen: moved(&first.listen, offset)?, advertise: moved(&first.advertise, offset)? });
+    (1..).take(count).map(place).collect()
 }
 
 /// Starts a node for each.
 pub(super) async fn start(
     identities: Vec<SecretIdentity>,
-    addresses: Vec<Vec<Multiaddr>>,
+    places: Vec<Place>,
     common: &Common,
-    reporter: Reporter,
-) -> Result<Vec<NodeHandle>, Failure> {
+) -> Result<Vec<Started>, Failure> {
     let mut nodes = Vec::new();
-    for (identity, listen) in identities.into_iter().zip(addresses) {
+    for (identity, place) in identities.into_iter().zip(places) {
         let id = minting::node_id(identity.identity());
-        let folder = common.data.join("also").join(id.to_string());
-        let owner = Owner { rules: Rules::of(common.verifier.parameters()), node: id };
-        let options = NodeOptions {
-            identity,
-            verifier: common.verifier.clone(),
-            config: common.config.clone(),
-            limits: common.limits.clone(),
-            storage: Storage::open(&folder, owner)?,
-            listen,
-            peers: common.peers.clone(),
-            frame_log: None,
-        };
-        let (node, events) = daemon::start_with_events(options).await?;
-        reporter.also(&node.status().await?);
-        tokio::spawn(report_joins(reporter, id, events));
-        nodes.push(node);
+        let storage = common.open(&common.data.join("also").join(id.to_string()), id)?;
+        nodes.push(daemon::start_with_events(common.node(identity, storage, place)).await?);
     }
     Ok(nodes)
+}
+
+/// Tells of each, now and when it has joined.
+pub(super) async fn report(nodes: Vec<Started>, reporter: Reporter) -> Result<Vec<NodeHandle>, Failure> {
+    let mut handles = Vec::new();
+    for (node, events) in nodes {
+        let status = node.status().await?;
+        reporter.also(&status);
+        tokio::spawn(report_joins(reporter, status.id, events));
+        handles.push(node);
+    }
+    Ok(handles)
 }
 
 async fn report_joins(reporter: Reporter, id: NodeId, mut events: broadcast::Receiver<Event>) {

@@ -14,9 +14,10 @@
 //! The step makes windows on one bottleneck equal in the end. At the beginning the window doubles each round trip until
 //! three quarters of the target stand in queues (LEDBAT++, draft-irtf-iccrg-ledbat-plus-plus, section 4.4).
 //!
-//! **The target** is a quarter of the base round trip: with bulk both ways an interactive exchange then takes 1.5 times as
-//! long as on an idle link. It is [5 ms](MIN_TARGET) at least, the target of CoDel (RFC 8289, section 4.3), below which
-//! the clocks and schedulers of two machines say more than queues do, and [60 ms](MAX_TARGET) at most, that of LEDBAT++.
+//! **The target** is a quarter of the base round trip, [5 ms](MIN_TARGET) at least, the target of CoDel (RFC 8289, section
+//! 4.3), below which the clocks and schedulers of two machines say more than queues do, and [60 ms](MAX_TARGET) at most,
+//! that of LEDBAT++. An exchange waits in the queues of both ways: while the other side sends bulk as well, which its marks
+//! show, each way aims at half of that, so that both together make an exchange no longer than one alone.
 //!
 //! **The base** is measured again when no way near it was seen for [ten seconds](REFRESH), with so little under way that
 //! there is no queue of ours, as BBR does (draft-ietf-ccwg-bbr, ProbeRTT): routes change, two clocks drift apart, and who
@@ -56,6 +57,10 @@ const REFRESH: Duration = Duration::from_secs(10);
 /// The same in round trips, where they are long: measuring takes two of them.
 const REFRESH_ROUNDS: u32 = 50;
 
+/// For how long a mark of the other side's means that it sends bulk: a mark follows on an eighth of its window, which takes
+/// a round trip, so there are several in this time on any link but the slowest.
+const OPPOSED: Duration = Duration::from_millis(500);
+
 /// The shortest way and round trip, in microseconds.
 #[derive(Clone, Copy, Debug)]
 struct Base {
@@ -89,9 +94,10 @@ impl Base {
         found.round.min(self.round.saturating_add(longer.saturating_mul(2)))
     }
 
-    /// The time in queues that is aimed at.
-    fn target(&self) -> u64 {
-        (self.round / TARGET_PART).clamp(MIN_TARGET, MAX_TARGET)
+    /// The time in queues that is aimed at; `shared` with the other way.
+    fn target(&self, shared: bool) -> u64 {
+        let both = (self.round / TARGET_PART).clamp(MIN_TARGET, MAX_TARGET);
+        if shared { both / 2 } else { both }
     }
 }
 
@@ -112,6 +118,8 @@ pub(crate) struct Window {
     probe: Option<Probe>,
     /// When a mark was heard of last.
     heard: Time,
+    /// When a mark of the other side's was read last: it sends bulk.
+    opposed: Option<Time>,
     /// Marks written before this show the window of before.
     since: Time,
     /// The least time in queues in this round trip.
@@ -128,6 +136,7 @@ impl Window {
             base: None,
             probe: None,
             heard: now,
+            opposed: None,
             since: now,
             queue: u64::MAX,
             used: false,
@@ -147,8 +156,13 @@ impl Window {
     /// Bulk begins after a pause. After a long one nothing is known of the link any more.
     pub(crate) fn begin(&mut self, now: Time) {
         if now.since(self.heard) > REFRESH {
-            *self = Self { bytes: self.bytes.min(FIRST_WINDOW), ..Self::new(now) };
+            *self = Self { bytes: self.bytes.min(FIRST_WINDOW), opposed: self.opposed, ..Self::new(now) };
         }
+    }
+
+    /// A mark of the other side's was read.
+    pub(crate) fn opposed(&mut self, now: Time) {
+        self.opposed = Some(now);
     }
 
     /// A mark was reached.
@@ -156,7 +170,8 @@ impl Window {
         self.heard = now;
         let base = self.base.get_or_insert_with(|| Base::of(sample, now));
         base.lower(sample);
-        let (queue, target) = (base.queue(sample), base.target());
+        let shared = self.opposed.is_some_and(|last| now.since(last) <= OPPOSED);
+        let (queue, target) = (base.queue(sample), base.target(shared));
         if queue <= target / 4 {
             base.seen = now;
         }

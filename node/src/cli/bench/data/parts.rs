@@ -131,7 +131,7 @@ async fn start(
     let verifier = Verifier::new(parameters.clone());
     let folder = tempfile::tempdir()?;
     let owner = Owner { rules: Rules::of(parameters), node: NodeId::from_bytes(identity.identity().id()) };
-    let own = OwnCard::load(identity, verifier.clone(), &Storage::open(folder.path(), owner)?)?;
+    let own = OwnCard::load(identity, verifier.clone(), &Storage::open(folder.path(), owner)?, Vec::new())?;
     let peer = own.peer(&[])?;
     let options = DataOptions {
         keypair: own.keypair().clone(),
