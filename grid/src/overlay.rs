@@ -15,6 +15,7 @@ use crate::ledger::policy::Policy;
 use crate::ledger::saved::Snapshot;
 use crate::ledger::{Ledger, Statement};
 use crate::level::Level;
+use crate::load::Load;
 use crate::message::{AnswerBody, Message, RequestBody};
 use crate::neighbours::{Member, Role, Table};
 use crate::output::{Event, Output};
@@ -31,6 +32,7 @@ use crate::protocol::scout::{self, Scout};
 use crate::protocol::services::Services;
 use crate::protocol::store::{self, Store};
 use crate::protocol::{Asker, Context, Signal};
+use crate::queue::Class;
 use crate::record::Holding;
 use crate::time::{Calendar, Time};
 
@@ -124,6 +126,10 @@ pub struct Status {
     pub level: Level,
     /// Leaves that it is host to.
     pub leaves: usize,
+    /// Requests that wait for their turn, in the order of [`Class::ALL`].
+    pub queued: [usize; 3],
+    /// Bytes that records may take at most.
+    pub quota: u64,
 }
 
 /// One node of the rosters, for display.
@@ -141,6 +147,8 @@ pub struct NeighbourStatus {
     pub neighbour: bool,
     /// Whether it is a leaf that we are host to.
     pub leaf: bool,
+    /// Requests that it has taken for others of late, as it says; `None` before it said so.
+    pub load: Option<Load>,
 }
 
 impl<R: Rng> Overlay<R> {
@@ -258,6 +266,8 @@ impl<R: Rng> Overlay<R> {
             joined: self.parts.join.is_joined(),
             level: self.level,
             leaves: self.table.count(Role::Leaf),
+            queued: Class::ALL.map(|class| self.parts.requests.waiting_in(class)),
+            quota: self.config.quota,
         }
     }
 
@@ -291,6 +301,7 @@ impl<R: Rng> Overlay<R> {
             latency: self.table.latency(member.id()),
             neighbour: member.is_neighbour(),
             leaf: member.role() == Role::Leaf,
+            load: self.table.load_of(member.id()),
         };
         self.table.iter().map(status).collect()
     }
