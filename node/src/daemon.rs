@@ -19,6 +19,7 @@ use tokio::sync::{broadcast, mpsc, watch};
 use crate::clock::{self, SteadyClock};
 use crate::driver::{Driver, Sources};
 use crate::handle::{Credentials, NodeHandle};
+use crate::metrics::{Metrics, Tap};
 use crate::own::OwnCard;
 use crate::postage::Payer;
 use crate::shelf::Shelf;
@@ -100,7 +101,9 @@ pub async fn start_with_events(options: NodeOptions) -> Result<(NodeHandle, broa
     let rules = Rules::of(&parameters);
     let (own_level, level_seen) = watch::channel(config.level);
     let credentials = Credentials { keypair: own.keypair().clone(), own: own_seen.clone(), verifier: verifier.clone() };
-    let session = Session::new(own_seen, level_seen, verifier.clone(), parameters.shape, rules, frame_log);
+    let metrics = Arc::new(Metrics::default());
+    let session =
+        Session::new(own_seen, level_seen, verifier.clone(), parameters.shape, rules, frame_log, metrics.clone());
     let (events_in, transport_events) = mpsc::channel(EVENTS);
     let max_message = size(parameters.max_message_bytes);
     let (transport, listening) = transport::start(
@@ -123,6 +126,7 @@ pub async fn start_with_events(options: NodeOptions) -> Result<(NodeHandle, broa
     let (events, heard) = broadcast::channel(LISTENER_LAG);
     let events = Arc::new(events);
     let clock = SteadyClock::start();
+    let tap = Tap::new(metrics.clone(), me.cell());
     let mut overlay = Overlay::new(&parameters, config, me, StdRng::from_seed(rand::random()));
     if let Some(saved) = storage.ledger()? {
         overlay.restore_ledger(clock.now(), clock::unix_seconds(), saved);
@@ -150,6 +154,7 @@ pub async fn start_with_events(options: NodeOptions) -> Result<(NodeHandle, broa
         soon: Default::default(),
         left: false,
         asked: 0,
+        tap,
     };
     let (ended, stopped) = watch::channel(false);
     let sources = Sources { transport: transport_events, inputs: reports, wishes: wished };
@@ -157,7 +162,7 @@ pub async fn start_with_events(options: NodeOptions) -> Result<(NodeHandle, broa
         driver.run(sources, start).await;
         ended.send_replace(true);
     });
-    Ok((NodeHandle::new(wishes, events, stopped, credentials), heard))
+    Ok((NodeHandle::new(wishes, events, stopped, credentials, metrics), heard))
 }
 
 /// The link protocol of one grid: nodes of two grids have none in common.

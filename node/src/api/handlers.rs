@@ -6,39 +6,13 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
-use axum::response::{IntoResponse, Response};
 use grid::message::StoreFailure;
 use grid::output::RequestFailure;
 
+use super::problem::Failure;
 use super::server::Shared;
-use super::types::{Account, Fault, Ledger, Peer, Peers, Status};
+use super::types::{Account, Ledger, Peer, Peers, Status};
 use crate::handle::{OperationError, Stopped};
-
-/// A request that failed, and with which status.
-#[derive(Debug)]
-pub(super) struct Failure {
-    status: StatusCode,
-    fault: Fault,
-}
-
-impl Failure {
-    pub(super) fn new(status: StatusCode, error: impl Into<String>, what_to_do: impl Into<String>) -> Self {
-        Self { status, fault: Fault { error: error.into(), what_to_do: what_to_do.into() } }
-    }
-}
-
-impl Failure {
-    /// What is told of it.
-    pub(super) fn fault(self) -> Fault {
-        self.fault
-    }
-}
-
-impl IntoResponse for Failure {
-    fn into_response(self) -> Response {
-        (self.status, Json(self.fault)).into_response()
-    }
-}
 
 impl From<Stopped> for Failure {
     fn from(stopped: Stopped) -> Self {
@@ -142,7 +116,7 @@ pub(super) async fn leave(State(shared): State<Arc<Shared>>) -> StatusCode {
 /// What is not there.
 pub(super) async fn unknown(uri: Uri) -> Failure {
     let error = format!("there is no {}", uri.path());
-    Failure::new(StatusCode::NOT_FOUND, error, "see /v1/openapi.json for what there is")
+    Failure::new(StatusCode::NOT_FOUND, error, "see /openapi.json for what there is")
 }
 
 pub(super) fn milliseconds(time: Duration) -> f64 {

@@ -3,7 +3,7 @@
 use axum::Json;
 use utoipa::OpenApi;
 
-use super::{datasets, handlers, offers, reading, records};
+use super::{datasets, figures, handlers, health, live, offers, reading, records};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -29,12 +29,17 @@ use super::{datasets, handlers, offers, reading, records};
         handlers::status,
         handlers::peers,
         handlers::ledger,
-        handlers::leave
+        handlers::leave,
+        health::warnings,
+        live::events,
+        figures::metrics,
+        document
     )
 )]
 struct Description;
 
-/// The OpenAPI document.
+/// This description, made from the code. Needs no token.
+#[utoipa::path(get, path = "/openapi.json", responses((status = 200, body = serde_json::Value)))]
 pub(super) async fn document() -> Json<utoipa::openapi::OpenApi> {
     Json(Description::openapi())
 }
