@@ -331,6 +331,11 @@ impl Table {
         self.members.get(id)?.conduct.latency()
     }
 
+    /// How much a node has taken for others, as it has said.
+    pub(crate) fn load_of(&self, id: NodeId) -> Option<Load> {
+        self.members.get(id)?.conduct.load()
+    }
+
     /// Members of that role.
     pub(crate) fn count(&self, role: Role) -> usize {
         self.tally.count(role)

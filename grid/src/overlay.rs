@@ -16,6 +16,7 @@ use crate::ledger::policy::Policy;
 use crate::ledger::saved::Snapshot;
 use crate::ledger::{Ledger, Statement};
 use crate::level::Level;
+use crate::load::Load;
 use crate::message::{Answer, AnswerBody, Message, RequestBody};
 use crate::neighbours::{Member, Role, Table};
 use crate::output::{Event, Output};
@@ -33,6 +34,7 @@ use crate::protocol::scout::{self, Scout};
 use crate::protocol::services::Services;
 use crate::protocol::store::{self, Store};
 use crate::protocol::{Asker, Context, Signal};
+use crate::queue::Class;
 use crate::record::Holding;
 use crate::time::{Calendar, Time};
 
@@ -131,6 +133,10 @@ pub struct Status {
     pub leaves: usize,
     /// What has come of the rosters of our lines in this epoch.
     pub lines: Vec<LineStanding>,
+    /// Requests that wait for their turn, in the order of [`Class::ALL`].
+    pub queued: [usize; 3],
+    /// Bytes that records may take at most.
+    pub quota: u64,
 }
 
 /// One node of the rosters, for display.
@@ -148,6 +154,8 @@ pub struct NeighbourStatus {
     pub neighbour: bool,
     /// Whether it is a leaf that we are host to.
     pub leaf: bool,
+    /// Requests that it has taken for others of late, as it says; `None` before it said so.
+    pub load: Option<Load>,
 }
 
 impl<R: Rng> Overlay<R> {
@@ -269,6 +277,8 @@ impl<R: Rng> Overlay<R> {
             level: self.level,
             leaves: self.table.count(Role::Leaf),
             lines: self.lines().map(|line| self.parts.rosters.standing(line)).collect(),
+            queued: Class::ALL.map(|class| self.parts.requests.waiting_in(class)),
+            quota: self.config.quota,
         }
     }
 
@@ -324,6 +334,7 @@ impl<R: Rng> Overlay<R> {
             latency: self.table.latency(member.id()),
             neighbour: member.is_neighbour(),
             leaf: member.role() == Role::Leaf,
+            load: self.table.load_of(member.id()),
         };
         self.table.iter().map(status).collect()
     }

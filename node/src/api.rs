@@ -1,13 +1,20 @@
 //! The local HTTP API: how the command line, and other programs of the same user, talk to a running node.
 //!
-//! It listens on loopback only and demands a token that only the same user can read ([`runtime`]). The `Host` header
-//! has to be its own address, so that a web page whose name suddenly points at 127.0.0.1 gets nowhere.
+//! It listens on loopback only and demands a token that only the same user can read ([`runtime`]); web pages of others get
+//! nowhere (`gate`). Whatever fails is told as a problem of RFC 9457 (`problem`). The page that shows the node to its
+//! owner ([`crate::web`]), the description of the API and the figures for Prometheus need no token.
 
 pub mod client;
+mod connections;
 mod datasets;
+mod figures;
+mod gate;
 mod handlers;
+pub mod health;
+mod live;
 mod offers;
 mod openapi;
+mod problem;
 mod reading;
 mod records;
 pub mod runtime;

@@ -20,6 +20,7 @@ use tokio::sync::{broadcast, mpsc, watch};
 use crate::clock::{self, SteadyClock};
 use crate::driver::{Driver, Pace, Sources};
 use crate::handle::{Credentials, NodeHandle};
+use crate::metrics::{Metrics, Tap};
 use crate::own::OwnCard;
 use crate::postage::Payer;
 use crate::shelf::Shelf;
@@ -112,7 +113,9 @@ pub async fn start_with_events(options: NodeOptions) -> Result<(NodeHandle, broa
         verifier: verifier.clone(),
         carrier: Arc::new(Mutex::new(Some(carrier))),
     };
-    let session = Session::new(own_seen, level_seen, verifier.clone(), parameters.shape, rules, frame_log);
+    let metrics = Arc::new(Metrics::default());
+    let session =
+        Session::new(own_seen, level_seen, verifier.clone(), parameters.shape, rules, frame_log, metrics.clone());
     let (events_in, transport_events) = mpsc::channel(EVENTS);
     let max_message = size(parameters.max_message_bytes);
     let (transport, listening) = transport::start(
@@ -136,6 +139,7 @@ pub async fn start_with_events(options: NodeOptions) -> Result<(NodeHandle, broa
     let (events, heard) = broadcast::channel(LISTENER_LAG);
     let events = Arc::new(events);
     let clock = SteadyClock::start();
+    let tap = Tap::new(metrics.clone(), me.cell());
     let mut overlay = Overlay::new(&parameters, config, me, StdRng::from_seed(rand::random()));
     if let Some(saved) = storage.ledger()? {
         overlay.restore_ledger(clock.now(), clock::unix_seconds(), saved);
@@ -164,6 +168,7 @@ pub async fn start_with_events(options: NodeOptions) -> Result<(NodeHandle, broa
         soon: Default::default(),
         left: false,
         asked: 0,
+        tap,
     };
     let (ended, stopped) = watch::channel(false);
     let sources = Sources { transport: transport_events, inputs: reports, wishes: wished };
@@ -171,7 +176,7 @@ pub async fn start_with_events(options: NodeOptions) -> Result<(NodeHandle, broa
         driver.run(sources, start).await;
         ended.send_replace(true);
     });
-    Ok((NodeHandle::new(wishes, events, stopped, credentials), heard))
+    Ok((NodeHandle::new(wishes, events, stopped, credentials, metrics), heard))
 }
 
 /// The link protocol of one grid: nodes of two grids have none in common.

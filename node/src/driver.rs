@@ -22,6 +22,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::clock::{SteadyClock, unix_seconds};
 use crate::handle::{NodeStatus, Question, Wish};
+use crate::metrics::Tap;
 use crate::own::{OwnCard, is_link_local};
 use crate::postage::Payer;
 use crate::shelf::{Order, Shelf};
@@ -93,6 +94,7 @@ pub(crate) struct Driver {
     pub(crate) left: bool,
     /// Messages sent that ask for something, see [`NodeStatus::asked`].
     pub(crate) asked: u64,
+    pub(crate) tap: Tap,
 }
 
 impl Driver {
@@ -131,9 +133,11 @@ impl Driver {
         self.soon.push_back(input);
         while let Some(input) = self.soon.pop_front() {
             tracing::trace!(me = %self.overlay.me().id(), ?input);
+            self.tap.input(&input);
             self.overlay.handle(self.clock.now(), input, &mut outputs);
             for output in outputs.drain(..) {
                 tracing::trace!(me = %self.overlay.me().id(), ?output);
+                self.tap.output(&output);
                 self.carry_out(output).await;
             }
         }
@@ -289,8 +293,16 @@ impl Driver {
             status: self.overlay.status(),
             counters: counters.await.unwrap_or_default(),
             asked: self.asked,
+            outbound: self.outbound(),
         };
         _ = reply.send(status);
+    }
+
+    fn outbound(&self) -> [usize; 3] {
+        self.links.values().fold([0; 3], |mut sum, outbox| {
+            sum.iter_mut().zip(outbox.waiting()).for_each(|(sum, bytes)| *sum += bytes);
+            sum
+        })
     }
 
     async fn on_minute(&mut self) {

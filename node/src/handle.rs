@@ -16,6 +16,7 @@ use libp2p::Multiaddr;
 use libp2p::identity::Keypair;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
+use crate::metrics::Metrics;
 pub use crate::transport::Counters;
 use crate::tunnels::Carrier;
 use crate::verifier::Verifier;
@@ -57,6 +58,8 @@ pub struct NodeStatus {
     /// Messages sent that ask another node for something about records: requests, of our own or forwarded, replicas and
     /// fetches within the cell.
     pub asked: u64,
+    /// Bytes that wait for the links, all together, in the order of [`grid::queue::Class::ALL`].
+    pub outbound: [usize; 3],
 }
 
 /// A question that has come along the grid to this node's services.
@@ -117,6 +120,7 @@ pub struct NodeHandle {
     events: Arc<broadcast::Sender<Event>>,
     stopped: watch::Receiver<bool>,
     credentials: Arc<Credentials>,
+    metrics: Arc<Metrics>,
 }
 
 impl NodeHandle {
@@ -125,8 +129,9 @@ impl NodeHandle {
         events: Arc<broadcast::Sender<Event>>,
         stopped: watch::Receiver<bool>,
         credentials: Credentials,
+        metrics: Arc<Metrics>,
     ) -> Self {
-        Self { wishes, events, stopped, credentials: Arc::new(credentials) }
+        Self { wishes, events, stopped, credentials: Arc::new(credentials), metrics }
     }
 
     /// Who the node is.
@@ -252,6 +257,11 @@ impl NodeHandle {
     /// If the node has stopped.
     pub async fn ledger(&self) -> Result<Vec<(Statement, Option<Cell>)>, Stopped> {
         self.ask(Wish::Ledger).await
+    }
+
+    /// Its figures, what it sees of requests on their way, and what its owner should know of.
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.metrics
     }
 
     /// What happens from now on. Who reads too slowly misses the oldest events.

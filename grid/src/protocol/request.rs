@@ -121,6 +121,11 @@ impl Requests {
         self.inbox.len()
     }
 
+    /// Those of them that are of a class.
+    pub(crate) fn waiting_in(&self, class: Class) -> usize {
+        self.inbox.waiting(class)
+    }
+
     /// A request came over a link: it waits for its turn, if there is room.
     pub(crate) fn on_request<R: Rng>(&mut self, from: NodeId, request: Request, cx: &mut Context<'_, R>) {
         cx.ledger.asked(cx.now, from);

@@ -164,6 +164,11 @@ impl Client {
         self.json(Method::GET, "/v1/peers", Vec::new()).await
     }
 
+    /// The address of its page. The token stands behind a `#`, which no browser sends to anybody.
+    pub fn dashboard(&self) -> String {
+        format!("http://{}/#token={}", self.api, self.token)
+    }
+
     /// What its neighbours did for it, and it for them.
     ///
     /// # Errors

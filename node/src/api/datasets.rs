@@ -15,7 +15,8 @@ use futures::future::BoxFuture;
 use futures::{FutureExt, stream};
 use serde::Deserialize;
 
-use super::handlers::{Failure, milliseconds};
+use super::handlers::milliseconds;
+use super::problem::Failure;
 use super::records::read_record;
 use super::server::Shared;
 use super::types::datasets::{
@@ -112,7 +113,7 @@ pub(super) async fn prepare(
     let name: Name = name.parse()?;
     let wish: DatasetWish = serde_json::from_slice(&body).map_err(|error| {
         let error = format!("the wish cannot be read: {error}");
-        Failure::new(StatusCode::BAD_REQUEST, error, "see /v1/openapi.json for what it has")
+        Failure::new(StatusCode::BAD_REQUEST, error, "see /openapi.json for what it has")
     })?;
     let wish = wish.read(name).map_err(DatasetError::from)?;
     let datasets = shared.datasets.clone();

@@ -6,48 +6,14 @@ use std::time::Duration;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri};
-use axum::response::{IntoResponse, Response};
 use grid::message::StoreFailure;
 use grid::output::RequestFailure;
 
+use super::problem::Failure;
 use super::server::Shared;
-use super::types::{Account, Also, Fault, Ledger, Peer, Peers, Status};
+use super::types::{Account, Also, Ledger, Peer, Peers, Status};
 use crate::handle::{OperationError, Stopped};
 use crate::tunnels::TunnelError;
-
-/// A request that failed, and with which status.
-#[derive(Debug)]
-pub(super) struct Failure {
-    status: StatusCode,
-    fault: Fault,
-}
-
-impl Failure {
-    pub(super) fn new(status: StatusCode, error: impl Into<String>, what_to_do: impl Into<String>) -> Self {
-        Self { status, fault: Fault { error: error.into(), what_to_do: what_to_do.into() } }
-    }
-}
-
-impl Failure {
-    /// What is told of it.
-    pub(super) fn fault(self) -> Fault {
-        self.fault
-    }
-}
-
-impl std::fmt::Display for Failure {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.fault.error)
-    }
-}
-
-impl std::error::Error for Failure {}
-
-impl IntoResponse for Failure {
-    fn into_response(self) -> Response {
-        (self.status, Json(self.fault)).into_response()
-    }
-}
 
 impl From<Stopped> for Failure {
     fn from(stopped: Stopped) -> Self {
@@ -176,7 +142,7 @@ pub(super) async fn leave(State(shared): State<Arc<Shared>>) -> StatusCode {
 /// What is not there.
 pub(super) async fn unknown(uri: Uri) -> Failure {
     let error = format!("there is no {}", uri.path());
-    Failure::new(StatusCode::NOT_FOUND, error, "see /v1/openapi.json for what there is")
+    Failure::new(StatusCode::NOT_FOUND, error, "see /openapi.json for what there is")
 }
 
 pub(super) fn milliseconds(time: Duration) -> f64 {

@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use grid::provider::{MAX_NOTE, MAX_OFFER_SECONDS, OFFER_SECONDS, Topic};
 use serde::Deserialize;
 
-use super::handlers::Failure;
+use super::problem::Failure;
 use super::server::Shared;
 use super::types::{Fault, Offered, Provider, Providers};
 use crate::pointer::PointerText;

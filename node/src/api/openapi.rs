@@ -3,7 +3,7 @@
 use axum::Json;
 use utoipa::OpenApi;
 
-use super::{datasets, handlers, offers, reading, records, tunnels};
+use super::{datasets, figures, handlers, health, live, offers, reading, records, tunnels};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -30,12 +30,17 @@ use super::{datasets, handlers, offers, reading, records, tunnels};
         handlers::peers,
         handlers::ledger,
         handlers::leave,
-        tunnels::tunnels
+        tunnels::tunnels,
+        health::warnings,
+        live::events,
+        figures::metrics,
+        document
     )
 )]
 struct Description;
 
-/// The OpenAPI document.
+/// This description, made from the code. Needs no token.
+#[utoipa::path(get, path = "/openapi.json", responses((status = 200, body = serde_json::Value)))]
 pub(super) async fn document() -> Json<utoipa::openapi::OpenApi> {
     Json(Description::openapi())
 }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use tokio_stream::wrappers::ReceiverStream;
 use utoipa::ToSchema;
 
-use super::handlers::Failure;
+use super::problem::Failure;
 use super::server::Shared;
 use super::types::Fault;
 use crate::gateway::{Refusal, Sample, ServerReport, TrustEntry, ValuesWish};
@@ -68,7 +68,7 @@ pub(super) async fn values(
     Path(name): Path<String>,
     Query(wanted): Query<Wanted>,
 ) -> Result<Response, Failure> {
-    let bad = |what: &str| Failure::new(StatusCode::BAD_REQUEST, what, "see /v1/openapi.json");
+    let bad = |what: &str| Failure::new(StatusCode::BAD_REQUEST, what, "see /openapi.json");
     let version = blake3::Hash::from_hex(&wanted.version).map_err(|_| bad("the version is no hash"))?;
     let wish = ValuesWish {
         version: VersionRoot(*version.as_bytes()),

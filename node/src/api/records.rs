@@ -14,7 +14,8 @@ use grid::output::GetReport;
 use grid::record::{Pointer, Record, Terms};
 use serde::Deserialize;
 
-use super::handlers::{Failure, milliseconds};
+use super::handlers::milliseconds;
+use super::problem::Failure;
 use super::server::Shared;
 use super::types::{Fault, Put};
 use super::{CELLS, FROM_CELL, HOPS, MILLISECONDS, SEQUENCE, TWIN, WRITTEN};

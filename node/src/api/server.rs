@@ -5,24 +5,19 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, HOST};
-use axum::http::{HeaderMap, StatusCode};
-use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
+use axum::middleware;
 use axum::routing::{delete, get, post, put};
 use grid::parameters::Parameters;
 use grid::record::Rules;
-use subtle::ConstantTimeEq;
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 
-use super::handlers::{self, Failure};
 use super::runtime::{self, Entry, Published};
-use super::{datasets, offers, openapi, reading, records, tunnels};
+use super::{connections, datasets, figures, gate, handlers, health, live, offers, openapi, reading, records, tunnels};
 use crate::datasets::Datasets;
 use crate::handle::NodeHandle;
 use crate::services::Services;
+use crate::web;
 
 /// Why the API cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -87,8 +82,11 @@ pub(super) struct Shared {
     pub(super) rules: Rules,
     /// Told when somebody asked the node to leave.
     pub(super) leave: Arc<Notify>,
-    token: String,
-    hosts: [String; 2],
+    /// Room for those who watch what happens.
+    pub(super) watchers: Arc<Semaphore>,
+    pub(super) token: String,
+    /// What the `Host` header may say.
+    pub(super) hosts: [String; 2],
 }
 
 /// A bound API, whose address is known before the node is there to serve.
@@ -146,12 +144,13 @@ impl Api {
             rules: Rules::of(grid),
             grid: grid.clone(),
             leave,
+            watchers: Arc::new(Semaphore::new(live::WATCHERS)),
             token,
             hosts: [self.address.to_string(), format!("localhost:{}", self.address.port())],
         });
         let router = router(shared);
         let task = tokio::spawn(async move {
-            if let Err(error) = axum::serve(self.listener, router).await {
+            if let Err(error) = connections::serve(self.listener, router).await {
                 tracing::error!(%error, "the API ended");
             }
         });
@@ -193,9 +192,14 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/ledger", get(handlers::ledger))
         .route("/v1/tunnels", get(tunnels::tunnels))
         .route("/v1/leave", post(handlers::leave))
+        .route("/v1/warnings", get(health::warnings))
+        .route("/v1/events", get(live::events))
+        .route("/metrics", get(figures::metrics))
+        .route("/openapi.json", get(openapi::document))
         .route("/v1/openapi.json", get(openapi::document))
+        .merge(web::router())
         .fallback(handlers::unknown)
-        .layer(middleware::from_fn_with_state(Arc::clone(&shared), let_in))
+        .layer(middleware::from_fn_with_state(Arc::clone(&shared), gate::let_in))
         .with_state(shared)
 }
 
@@ -205,32 +209,4 @@ fn new_token() -> Result<String, ServeError> {
     let mut bytes = [0; 32];
     rand::rngs::SysRng.try_fill_bytes(&mut bytes).map_err(|error| ServeError::Random(error.to_string()))?;
     Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
-}
-
-/// Lets in only who speaks to us by our own address and has the token.
-async fn let_in(State(shared): State<Arc<Shared>>, request: Request, next: Next) -> Response {
-    match check(&shared, request.headers()) {
-        Ok(()) => next.run(request).await,
-        Err(failure) => failure.into_response(),
-    }
-}
-
-fn check(shared: &Shared, headers: &HeaderMap) -> Result<(), Failure> {
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
-    if !text(HOST).is_some_and(|host| shared.hosts.iter().any(|own| own == host)) {
-        return Err(Failure::new(
-            StatusCode::FORBIDDEN,
-            "the Host header is not this API's address",
-            format!("ask for http://{}", shared.hosts[0]),
-        ));
-    }
-    let token = text(AUTHORIZATION).and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default();
-    match bool::from(token.as_bytes().ct_eq(shared.token.as_bytes())) {
-        true => Ok(()),
-        false => Err(Failure::new(
-            StatusCode::UNAUTHORIZED,
-            "the token is missing or wrong",
-            "send `Authorization: Bearer TOKEN` with the token of the API's file in the runtime folder".to_owned(),
-        )),
-    }
 }

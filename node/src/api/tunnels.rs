@@ -7,7 +7,7 @@ use axum::extract::State;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::handlers::Failure;
+use super::problem::Failure;
 use super::server::Shared;
 use crate::tunnels::{Counts, TunnelStatus};
 

@@ -1,6 +1,7 @@
 //! What the API says, in JSON. Scripts rely on these names; more may be added.
 
 pub mod datasets;
+pub mod live;
 
 use libp2p::Multiaddr;
 use serde::{Deserialize, Serialize};
@@ -12,14 +13,24 @@ use grid::cell::Cell;
 use grid::certified::LineStanding;
 use grid::id::GridId;
 use grid::ledger::{Statement, verdict};
+use grid::load::Load;
 use grid::overlay::NeighbourStatus;
 use grid::parameters::Parameters;
 use grid::record::terms::TermsLimits;
 use grid::record::{PriceTable, Rules};
 
-/// A request that failed.
+/// A request that failed: a problem of RFC 9457, with what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Fault {
+    /// `about:blank`: there is no more to it than its status and its words.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// The status in words.
+    pub title: String,
+    /// The HTTP status.
+    pub status: u16,
+    /// What happened and what to do about it, in sentences.
+    pub detail: String,
     /// What happened.
     pub error: String,
     /// What to do about it.
@@ -111,6 +122,10 @@ pub struct Status {
     pub grid_id: String,
     /// The node's cell.
     pub cell: Vec<u16>,
+    /// d, the number of axes.
+    pub dims: u8,
+    /// g, the coordinates on each axis.
+    pub side: u16,
     /// Where it listens.
     pub listen: Vec<String>,
     /// Where others reach it, if its owner has said so; else where it listens.
@@ -136,6 +151,12 @@ pub struct Status {
     pub records: usize,
     /// Bytes that they take, about.
     pub record_bytes: u64,
+    /// Bytes that they may take.
+    pub quota_bytes: u64,
+    /// Neighbours' requests that wait for their turn.
+    pub queued: ByClass,
+    /// Bytes that wait for the links.
+    pub outbound_bytes: ByClass,
     /// The largest value of a record in this grid, in bytes.
     pub max_record_bytes: u64,
     /// What a writer has to know to pay for records.
@@ -179,6 +200,24 @@ pub struct LineRoster {
     pub members: Option<u32>,
     /// How many of them have signed it.
     pub signatures: usize,
+}
+
+/// Something of each class of work.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ByClass {
+    /// What keeps the grid together.
+    pub control: usize,
+    /// What somebody waits for.
+    pub interactive: usize,
+    /// What may take its time.
+    pub bulk: usize,
+}
+
+impl From<[usize; 3]> for ByClass {
+    /// In the order of [`grid::queue::Class::ALL`].
+    fn from([control, interactive, bulk]: [usize; 3]) -> Self {
+        Self { control, interactive, bulk }
+    }
 }
 
 /// What a grid says about records, for whoever makes them.
@@ -251,6 +290,8 @@ pub struct Peer {
     pub leaf: bool,
     /// How long it takes to answer, in milliseconds, as far as known.
     pub latency_ms: Option<f64>,
+    /// Requests that it has taken for others of late, as it says; as far as known.
+    pub load: Option<u32>,
 }
 
 /// What a node's neighbours did for it, and it for them.
@@ -340,6 +381,8 @@ impl Status {
             grid: grid.name.clone(),
             grid_id: status.grid.to_string(),
             cell: status.cell.coordinates().to_vec(),
+            dims: grid.shape.dims(),
+            side: grid.shape.side(),
             listen: texts(&status.listen),
             advertised: texts(&status.advertised),
             joined: figures.joined,
@@ -352,6 +395,9 @@ impl Status {
             rosters: figures.lines.iter().map(LineRoster::of).collect(),
             records: figures.records,
             record_bytes: figures.record_bytes,
+            quota_bytes: figures.quota,
+            queued: figures.queued.into(),
+            outbound_bytes: status.outbound.into(),
             max_record_bytes: grid.max_record_bytes.into(),
             stamps: Stamps::of(grid),
             counters: Counters::of(&status.counters),
@@ -407,6 +453,7 @@ impl Peer {
             neighbour: peer.neighbour,
             leaf: peer.leaf,
             latency_ms: peer.latency.map(milliseconds),
+            load: peer.load.map(Load::requests),
         }
     }
 }

@@ -68,6 +68,7 @@ impl Driver {
         let asks = matches!(message, Message::Request(_) | Message::Replicate { .. } | Message::Fetch { .. });
         self.asked += u64::from(asks);
         let bytes = encode_message(&message);
+        self.tap.metrics().counts().sent(&message, bytes.len());
         let sent = match outbox.send(lane(&message), bytes) {
             Err(Full::Bulk) if message == Message::Farewell => {
                 outbox.send(Class::Interactive, encode_message(&Message::Farewell))
@@ -80,6 +81,7 @@ impl Driver {
         };
         if sent.is_err() {
             tracing::info!(node = %to, "a node does not read what it is sent; its link is cut");
+            self.tap.metrics().counts().cut();
             self.close(to).await;
         }
     }

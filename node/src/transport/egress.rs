@@ -74,6 +74,11 @@ impl Egress {
         if self.closed { Err(cell) } else { self.lanes.push_cell(cell) }
     }
 
+    /// What waits in each lane, in bytes, in the order of [`Class::ALL`].
+    pub(crate) fn waiting(&self) -> [usize; 3] {
+        self.lanes.waiting()
+    }
+
     /// Nothing more will be queued: what waits is written without regard to what is under way, as nothing comes behind
     /// it, and nobody may be there any more who answers marks.
     pub(crate) fn close(&mut self) {

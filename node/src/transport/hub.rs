@@ -13,6 +13,7 @@ use grid::id::NodeId;
 use grid::peer::{DialFailure, DialTarget};
 use libp2p::core::ConnectedPoint;
 use libp2p::identity::Keypair;
+use libp2p::metrics::Recorder;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{ConnectionId, StreamProtocol, SwarmEvent};
 use libp2p::{Multiaddr, PeerId, Stream, Swarm, ping};
@@ -97,6 +98,8 @@ struct Link {
 
 pub(crate) struct Hub {
     swarm: Swarm<Behaviour>,
+    /// Those that libp2p keeps itself.
+    figures: libp2p::metrics::Metrics,
     session: Arc<Session>,
     limits: Limits,
     max_message: usize,
@@ -127,11 +130,13 @@ pub(crate) async fn start(
     inbox: Inbox,
     cells: Cells,
 ) -> Result<(mpsc::Sender<TransportCommand>, Vec<Multiaddr>), ListenError> {
-    let mut swarm = swarm::build(keypair, protocol, &limits)?;
+    let mut swarm = session.metrics().register(|registry| swarm::build(keypair, protocol, &limits, registry))?;
+    let figures = session.metrics().register(libp2p::metrics::Metrics::new);
     let listening = swarm::listen(&mut swarm, listen).await?;
     let (reports, reported) = mpsc::channel(REPORTS);
     let hub = Hub {
         swarm,
+        figures,
         session,
         limits,
         max_message,
@@ -241,6 +246,10 @@ impl Hub {
     }
 
     fn on_swarm_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
+        self.figures.record(&event);
+        if let SwarmEvent::Behaviour(BehaviourEvent::Ping(ping)) = &event {
+            self.figures.record(ping);
+        }
         match event {
             SwarmEvent::Behaviour(BehaviourEvent::Links(event)) => self.on_opened(event),
             SwarmEvent::Behaviour(BehaviourEvent::Ping(ping::Event { connection, result: Err(error), .. }))

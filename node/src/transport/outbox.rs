@@ -93,6 +93,11 @@ impl Outbox {
         self.0.wake.notify_one();
         Ok(())
     }
+
+    /// What waits, in bytes, in the order of [`Class::ALL`].
+    pub(crate) fn waiting(&self) -> [usize; 3] {
+        self.0.lock().waiting()
+    }
 }
 
 impl Outbox {

@@ -13,6 +13,7 @@ use grid::record::Rules;
 use libp2p::PeerId;
 use tokio::sync::watch;
 
+use crate::metrics::Metrics;
 use crate::postage::Inspector;
 use crate::verifier::Verifier;
 use crate::wire::greeting::Greeting;
@@ -49,6 +50,7 @@ pub(crate) struct Session {
     rules: Rules,
     frame_log: Option<FrameLog>,
     refused_cards: AtomicU64,
+    metrics: Arc<Metrics>,
 }
 
 impl Session {
@@ -59,8 +61,9 @@ impl Session {
         shape: Shape,
         rules: Rules,
         frame_log: Option<FrameLog>,
+        metrics: Arc<Metrics>,
     ) -> Self {
-        Self { own, level, verifier, shape, rules, frame_log, refused_cards: AtomicU64::new(0) }
+        Self { own, level, verifier, shape, rules, frame_log, refused_cards: AtomicU64::new(0), metrics }
     }
 
     /// Our name.
@@ -87,7 +90,7 @@ impl Session {
     /// # Errors
     /// Why the bytes are no message: the link is cut then.
     pub(crate) async fn decode(&self, from: NodeId, frame: Vec<u8>) -> Result<Option<Message>, WireError> {
-        let (shape, rules) = (self.shape, self.rules);
+        let (shape, rules, bytes) = (self.shape, self.rules, frame.len());
         let inspector = Inspector::new(self.verifier.grid());
         let toll = move |target, request, postage| inspector.inspect(target, request, postage).ok();
         let read = move |verifier: &Verifier, frame: &[u8]| {
@@ -102,6 +105,7 @@ impl Session {
         match decoded {
             Ok(Decoded { message, refused_cards }) => {
                 self.count(from, refused_cards);
+                self.metrics.counts().received(&message, bytes);
                 Ok(Some(message))
             }
             Err(WireError::RefusedCard) => {
@@ -122,6 +126,11 @@ impl Session {
     /// Cards in messages that were refused so far.
     pub(crate) fn refused_cards(&self) -> u64 {
         self.refused_cards.load(Ordering::Relaxed)
+    }
+
+    /// The node's figures.
+    pub(crate) fn metrics(&self) -> &Metrics {
+        &self.metrics
     }
 
     pub(crate) fn log(&self, from: NodeId, frame: &[u8]) {

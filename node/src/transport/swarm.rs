@@ -5,6 +5,7 @@ use std::io;
 
 use futures::StreamExt;
 use libp2p::identity::Keypair;
+use libp2p::metrics::Registry;
 use libp2p::swarm::{NetworkBehaviour, StreamProtocol, SwarmEvent};
 use libp2p::{
     Multiaddr, Swarm, SwarmBuilder, connection_limits, memory_connection_limits, noise, ping, quic, tcp, yamux,
@@ -63,6 +64,7 @@ pub(crate) fn build(
     keypair: Keypair,
     protocol: StreamProtocol,
     limits: &Limits,
+    registry: &mut Registry,
 ) -> Result<Swarm<Behaviour>, ListenError> {
     let failed = |error: &dyn std::fmt::Display| ListenError::Transport(error.to_string());
     let links = Links::new(protocol, limits.clone());
@@ -87,6 +89,7 @@ pub(crate) fn build(
         .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, multiplexer)
         .map_err(|error| failed(&error))?
         .with_quic_config(quic_config)
+        .with_bandwidth_metrics(registry)
         .with_behaviour(|_| behaviour)
         .map_err(|error| failed(&error))?
         .with_swarm_config(|config| config)

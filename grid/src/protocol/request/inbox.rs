@@ -11,7 +11,7 @@ use crate::id::NodeId;
 use crate::message::{Refusal, Request};
 use crate::postage::{Replays, Window};
 use crate::protocol::Context;
-use crate::queue::{Job, Weight, WorkQueue};
+use crate::queue::{Class, Job, Weight, WorkQueue};
 use crate::time::Time;
 
 #[derive(Debug)]
@@ -49,6 +49,11 @@ impl Inbox {
 
     pub(super) fn len(&self) -> usize {
         self.queue.len()
+    }
+
+    /// How many of a class wait.
+    pub(super) fn waiting(&self, class: Class) -> usize {
+        self.queue.waiting(class)
     }
 
     /// What those hear for whom there is no room: to ask again in as long as the last one waited, when at least that much

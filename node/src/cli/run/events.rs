@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use crate::cli::text::{self, say};
 use crate::handle::NodeStatus;
+use crate::metrics::{advice_on_join, labels};
 use crate::services::Services;
 
 fn texts(addresses: &[Multiaddr]) -> Vec<String> {
@@ -102,16 +103,16 @@ impl Reporter {
     pub(super) fn event(self, event: &Event) {
         match event {
             Event::JoinProgress(step) => {
-                self.tell(|| format!("joining: {}", doing(*step)), || json!({ "event": "joining", "step": name(*step) }));
+                self.tell(|| format!("joining: {}", doing(*step)), || json!({ "event": "joining", "step": labels::step(*step) }));
             }
             Event::JoinFailed { step, why, retry_in } => self.tell(
                 || {
                     let wait = text::duration(*retry_in);
-                    let what = what_to_do(*step);
+                    let what = advice_on_join(*step);
                     format!("join failed when trying to {}: {why}\n  {what}\n  next try in {wait}", doing(*step))
                 },
                 || {
-                    json!({ "event": "join_failed", "step": name(*step), "why": why, "what_to_do": what_to_do(*step),
+                    json!({ "event": "join_failed", "step": labels::step(*step), "why": why, "what_to_do": advice_on_join(*step),
                         "retry_in_ms": u64::try_from(retry_in.as_millis()).unwrap_or(u64::MAX) })
                 },
             ),
@@ -166,18 +167,6 @@ impl Reporter {
     }
 }
 
-/// A step's name for scripts.
-fn name(step: JoinStep) -> &'static str {
-    match step {
-        JoinStep::Dial => "dial",
-        JoinStep::Credential => "credential",
-        JoinStep::Route => "route",
-        JoinStep::HomeCell => "home_cell",
-        JoinStep::DialBack => "dial_back",
-        JoinStep::Rosters => "rosters",
-    }
-}
-
 /// A step for people.
 fn doing(step: JoinStep) -> &'static str {
     match step {
@@ -187,21 +176,5 @@ fn doing(step: JoinStep) -> &'static str {
         JoinStep::HomeCell => "get an answer from the home cell",
         JoinStep::DialBack => "dial the node of the home cell that answered",
         JoinStep::Rosters => "get the rosters of the lines",
-    }
-}
-
-/// What to try when a step failed.
-fn what_to_do(step: JoinStep) -> &'static str {
-    match step {
-        JoinStep::Dial => {
-            "check the --peer address, that its node runs, and that no firewall is between (UDP for quic-v1, TCP for tcp)"
-        }
-        JoinStep::Credential => {
-            "check that both nodes are of the same grid (`rook status` shows its id) and that the clocks of both are right"
-        }
-        JoinStep::Route => "the introducer may have just started or lost its links; try another --peer as well",
-        JoinStep::HomeCell => "the nodes there may have just left; it is tried by other ways, another --peer helps too",
-        JoinStep::DialBack => "check that this machine may open connections to any address and port, IPv6 included",
-        JoinStep::Rosters => "the neighbours may be overloaded; it is tried with others",
     }
 }

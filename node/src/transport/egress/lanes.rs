@@ -90,6 +90,11 @@ impl Lanes {
         Ok(())
     }
 
+    /// What waits in each lane, in bytes, in the order of [`Class::ALL`].
+    pub(crate) fn waiting(&self) -> [usize; 3] {
+        Class::ALL.map(|class| self.queues[class.index()].bytes)
+    }
+
     /// Cuts the next piece off a lane, of at most so many bytes where the message is longer; its length, 0 if nothing
     /// waits there.
     pub(crate) fn cut(&mut self, lane: Class, most: usize, to: &mut Vec<u8>) -> usize {
