@@ -1,11 +1,12 @@
-#![allow(clippy::unwrap_used, reason = "a test may fail")]
+#![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm, reason = "a test may fail")]
 //! Lines certify their rosters: real state machines, in a network that is made up.
 
 use std::time::Duration;
 
-use grid::cell::Line;
-use grid::certified::{Certificate, threshold};
-use grid::config::Config;
+use grid::cell::{Axis, Cell, Line};
+use grid::certified::{Certificate, Membership, threshold};
+use grid::input::Command;
+use grid::output::{Event, RequestFailure};
 use sim::network::Network;
 use sim::scenario::Scenario;
 
@@ -56,5 +57,44 @@ fn every_line_of_a_quiet_network_has_one_roster_that_all_members_hold() {
     lines.dedup();
     assert_eq!((roots.len(), lines.len()), (8, 8), "one root a line");
     assert!(network.hosts().iter().all(|host| host.overlay.equivocations().is_empty()));
-    let _ = Config::default();
+}
+
+/// What a host hears when it asks a cell for the roster of its line along an axis.
+fn ask(network: &mut Network, host: usize, cell: Cell, axis: Axis) -> Result<Certificate, RequestFailure> {
+    network.take_told();
+    let ticket = network.ticket();
+    network.command(host, Command::Roster { ticket, cell, axis });
+    network.run_for(Duration::from_secs(10));
+    let heard = network.take_told().into_iter().find_map(|told| match told.event {
+        Event::RosterDone { ticket: of, outcome } if of == ticket => Some(outcome),
+        _ => None,
+    });
+    heard.unwrap()
+}
+
+#[test]
+fn a_stranger_is_told_who_is_on_a_line() {
+    let mut scenario = settled(2, 4, 64, 2);
+    let network = &mut scenario.network;
+    let (asker, home) = (5, network.book().cell(5));
+    let far = |host: &usize| network.book().cell(*host).distance(&home) == 2;
+    let other = network.living().into_iter().find(far).unwrap();
+    let (cell, axis) = (network.book().cell(other), network.shape().axes().next().unwrap());
+    let certificate = ask(network, asker, cell, axis).unwrap();
+    assert_eq!(certificate.claim().line, Line::through(cell, axis));
+    assert_eq!(certificate.roster().cell_of(network.book().id(other)), Some(cell));
+    let proof = certificate.roster().proof(network.book().id(other)).unwrap();
+    let peer = network.book().peer(other, 1).unwrap();
+    assert!(Membership::check(*certificate.claim(), &peer, proof).is_ok());
+}
+
+#[test]
+fn before_an_epoch_has_passed_nothing_is_certified() {
+    let mut scenario = Scenario::new(2, 2, 3).unwrap();
+    scenario.grow(12, Duration::from_millis(500)).unwrap();
+    scenario.network.run_for(Duration::from_secs(60));
+    let (cell, axis) = (scenario.network.book().cell(3), scenario.network.shape().axes().next().unwrap());
+    let refused = ask(&mut scenario.network, 4, cell, axis).unwrap_err();
+    assert_eq!(refused, RequestFailure::Uncertified(cell));
+    assert!(certificates(&scenario.network).is_empty());
 }

@@ -74,6 +74,13 @@ impl Certificate {
         Ok(Self(Arc::new(Inner { claim, roster, signed })))
     }
 
+    /// Whether this counts, and not another one of the same line and epoch: more members have signed it. Where fewer than
+    /// half of a line collude, no list of theirs has as many signatures as that of the others.
+    pub fn outweighs(&self, other: &Self) -> bool {
+        let same = self.claim().line == other.claim().line && self.claim().epoch == other.claim().epoch;
+        same && self.signed().len() > other.signed().len()
+    }
+
     /// What was signed.
     pub fn claim(&self) -> &Claim {
         &self.0.claim

@@ -13,7 +13,9 @@
 //!
 //! Also measured: `detected`, the share of lies that are turned down (0 for [`Lie::Refuse`], which convicts nobody);
 //! `false_alarm`, that of honest lists; `hidden_share_undetected`, the share of the members that a liar who knows the test
-//! hides on average; `missed_exact`, the exact chance that a list of colluders alone lies within the band.
+//! hides on average; `missed_exact`, the exact chance that a list of colluders alone lies within the band;
+//! `false_alarm_exact`, that an honest one does not; `majority_missed_exact`, that a list of which colluders are the majority
+//! by one, and certify it by themselves, can be long enough.
 
 mod judge;
 
@@ -151,6 +153,8 @@ impl Model for RosterLies {
             ("hidden_share_undetected", hidden / lists),
             ("identities_lacking", lacking / lists),
             ("missed_exact", missed(self.expected, self.hostile, self.alpha)),
+            ("false_alarm_exact", false_alarm(self.expected, self.alpha)),
+            ("majority_missed_exact", majority_missed(self.expected, self.hostile, self.alpha)),
             ("members_needed_formula", needed_by_formula(self.hostile, self.alpha)),
             ("members_needed_exact", needed(self.hostile, self.alpha)),
         ]))
@@ -171,11 +175,33 @@ fn missed(expected: f64, hostile: f64, alpha: f64) -> f64 {
     if colluders <= 0.0 {
         return f64::from(u8::from(band.least == 0));
     }
-    let term = |k: u32| {
-        let k = f64::from(k);
-        libm::exp(k * libm::log(colluders) - colluders - libm::lgamma(k + 1.0))
-    };
-    (band.least..=band.greatest).map(term).sum()
+    (band.least..=band.greatest).map(|k| poisson(colluders, k)).sum()
+}
+
+/// `e^-m m^k / k!`
+fn poisson(mean: f64, count: u32) -> f64 {
+    let k = f64::from(count);
+    libm::exp(k * libm::log(mean) - mean - libm::lgamma(k + 1.0))
+}
+
+/// The chance that an honest list lies outside the band, on either side: exact tails, each summed by itself.
+fn false_alarm(expected: f64, alpha: f64) -> f64 {
+    let band = Band::poisson(expected, alpha);
+    let short: f64 = (0..band.least).map(|k| poisson(expected, k)).sum();
+    short + upper_tail(expected, band.greatest + 1)
+}
+
+/// The chance that twice the colluders less one, the longest list of which they are the majority, reach the band.
+fn majority_missed(expected: f64, hostile: f64, alpha: f64) -> f64 {
+    let enough = (Band::poisson(expected, alpha).least + 1).div_ceil(2);
+    upper_tail(expected * hostile, enough)
+}
+
+/// The chance of a Poisson count of at least `least`, to the last term that counts.
+fn upper_tail(mean: f64, least: u32) -> f64 {
+    let terms = (least..).map(|k| (k, poisson(mean, k)));
+    // Beyond the mean the terms fall ever faster.
+    terms.take_while(|&(k, term)| f64::from(k) <= mean || term > 1e-40).map(|(_, term)| term).sum()
 }
 
 /// `((z_a + z_b sqrt f) / (1 - f))^2` at equal risks.
@@ -225,6 +251,21 @@ mod tests {
         let (missed, exact) = (1.0 - measures["detected"], measures["missed_exact"]);
         assert!((missed - exact).abs() < 5.0 * (exact * (1.0 - exact) / 2e4).sqrt(), "{missed} and {exact}");
         assert!(measures["false_alarm"] <= 2.0 * lies.alpha * 1.5);
+    }
+
+    /// Computed independently: a quarter that lists itself alone, 128 expected, false alarms below one in a million.
+    #[test]
+    fn a_quarter_is_caught_from_128_members_on() {
+        assert_eq!(Band::poisson(128.0, 5e-7), Band { least: 77, greatest: 187 });
+        for (found, exact) in [
+            (false_alarm(128.0, 5e-7), 8.74e-7),
+            (missed(128.0, 0.25, 5e-7), 1.2e-11),
+            (false_alarm(232.0, 5e-7), 8.10e-7),
+            (majority_missed(128.0, 0.25, 5e-7), 0.13),
+            (majority_missed(232.0, 0.25, 5e-7), 2.5e-3),
+        ] {
+            assert!((found / exact - 1.0).abs() < 0.05, "{found:e} and not {exact:e}");
+        }
     }
 
     #[test]

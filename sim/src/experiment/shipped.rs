@@ -29,6 +29,7 @@ const FILES: &[(&str, &str)] = &[
     ("kademlia_hops", include_str!("../../experiments/kademlia_hops.toml")),
     ("leeches", include_str!("../../experiments/leeches.toml")),
     ("levels", include_str!("../../experiments/levels.toml")),
+    ("roster_caught", include_str!("../../experiments/roster_caught.toml")),
     ("roster_churn", include_str!("../../experiments/roster_churn.toml")),
     ("roster_lies", include_str!("../../experiments/roster_lies.toml")),
     ("s_kademlia", include_str!("../../experiments/s_kademlia.toml")),

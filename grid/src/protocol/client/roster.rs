@@ -8,8 +8,8 @@ use crate::density;
 use crate::message::AnswerBody;
 use crate::output::RequestFailure;
 
-/// The chance on each side with which an honest roster may be turned down for its length.
-const ALPHA: f64 = 1e-6;
+/// The chance on each side with which an honest roster may be turned down for its length: one in a million on both.
+const ALPHA: f64 = 5e-7;
 
 /// What is asked, and what is needed to judge the answer.
 #[derive(Debug)]
