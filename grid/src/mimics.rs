@@ -21,11 +21,16 @@
 mod path;
 
 use alloc::vec::Vec;
+use core::time::Duration;
 
 use crate::cell::{Axis, Cell};
 use crate::id::{GridId, NodeId, leading_number};
 
 pub use path::{Path, Preset};
+
+/// How long a seed lasts. A first relay that is hostile now and then gives a tunnel away, and one that is kept does not: so
+/// links have to outlast rosters' epochs by far (Wright et al., ACM TISSEC 7(4), 2004; `docs/decisions/021-mimics.md`).
+pub const PERIOD: Duration = Duration::from_secs(30 * 86_400);
 
 /// Makes the hashes of this module different from all others.
 const CONTEXT: &str = "rook mimics v1";
@@ -36,7 +41,12 @@ const CONTEXT: &str = "rook mimics v1";
 pub struct Seed([u8; 32]);
 
 impl Seed {
-    /// The seed of a period, which is counted from the Unix epoch in units that the caller decides on.
+    /// The seed at a time, in seconds since the Unix epoch: the same for a [`PERIOD`].
+    pub fn at(grid: &GridId, seconds: u64) -> Self {
+        Self::of(grid, seconds / PERIOD.as_secs())
+    }
+
+    /// The seed of a period, counted from the Unix epoch.
     pub fn of(grid: &GridId, period: u64) -> Self {
         let mut material = [0; 40];
         material[..32].copy_from_slice(grid.as_bytes());
@@ -182,7 +192,9 @@ mod tests {
         let (node, candidate) = (NodeId::from_bytes([1; 32]), NodeId::from_bytes([2; 32]));
         assert_eq!(first.rank(&node, &candidate), 0xd8da_0c43_ea5b_8fd6);
         assert_ne!(first.rank(&node, &candidate), first.rank(&candidate, &node), "each draws for itself");
-        assert!(seed(1) != seed(2) && seed(1) != Seed::of(&GridId::from_bytes([8; 32]), 1));
+        let grid = GridId::from_bytes([7; 32]);
+        assert_eq!((Seed::at(&grid, 2_592_000), Seed::at(&grid, 5_183_999)), (first, first));
+        assert!(Seed::at(&grid, 5_184_000) == seed(2) && seed(1) != seed(2) && seed(1) != Seed::of(&GridId::from_bytes([8; 32]), 1));
     }
 
     proptest! {

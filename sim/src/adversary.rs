@@ -22,12 +22,12 @@ pub mod spy_and_flood;
 use grid::cell::Shape;
 
 /// The shape, or why there is none, in words that name the parameters.
-fn shape(dims: u8, side: u16) -> Result<Shape, String> {
+pub(crate) fn shape(dims: u8, side: u16) -> Result<Shape, String> {
     Shape::new(dims, side).map_err(|error| format!("dims = {dims}, side = {side}: {error}"))
 }
 
 /// Refuses a parameter outside `least..=greatest`, and says what would do. What is not a number is outside.
-fn within(parameter: &str, found: f64, least: f64, greatest: f64) -> Result<(), String> {
+pub(crate) fn within(parameter: &str, found: f64, least: f64, greatest: f64) -> Result<(), String> {
     if (least..=greatest).contains(&found) {
         Ok(())
     } else {

@@ -23,6 +23,7 @@
 //! | [`line_rosters`] | rosters that the members of a line certify, while nodes come, go and lie |
 //! | [`levels`] | what a machine costs and gets as a leaf, a normal node, a strong one |
 //! | [`small_grids`] | few nodes in a grid that is made for many |
+//! | [`tunnels`] | what relays, and those at a tunnel's far end, find out about its initiator |
 //! | [`machine`] | what the machine that runs it has, and what was taken of it |
 //! | [`traffic`], [`trace`] | what was sent; a hash that tells two runs apart |
 //! | [`queueing`] | the orders in which a node can serve its work |
@@ -70,3 +71,4 @@ pub mod small_grids;
 pub mod stretch;
 pub mod trace;
 pub mod traffic;
+pub mod tunnels;

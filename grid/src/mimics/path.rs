@@ -11,6 +11,10 @@
 //! neither the last relay, one of some 230 beside it, nor its links; and no other node would do, since a relay has open
 //! connections to its neighbours only and knows nobody else's address.
 
+//!
+//! An initiator should keep its first relay for all of its tunnels, as long as that is alive and still a link: it draws the
+//! first relay of a [`Path`] from that one alone, and from all links when it has none.
+
 use alloc::vec::Vec;
 
 use rand_core::Rng;

@@ -25,9 +25,14 @@ use crate::peers::hops::KademliaHops;
 use crate::peers::lookups::PeerLookups;
 use crate::small_grids::SmallGrids;
 use crate::stretch::Stretch;
+use crate::tunnels::anonymity::Anonymity;
+use crate::tunnels::compromise::TunnelCompromise;
+use crate::tunnels::intersection::TunnelIntersection;
+use crate::tunnels::predecessor::TunnelPredecessor;
 
 /// Every model, in the order of their names.
 static KINDS: &[Kind] = &[
+    Kind::of::<Anonymity>(),
     Kind::of::<Barter>(),
     Kind::of::<BoaConstrictor>(),
     Kind::of::<Censorship>(),
@@ -47,6 +52,9 @@ static KINDS: &[Kind] = &[
     Kind::of::<SmallGrids>(),
     Kind::of::<SpyAndFlood>(),
     Kind::of::<Stretch>(),
+    Kind::of::<TunnelCompromise>(),
+    Kind::of::<TunnelIntersection>(),
+    Kind::of::<TunnelPredecessor>(),
 ];
 
 /// Parameters by name, as an experiment file gives them.

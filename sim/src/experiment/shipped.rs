@@ -5,6 +5,7 @@ use super::near::instead;
 
 /// The files by name, in order.
 const FILES: &[(&str, &str)] = &[
+    ("anonymity", include_str!("../../experiments/anonymity.toml")),
     ("boa_cells", include_str!("../../experiments/boa_cells.toml")),
     ("boa_constrictor", include_str!("../../experiments/boa_constrictor.toml")),
     ("censorship", include_str!("../../experiments/censorship.toml")),
@@ -40,6 +41,9 @@ const FILES: &[(&str, &str)] = &[
     ("spy_and_flood", include_str!("../../experiments/spy_and_flood.toml")),
     ("stretch_2", include_str!("../../experiments/stretch_2.toml")),
     ("stretch_4", include_str!("../../experiments/stretch_4.toml")),
+    ("tunnel_compromise", include_str!("../../experiments/tunnel_compromise.toml")),
+    ("tunnel_intersection", include_str!("../../experiments/tunnel_intersection.toml")),
+    ("tunnel_predecessor", include_str!("../../experiments/tunnel_predecessor.toml")),
     ("whitewashing", include_str!("../../experiments/whitewashing.toml")),
 ];
 
