@@ -153,7 +153,7 @@ impl Tunnels {
     ///
     /// # Errors
     /// [`Stopped`] if the node has stopped, or has tunnels already.
-    pub(crate) fn start(node: NodeHandle) -> Result<Self, Stopped> {
+    pub fn start(node: NodeHandle) -> Result<Self, Stopped> {
         let carrier = node.credentials().carrier.lock().unwrap_or_else(PoisonError::into_inner).take();
         let carrier = carrier.ok_or(Stopped)?;
         let rules = Rules::of(node.credentials().verifier.parameters());
