@@ -1,0 +1,200 @@
+//! Send slots: their times say nothing of the traffic, and they are filled in order.
+
+use std::time::Duration;
+
+use rand_chacha::ChaCha20Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+use tunnel::cell::{Cell, CircuitId, Reading};
+use tunnel::slots::{Clock, Filling, NoRoom, Outgoing, Pace, Room, cost_kbit_per_second};
+
+const MEAN: Duration = Duration::from_millis(50);
+
+fn cell(number: u16, tag: u8) -> Cell {
+    let mut bytes = Box::new([tag; tunnel::cell::CELL]);
+    bytes[..2].copy_from_slice(&CircuitId::opened(number).unwrap().wire().to_be_bytes());
+    Cell::from_bytes(bytes)
+}
+
+/// What decides when a node sends.
+trait When {
+    /// The next time, if so many cells wait.
+    fn next(&mut self, waiting: usize, rng: &mut ChaCha20Rng) -> Duration;
+}
+
+impl When for Clock {
+    fn next(&mut self, _: usize, rng: &mut ChaCha20Rng) -> Duration {
+        let at = Clock::next(self);
+        assert!(self.strikes(at, rng));
+        at
+    }
+}
+
+/// The same, but a little faster while cells wait: what the test must catch.
+struct Leaky {
+    clock: Clock,
+    last: Duration,
+    at: Duration,
+    faster: f64,
+}
+
+impl When for Leaky {
+    fn next(&mut self, waiting: usize, rng: &mut ChaCha20Rng) -> Duration {
+        let step = When::next(&mut self.clock, waiting, rng) - self.last;
+        self.last += step;
+        self.at += if waiting > 0 { step.div_f64(self.faster) } else { step };
+        self.at
+    }
+}
+
+/// The times of so many slots of a node, with or without bursts of traffic.
+fn times(mut when: impl When, slots: usize, traffic: bool, seed: u64) -> Vec<Duration> {
+    let mut rng = ChaCha20Rng::seed_from_u64(seed);
+    let mut noise = ChaCha20Rng::seed_from_u64(seed ^ 0xffff);
+    let mut queue = Outgoing::<u8>::new(Room::default());
+    let mut times = Vec::new();
+    for _ in 0..slots {
+        if traffic && noise.next_u32() % 20 == 0 {
+            (0..noise.next_u32() % 40).for_each(|tag| _ = queue.push_cell(cell(1, u8::try_from(tag).unwrap())));
+        }
+        times.push(when.next(queue.cells(), &mut rng));
+        queue.fill();
+    }
+    times
+}
+
+fn clock(pace: Pace, seed: u64) -> Clock {
+    Clock::new(pace, MEAN, Duration::ZERO, &mut ChaCha20Rng::seed_from_u64(seed))
+}
+
+#[test]
+fn the_times_are_the_same_with_and_without_traffic() {
+    for pace in [Pace::Constant, Pace::Poisson] {
+        let of = |traffic| times(clock(pace, 1), 10_000, traffic, 1);
+        assert_eq!(of(true), of(false));
+    }
+}
+
+/// The statistic of Kolmogorov and Smirnov: how far the distributions of two samples are apart at most.
+fn distance(mut a: Vec<Duration>, mut b: Vec<Duration>) -> f64 {
+    a.sort();
+    b.sort();
+    let (mut i, mut k, mut most) = (0, 0, 0.0_f64);
+    while i < a.len() && k < b.len() {
+        let at = a[i].min(b[k]);
+        i += a[i..].iter().take_while(|&&x| x <= at).count();
+        k += b[k..].iter().take_while(|&&x| x <= at).count();
+        most = most.max((i as f64 / a.len() as f64 - k as f64 / b.len() as f64).abs());
+    }
+    most
+}
+
+/// What two samples of that size from one distribution exceed with a chance of 10^-6 (Smirnov's asymptotic formula).
+fn bound(size: usize) -> f64 {
+    let c = (-(1e-6_f64 / 2.0).ln() / 2.0).sqrt();
+    c * (2.0 / size as f64).sqrt()
+}
+
+fn gaps(times: &[Duration]) -> Vec<Duration> {
+    times.windows(2).map(|pair| pair[1] - pair[0]).collect()
+}
+
+/// Two nodes with other draws, one with traffic and one without, as an observer of their links would compare them; and
+/// the same with clocks that run a little faster while cells wait, which must be told apart.
+#[test]
+fn an_observer_cannot_tell_traffic_by_the_times_and_can_where_a_clock_is_leaky() {
+    const SLOTS: usize = 100_000;
+    let honest = |traffic, seed| gaps(&times(clock(Pace::Poisson, seed), SLOTS, traffic, seed));
+    let apart = distance(honest(true, 21), honest(false, 22));
+    println!("honest clock: {apart:.4}, bound {:.4}", bound(SLOTS));
+    assert!(apart < bound(SLOTS));
+    for faster in [1.1, 1.5, 4.0] {
+        let leaky = |traffic, seed| {
+            let when = Leaky { clock: clock(Pace::Poisson, seed), last: Duration::ZERO, at: Duration::ZERO, faster };
+            gaps(&times(when, SLOTS, traffic, seed))
+        };
+        let apart = distance(leaky(true, 23), leaky(false, 24));
+        println!("clock that is {faster} times as fast while cells wait: {apart:.4}");
+        assert!(apart > bound(SLOTS), "{faster}");
+    }
+}
+
+#[test]
+fn the_gaps_are_exponential_or_constant_and_of_the_mean_that_was_asked_for() {
+    let poisson = times(clock(Pace::Poisson, 3), 100_000, false, 3);
+    let mean = (poisson[99_999] - poisson[0]).as_secs_f64() / 99_999.0;
+    // The standard error of the mean of n exponential draws is mean / sqrt(n).
+    assert!((mean / MEAN.as_secs_f64() - 1.0).abs() < 5.0 / 316.0, "{mean}");
+    let gaps_drawn = gaps(&poisson);
+    for multiple in [0.1, 0.5, 1.0, 2.0, 4.0_f64] {
+        let longer = gaps_drawn.iter().filter(|gap| gap.as_secs_f64() > multiple * 0.05).count() as f64;
+        let expected = (-multiple).exp() * 99_999.0;
+        assert!((longer - expected).abs() < 5.0 * expected.sqrt(), "{multiple}: {longer} of {expected}");
+    }
+    assert!(gaps(&times(clock(Pace::Constant, 3), 1000, false, 3)).iter().all(|&gap| gap == MEAN));
+}
+
+#[test]
+fn clocks_of_several_links_do_not_strike_together() {
+    let firsts: std::collections::BTreeSet<Duration> =
+        (0..100).map(|seed| Clock::next(&clock(Pace::Constant, seed))).collect();
+    assert_eq!(firsts.len(), 100);
+    assert!(firsts.iter().all(|&first| first < MEAN));
+}
+
+#[test]
+fn a_busy_node_does_not_shift_its_slots_and_a_suspended_one_does_not_burst() {
+    for pace in [Pace::Constant, Pace::Poisson] {
+        let punctual = times(clock(pace, 4), 2000, false, 4);
+        let (mut late, mut rng) = (clock(pace, 4), ChaCha20Rng::seed_from_u64(4));
+        let mut delays = ChaCha20Rng::seed_from_u64(5);
+        for &due in &punctual {
+            assert_eq!(Clock::next(&late), due);
+            let asked = due + Duration::from_millis(u64::from(delays.next_u32() % 900));
+            assert!(!late.strikes(due - Duration::from_nanos(1), &mut rng));
+            assert!(late.strikes(asked, &mut rng));
+        }
+        let wake = Clock::next(&late) + Duration::from_secs(3600);
+        let at_once = (0..1000).take_while(|_| late.strikes(wake, &mut rng)).count();
+        // A second's worth is 20 in the mean; the chance of 60 of them in a Poisson process is below 10^-11.
+        assert!((1..60).contains(&at_once), "{at_once}");
+        assert!(Clock::next(&late) > wake);
+    }
+}
+
+#[test]
+fn slots_cost_what_the_design_says() {
+    assert!((cost_kbit_per_second(Duration::from_secs(1), 20) - 204.8).abs() < 1e-9);
+    assert!((cost_kbit_per_second(Duration::from_millis(100), 1) - 102.4).abs() < 1e-9);
+}
+
+#[test]
+fn tunnel_cells_go_first_then_messages_then_cover_and_circuits_take_turns() {
+    let mut queue = Outgoing::new(Room::default());
+    queue.push_message("hello").unwrap();
+    (0..4).for_each(|tag| queue.push_cell(cell(1, tag)).unwrap());
+    (10..12).for_each(|tag| queue.push_cell(cell(2, tag)).unwrap());
+    let order: Vec<Filling<&str>> = (0..8).map(|_| queue.fill()).collect();
+    let of = |number, tag| Filling::Tunnel(cell(number, tag));
+    let cells = [of(1, 0), of(2, 10), of(1, 1), of(2, 11), of(1, 2), of(1, 3)];
+    assert_eq!(order[..6], cells);
+    assert_eq!(order[6..], [Filling::Other("hello"), Filling::Cover(Cell::cover())]);
+}
+
+#[test]
+fn queues_are_bounded_and_the_end_of_a_circuit_makes_room() {
+    let mut queue = Outgoing::new(Room { of_circuit: 3, cells: 4, messages: 1 });
+    (0..3).for_each(|tag| queue.push_cell(cell(1, tag)).unwrap());
+    assert_eq!(queue.push_cell(cell(1, 3)), Err(NoRoom), "one circuit");
+    assert_eq!(queue.waiting_with(&cell(1, 3)), 3);
+    queue.push_cell(cell(2, 0)).unwrap();
+    assert_eq!(queue.push_cell(cell(3, 0)), Err(NoRoom), "all circuits");
+    queue.push_message(1).unwrap();
+    assert_eq!(queue.push_message(2), Err(NoRoom));
+    queue.push_cell(Cell::destroy(CircuitId::opened(1).unwrap())).unwrap();
+    assert_eq!(queue.cells(), 2, "what waited of the circuit is gone");
+    let Filling::Tunnel(first) = queue.fill() else { panic!("a cell goes first") };
+    assert_eq!(first, cell(2, 0));
+    let Filling::Tunnel(second) = queue.fill() else { panic!("a cell goes first") };
+    assert!(matches!(second.read(), Reading::Destroy(_)));
+    assert_eq!((queue.cells(), queue.fill()), (0, Filling::Other(1)));
+}
