@@ -26,7 +26,7 @@ use crate::postage::Payer;
 use crate::shelf::Shelf;
 use crate::storage::{Storage, StorageError};
 use crate::timers::Timers;
-use crate::transport::{self, Cells, Session};
+use crate::transport::{self, Cells, Session, Upward};
 use crate::tunnels::Carrier;
 use crate::verifier::Verifier;
 
@@ -125,8 +125,7 @@ pub async fn start_with_events(options: NodeOptions) -> Result<(NodeHandle, broa
         Arc::new(session),
         limits,
         max_message,
-        events_in,
-        cells,
+        Upward { inbox: events_in, cells },
     )
     .await?;
     let me = own.peer(&listening)?;

@@ -93,6 +93,15 @@ impl Default for Limits {
 /// Where transport events go: the driver's one inbox.
 pub(crate) type Inbox = mpsc::Sender<TransportEvent>;
 
+/// Where what comes in goes.
+#[derive(Clone, Debug)]
+pub(crate) struct Upward {
+    /// To the driver.
+    pub(crate) inbox: Inbox,
+    /// Past it.
+    pub(crate) cells: Cells,
+}
+
 /// What happens on the links.
 #[derive(Debug)]
 pub(crate) enum TransportEvent {

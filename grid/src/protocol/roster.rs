@@ -55,6 +55,9 @@ pub enum Timer {
 /// Signatures for an epoch that has not begun here that are kept of one sender for each line: its own, and whom it follows.
 const EARLY: usize = 2;
 
+/// A claim, and signatures of it that are not checked.
+type Told = (Claim, Vec<(NodeId, Signature)>);
+
 /// The rosters of our lines.
 #[derive(Debug)]
 pub(crate) struct Rosters {
@@ -67,7 +70,7 @@ pub(crate) struct Rosters {
     /// Of this epoch and the one before.
     rounds: BTreeMap<(Epoch, Axis), Round>,
     /// What came too early for our clock.
-    early: BTreeMap<(NodeId, Axis), (Claim, Vec<(NodeId, Signature)>)>,
+    early: BTreeMap<(NodeId, Axis), Told>,
     convicts: Convicts,
     /// The longest certificate that fits a message, in members.
     most_members: usize,

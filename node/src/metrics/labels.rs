@@ -52,10 +52,11 @@ pub(super) const DIALS: [&str; 5] = ["credential", "foreign", "other", "timed_ou
 /// All steps of joining.
 pub(super) const STEPS: [&str; 6] = ["credential", "dial", "dial_back", "home_cell", "rosters", "route"];
 /// All outcomes of operations of the owner.
-pub(super) const OUTCOMES: [&str; 11] = [
+pub(super) const OUTCOMES: [&str; 13] = [
     "absent",
     "busy",
     "done",
+    "doubtful",
     "no_keeper",
     "no_way",
     "not_found",
@@ -63,6 +64,7 @@ pub(super) const OUTCOMES: [&str; 11] = [
     "refused",
     "timed_out",
     "too_few_cells",
+    "uncertified",
     "vacant",
 ];
 /// All operations of the owner.
@@ -156,12 +158,14 @@ pub(crate) const fn failure(failure: &RequestFailure) -> &'static str {
     match failure {
         RequestFailure::Absent(_) => "absent",
         RequestFailure::Busy(_) => "busy",
+        RequestFailure::Doubtful { .. } => "doubtful",
         RequestFailure::NoKeeper => "no_keeper",
         RequestFailure::NoWay(_) => "no_way",
         RequestFailure::NotFound { .. } => "not_found",
         RequestFailure::Refused(_) => "refused",
         RequestFailure::TimedOut(_) => "timed_out",
         RequestFailure::TooFewCells { .. } => "too_few_cells",
+        RequestFailure::Uncertified(_) => "uncertified",
         RequestFailure::Vacant(_) => "vacant",
         _ => "other",
     }

@@ -26,7 +26,7 @@ use super::handler::Opened;
 use super::link::{End, GreetingError, Proved, greet};
 use super::session::Session;
 use super::swarm::{self, Behaviour, BehaviourEvent, ListenError};
-use super::{Cells, Counters, Inbox, Limits, TransportCommand, TransportEvent};
+use super::{Cells, Counters, Inbox, Limits, Upward, TransportCommand, TransportEvent};
 
 /// Commands that may wait for the hub, which takes them at once.
 const COMMANDS: usize = 1024;
@@ -127,8 +127,7 @@ pub(crate) async fn start(
     session: Arc<Session>,
     limits: Limits,
     max_message: usize,
-    inbox: Inbox,
-    cells: Cells,
+    Upward { inbox, cells }: Upward,
 ) -> Result<(mpsc::Sender<TransportCommand>, Vec<Multiaddr>), ListenError> {
     let mut swarm = session.metrics().register(|registry| swarm::build(keypair, protocol, &limits, registry))?;
     let figures = session.metrics().register(libp2p::metrics::Metrics::new);

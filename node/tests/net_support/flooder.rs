@@ -105,7 +105,7 @@ async fn listen(from: ReadHalf<Stream>, grid: Parameters, say: mpsc::Sender<Vec<
                 append_reached(&mut bytes, Reached { marks, at: marks });
                 say.send(bytes).await.unwrap();
             }
-            Unit::Reached(_) => {}
+            Unit::Reached(_) | Unit::Cell(_) => {}
             Unit::LastWord => return,
         }
     }

@@ -124,7 +124,7 @@ fn a_slow_link_is_filled_and_its_queue_stays_short() {
 
 #[test]
 fn a_writer_waits_for_the_other_side() {
-    let (mut left, _right, mut way) = way(Duration::from_millis(10), 100);
+    let (mut left, _right, way) = way(Duration::from_millis(10), 100);
     let mut written = 0;
     while let more @ 1.. = write(&mut left, &[1; 5000]) {
         written += more;
