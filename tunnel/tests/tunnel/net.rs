@@ -1,4 +1,6 @@
 //! A few tables, and links between them that carry each cell at once.
+#![allow(clippy::wildcard_enum_match_arm, reason = "a test looks for what it is about")]
+#![allow(clippy::vec_box, reason = "the test of memory wants a table in memory of its own")]
 
 use std::collections::VecDeque;
 use std::time::Duration;
