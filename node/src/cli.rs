@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the one place that talks to people")]
 
 mod bench;
+mod dashboard;
 mod dataset;
 mod demo;
 mod files;
@@ -11,6 +12,7 @@ mod grid;
 mod identity;
 mod identity_file;
 mod ledger;
+mod log;
 mod mint;
 mod offers;
 mod price;
@@ -40,6 +42,16 @@ use clap::{Parser, Subcommand};
 struct Arguments {
     #[command(subcommand)]
     command: Command,
+    /// How log lines are written, to standard error. ROOK_LOG chooses them: error, warn, info, debug, trace.
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        value_name = "text|json",
+        default_value = "text",
+        hide_possible_values = true
+    )]
+    log_format: log::LogFormat,
 }
 
 const AFTER_HELP: &str = "To begin: `rook demo` shows a whole grid on this machine. To take part in one: \
@@ -67,6 +79,7 @@ enum Command {
     #[command(subcommand)]
     Dataset(Box<dataset::DatasetCommand>),
     Trust(dataset::check::TrustArgs),
+    Dashboard(dashboard::DashboardArgs),
     /// Show a running node's state.
     Status(state::StateArgs),
     /// Show the nodes that a running node knows.
@@ -124,8 +137,9 @@ impl<E: std::error::Error> From<E> for Failure {
 
 /// Runs the command that the process was called with.
 pub fn main() -> ExitCode {
-    start_log();
-    match perform(Arguments::parse().command) {
+    let Arguments { command, log_format } = Arguments::parse();
+    log::start(log_format);
+    match perform(command) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
             let kind = if failure.status == 130 { "interrupted" } else { "error" };
@@ -150,6 +164,7 @@ fn perform(command: Command) -> Result<(), Failure> {
         Command::Providers(args) => block_on(offers::providers(args)),
         Command::Dataset(command) => block_on(dataset::dataset(*command)),
         Command::Trust(args) => block_on(dataset::check::trust(args)),
+        Command::Dashboard(args) => block_on(dashboard::dashboard(args)),
         Command::Status(args) => block_on(state::status(args)),
         Command::Peers(args) => block_on(state::peers(args)),
         Command::Ledger(args) => block_on(ledger::ledger(args)),
@@ -165,17 +180,6 @@ fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Fail
     // Work that cannot be interrupted, the making of a key for example, must not hold up the end.
     runtime.shutdown_timeout(Duration::from_millis(200));
     outcome
-}
-
-/// Log lines go to standard error; `ROOK_LOG` chooses them as `RUST_LOG` does elsewhere.
-fn start_log() {
-    use std::io::IsTerminal;
-    let filter = tracing_subscriber::EnvFilter::try_from_env("ROOK_LOG")
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
-    let terminal = std::io::stderr().is_terminal();
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(terminal);
-    // Whoever calls this as a library may have a log already.
-    let _ = log.try_init();
 }
 
 /// An API's address: `127.0.0.1:7117`, `[::1]:7117`, `localhost:7117` or a port alone.

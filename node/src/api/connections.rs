@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 const CONNECTIONS: usize = 256;
 /// How long a request's head may take, and how long a connection may be idle.
 const HEAD_TIME: Duration = Duration::from_secs(10);
-/// The longest head of a request: hyper's own least. What this API takes fits many times.
+/// The longest head of a request: what this API takes fits many times.
 const HEAD_BYTES: usize = 16 << 10;
 /// How long to wait when the system takes no connection, as when too many files are open.
 const BREATH: Duration = Duration::from_millis(100);

@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::http::{StatusCode, Uri};
 use grid::message::StoreFailure;
 use grid::output::RequestFailure;
+use serde::Deserialize;
 
 use super::problem::Failure;
 use super::server::Shared;
@@ -49,6 +50,11 @@ impl From<TunnelError> for Failure {
         Self::new(status, text, advice)
     }
 }
+
+/// The query of what takes none: what is misspelt is to be noticed, not to be ignored.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NoQuery {}
 
 fn status_of(failure: &RequestFailure) -> StatusCode {
     match failure {
@@ -109,7 +115,7 @@ fn advice(failure: &RequestFailure) -> &'static str {
 
 /// The node's state.
 #[utoipa::path(get, path = "/v1/status", responses((status = 200, body = Status)))]
-pub(super) async fn status(State(shared): State<Arc<Shared>>) -> Result<Json<Status>, Failure> {
+pub(super) async fn status(State(shared): State<Arc<Shared>>, _: Query<NoQuery>) -> Result<Json<Status>, Failure> {
     let status = shared.node.status().await?;
     let mut also = Vec::new();
     for node in &shared.also {
@@ -120,21 +126,21 @@ pub(super) async fn status(State(shared): State<Arc<Shared>>) -> Result<Json<Sta
 
 /// The nodes that it knows.
 #[utoipa::path(get, path = "/v1/peers", responses((status = 200, body = Peers)))]
-pub(super) async fn peers(State(shared): State<Arc<Shared>>) -> Result<Json<Peers>, Failure> {
+pub(super) async fn peers(State(shared): State<Arc<Shared>>, _: Query<NoQuery>) -> Result<Json<Peers>, Failure> {
     let peers = shared.node.peers().await?.iter().map(Peer::of).collect();
     Ok(Json(Peers { peers }))
 }
 
 /// What its neighbours did for it, and it for them.
 #[utoipa::path(get, path = "/v1/ledger", responses((status = 200, body = Ledger)))]
-pub(super) async fn ledger(State(shared): State<Arc<Shared>>) -> Result<Json<Ledger>, Failure> {
+pub(super) async fn ledger(State(shared): State<Arc<Shared>>, _: Query<NoQuery>) -> Result<Json<Ledger>, Failure> {
     let accounts = shared.node.ledger().await?.iter().map(Account::of).collect();
     Ok(Json(Ledger { accounts }))
 }
 
 /// Makes the node say farewell to its neighbours and end.
 #[utoipa::path(post, path = "/v1/leave", responses((status = 202)))]
-pub(super) async fn leave(State(shared): State<Arc<Shared>>) -> StatusCode {
+pub(super) async fn leave(State(shared): State<Arc<Shared>>, _: Query<NoQuery>) -> StatusCode {
     shared.leave.notify_one();
     StatusCode::ACCEPTED
 }

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::figures;
+use super::handlers::NoQuery;
 use super::problem::Failure;
 use super::server::Shared;
 use super::types::Fault;
@@ -26,7 +27,10 @@ pub struct WarningList {
 
 /// What is not as it should be, and what to do about it.
 #[utoipa::path(get, path = "/v1/warnings", responses((status = 200, body = WarningList), (status = 503, body = Fault)))]
-pub(super) async fn warnings(State(shared): State<Arc<Shared>>) -> Result<Json<WarningList>, Failure> {
+pub(super) async fn warnings(
+    State(shared): State<Arc<Shared>>,
+    _: Query<NoQuery>,
+) -> Result<Json<WarningList>, Failure> {
     let mut warnings = of_state(&figures::snapshot(&shared).await?);
     warnings.extend(shared.node.metrics().warnings().recent());
     Ok(Json(WarningList { warnings }))

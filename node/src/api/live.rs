@@ -7,7 +7,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::extract::State;
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures::{Stream, stream};
@@ -16,6 +16,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 
+use super::handlers::NoQuery;
 use super::problem::Failure;
 use super::server::Shared;
 use super::types::Fault;
@@ -61,6 +62,7 @@ impl Watcher {
     responses((status = 200, body = Live, content_type = "text/event-stream"), (status = 503, body = Fault)))]
 pub(super) async fn events(
     State(shared): State<Arc<Shared>>,
+    _: Query<NoQuery>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, Infallible>>>, Failure> {
     let room = Arc::clone(&shared.watchers).try_acquire_owned().map_err(|_| {
         let error = format!("{WATCHERS} programs watch this node already");
@@ -96,6 +98,7 @@ mod tests {
         };
         let seen = |number: u16| Sighting {
             request: String::new(),
+            at_micros: 0,
             kind: "get".into(),
             from: vec![number],
             to: vec![0],

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use tokio_stream::wrappers::ReceiverStream;
 use utoipa::ToSchema;
 
+use super::handlers::NoQuery;
 use super::problem::Failure;
 use super::server::Shared;
 use super::types::Fault;
@@ -46,6 +47,7 @@ pub(super) async fn opened(State(shared): State<Arc<Shared>>, Path(name): Path<S
 
 /// Which values are wanted.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Wanted {
     /// The version, in hex: that of the manifest that the numbers are from.
     version: String,
@@ -99,6 +101,7 @@ fn slab(text: &str) -> Option<Slab> {
 
 /// How closely servers are looked at.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Closely {
     /// Groups of 16 KiB of each variable that are drawn; all of them if it is not said.
     groups: Option<u64>,
@@ -132,6 +135,6 @@ pub struct Trusted {
 
 /// What this node knows of dataset servers.
 #[utoipa::path(get, path = "/v1/trust", responses((status = 200, body = Trusted)))]
-pub(super) async fn trust(State(shared): State<Arc<Shared>>) -> Json<Trusted> {
+pub(super) async fn trust(State(shared): State<Arc<Shared>>, _: Query<NoQuery>) -> Json<Trusted> {
     Json(Trusted { servers: shared.services.trust() })
 }

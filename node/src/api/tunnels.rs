@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Query, State};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::handlers::NoQuery;
 use super::problem::Failure;
 use super::server::Shared;
 use crate::tunnels::{Counts, TunnelStatus};
@@ -58,6 +59,6 @@ impl From<&TunnelStatus> for Tunnels {
 
 /// The node's tunnels, and what it has relayed for others.
 #[utoipa::path(get, path = "/v1/tunnels", responses((status = 200, body = Tunnels)))]
-pub(super) async fn tunnels(State(shared): State<Arc<Shared>>) -> Result<Json<Tunnels>, Failure> {
+pub(super) async fn tunnels(State(shared): State<Arc<Shared>>, _: Query<NoQuery>) -> Result<Json<Tunnels>, Failure> {
     Ok(Json((&shared.services.tunnels().status().await?).into()))
 }

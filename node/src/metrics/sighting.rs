@@ -9,6 +9,8 @@ use utoipa::ToSchema;
 pub struct Sighting {
     /// The request's name, drawn at random by its origin, in hex.
     pub request: String,
+    /// When, in microseconds of Unix time.
+    pub at_micros: u64,
     /// What it asks for, as far as this node knows: `get`, `put`, `join`, ...
     pub kind: String,
     /// The cell that the step came from.

@@ -23,7 +23,7 @@ function sighted(seen) {
   drawMove(seen.from, seen.to, seen.step);
   let route = routes.list.find((one) => one.request === seen.request);
   if (!route) {
-    route = { request: seen.request, kind: seen.kind, since: performance.now(), cells: [seen.from], target: seen.target, end: null };
+    route = { request: seen.request, kind: seen.kind, since: seen.at_micros, cells: [seen.from], target: seen.target, end: null };
     routes.list.unshift(route);
     routes.list.length = Math.min(routes.list.length, ROUTES_KEPT);
   }
@@ -33,10 +33,10 @@ function sighted(seen) {
     if (!sameCell(route.cells[route.cells.length - 1], seen.from)) route.cells.push(seen.from);
     route.cells.push(seen.to);
   } else if (seen.step === 'back') {
-    route.end = { good: seen.outcome === 'done', text: OUTCOMES[seen.outcome] || seen.outcome, ms: performance.now() - route.since };
+    route.end = { good: seen.outcome === 'done', text: OUTCOMES[seen.outcome] || seen.outcome, ms: (seen.at_micros - route.since) / 1000 };
     route.answered = seen.answered;
   } else {
-    route.end = { good: false, text: OUTCOMES[seen.reason] || seen.reason, ms: performance.now() - route.since };
+    route.end = { good: false, text: OUTCOMES[seen.reason] || seen.reason, ms: (seen.at_micros - route.since) / 1000 };
   }
   routes.dirty = true;
 }

@@ -209,6 +209,20 @@ impl Node {
         }
     }
 
+    /// The lines that it prints, those that are no JSON, until one that has those words.
+    pub fn lines_until(&mut self, words: &str, time: Duration) -> Vec<String> {
+        let deadline = Instant::now() + time;
+        let mut lines = Vec::new();
+        loop {
+            match self.events.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+                Ok(Value::String(line)) if line.contains(words) => return lines,
+                Ok(Value::String(line)) => lines.push(line),
+                Ok(_) => {}
+                Err(error) => panic!("{error}: no line with {words:?} within {time:?}; instead {lines:#?}"),
+            }
+        }
+    }
+
     /// What it wrote to standard error; it has to have ended.
     pub fn errors(&mut self) -> String {
         self.errors.take().map(|errors| errors.join().unwrap()).unwrap_or_default()

@@ -10,6 +10,7 @@ use grid::id::{NodeId, RequestId};
 use grid::message::{Message, Request};
 use grid::queue::Class;
 
+use crate::clock::unix_micros;
 use crate::metrics::{Metrics, Sighting, Step, labels};
 
 /// Requests that are remembered; of older ones it is not told any more what became of them.
@@ -112,8 +113,14 @@ impl Requests {
             Message::Refused(id, why) => (*id, kind(id), Step::Refused { reason: labels::refusal(*why).to_owned() }),
             _ => return,
         };
-        let sighting =
-            Sighting { request: request.to_string(), kind: kind.into(), from: cell(from), to: cell(to), step };
+        let sighting = Sighting {
+            request: request.to_string(),
+            at_micros: unix_micros(),
+            kind: kind.into(),
+            from: cell(from),
+            to: cell(to),
+            step,
+        };
         // The last watcher may have just gone.
         _ = metrics.sightings.send(sighting);
     }
