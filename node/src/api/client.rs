@@ -39,7 +39,7 @@ pub enum ClientError {
     #[error("{}; {}", fault.error, fault.what_to_do)]
     Refused {
         /// Why, and what to do about it.
-        fault: Fault,
+        fault: Box<Fault>,
         /// The kind of refusal.
         status: StatusCode,
     },

@@ -17,7 +17,7 @@ const LONGEST: usize = 16 << 10;
 #[derive(Debug)]
 pub(super) struct Failure {
     status: StatusCode,
-    fault: Fault,
+    fault: Box<Fault>,
 }
 
 impl Failure {
@@ -33,12 +33,12 @@ impl Failure {
             error,
             what_to_do,
         };
-        Self { status, fault }
+        Self { status, fault: Box::new(fault) }
     }
 
     /// What is told of it.
     pub(super) fn fault(self) -> Fault {
-        self.fault
+        *self.fault
     }
 }
 
