@@ -194,7 +194,11 @@ mod tests {
         assert_ne!(first.rank(&node, &candidate), first.rank(&candidate, &node), "each draws for itself");
         let grid = GridId::from_bytes([7; 32]);
         assert_eq!((Seed::at(&grid, 2_592_000), Seed::at(&grid, 5_183_999)), (first, first));
-        assert!(Seed::at(&grid, 5_184_000) == seed(2) && seed(1) != seed(2) && seed(1) != Seed::of(&GridId::from_bytes([8; 32]), 1));
+        assert!(
+            Seed::at(&grid, 5_184_000) == seed(2)
+                && seed(1) != seed(2)
+                && seed(1) != Seed::of(&GridId::from_bytes([8; 32]), 1)
+        );
     }
 
     proptest! {

@@ -94,7 +94,7 @@ mod tests {
     fn a_seed_decides_everything() {
         repeats(&anonymity::Anonymity { dims: 2, relays: 2, mimics: 4, ..Default::default() });
         repeats(&compromise::TunnelCompromise { dims: 2, tunnels: 200, ..Default::default() });
-        repeats(&intersection::TunnelIntersection { dims: 2, relays: 2, mimics: 4, ..Default::default() });
+        repeats(&intersection::TunnelIntersection { dims: 2, relays: 2, mimics: 4, tunnels: 1, ..Default::default() });
         repeats(&predecessor::TunnelPredecessor { dims: 2, tunnels: 30, ..Default::default() });
     }
 
