@@ -111,6 +111,11 @@ function wire() {
     sessionStorage.setItem(KEPT, api.token);
     open();
   });
+  // The address with the token, opened where the page is open already, only changes what stands behind the '#'.
+  window.addEventListener('hashchange', () => {
+    const before = location.hash;
+    if (takeToken() && before) location.reload();
+  });
   // Many steps in one frame are drawn once.
   const frame = () => { drawRoutes(); requestAnimationFrame(frame); };
   requestAnimationFrame(frame);
