@@ -94,7 +94,7 @@ impl Net {
     }
 
     fn count_around(&self, cell: Cell) -> u32 {
-        self.shape.neighbourhood(cell).map(|cell| self.in_cell(cell).len() as u32).sum()
+        self.shape.neighbourhood(cell).map(|cell| self.in_cell(cell)).map(|nodes| nodes.end - nodes.start).sum()
     }
 }
 
