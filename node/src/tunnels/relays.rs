@@ -24,8 +24,6 @@ use crate::clock;
 use crate::handle::NodeHandle;
 use crate::verifier::Verifier;
 
-/// How long draws hold, in seconds of Unix time.
-pub(super) const PERIOD: u64 = 600;
 /// How long a relay may take to tell its roster.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a roster counts.
@@ -79,7 +77,7 @@ impl Relays {
     /// With whom a node has tunnel links, by its roster.
     fn links(&self, holder: &Peer, roster: &[Peer], preset: Preset) -> Vec<NodeId> {
         let shape = self.verifier().parameters().shape;
-        let seed = Seed::of(&self.verifier().grid(), clock::unix_seconds() / PERIOD);
+        let seed = Seed::at(&self.verifier().grid(), clock::unix_seconds());
         let one = |peer: &Peer| Candidate { id: peer.id(), cell: peer.cell() };
         let holder = one(holder);
         let on = |axis: Axis| {
