@@ -3,7 +3,7 @@
 use axum::Json;
 use utoipa::OpenApi;
 
-use super::{datasets, handlers, offers, reading, records, tunnels};
+use super::{datasets, handlers, offers, reading, records, services, tunnels};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -30,7 +30,13 @@ use super::{datasets, handlers, offers, reading, records, tunnels};
         handlers::peers,
         handlers::ledger,
         handlers::leave,
-        tunnels::tunnels
+        tunnels::tunnels,
+        services::list,
+        services::publish,
+        services::unpublish,
+        services::socks,
+        services::open_socks,
+        services::close_socks
     )
 )]
 struct Description;

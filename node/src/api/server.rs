@@ -19,7 +19,7 @@ use tokio::sync::Notify;
 
 use super::handlers::{self, Failure};
 use super::runtime::{self, Entry, Published};
-use super::{datasets, offers, openapi, reading, records, tunnels};
+use super::{datasets, offers, openapi, reading, records, services, tunnels};
 use crate::datasets::Datasets;
 use crate::handle::NodeHandle;
 use crate::services::Services;
@@ -174,6 +174,9 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/peers", get(handlers::peers))
         .route("/v1/ledger", get(handlers::ledger))
         .route("/v1/tunnels", get(tunnels::tunnels))
+        .route("/v1/services", get(services::list))
+        .route("/v1/services/{name}", put(services::publish).delete(services::unpublish))
+        .route("/v1/socks", get(services::socks).put(services::open_socks).delete(services::close_socks))
         .route("/v1/leave", post(handlers::leave))
         .route("/v1/openapi.json", get(openapi::document))
         .fallback(handlers::unknown)
