@@ -19,12 +19,14 @@ mod reading;
 mod records;
 pub mod runtime;
 mod server;
+mod services;
 mod tunnels;
 pub mod types;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 pub use server::{Api, Nodes, ServeError, Serving};
+pub use services::{Service, ServiceList, Socks};
 pub use tunnels::{OwnTunnel, Tunnels};
 
 /// Where a node's API is unless told otherwise.

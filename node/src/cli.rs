@@ -20,6 +20,7 @@ mod put;
 pub(crate) mod quantity;
 mod rewrite;
 mod run;
+mod services;
 mod signals;
 mod stamping;
 mod state;
@@ -93,6 +94,8 @@ enum Command {
     ///
     /// JSON: own (way, age_s), circuits, relayed (away from who laid the tunnel, towards it), taken, refused, forged.
     Tunnels(state::StateArgs),
+    Serve(services::ServeArgs),
+    Socks(services::SocksArgs),
     Demo(demo::DemoArgs),
     /// Measure this machine.
     #[command(subcommand)]
@@ -169,6 +172,8 @@ fn perform(command: Command) -> Result<(), Failure> {
         Command::Peers(args) => block_on(state::peers(args)),
         Command::Ledger(args) => block_on(ledger::ledger(args)),
         Command::Tunnels(args) => block_on(tunnels::tunnels(args)),
+        Command::Serve(args) => block_on(services::serve(args)),
+        Command::Socks(args) => block_on(services::socks(args)),
         Command::Run(args) => block_on(run::run(*args)),
         Command::Demo(args) => block_on(demo::demo(args)),
     }

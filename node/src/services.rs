@@ -125,6 +125,7 @@ impl Services {
             trust: trust.clone(),
             folder,
         };
+        let keys = parts.folder.join("services");
         let cache = parts.folder.join("cache");
         let reading = Reading::new(&options.reading, parts).map(Arc::new);
         let reading = reading.map_err(|error| ServiceError::Cache { path: cache, error })?;
@@ -132,7 +133,7 @@ impl Services {
             Some(options) => Some(Gateway::start(options, reading.clone()).await?),
             None => None,
         };
-        let tunnels = Tunnels::start(node.clone())?;
+        let tunnels = Tunnels::start(node.clone(), keys)?;
         let tasks = vec![
             tokio::spawn(gateway::serve_along(node, library)),
             tokio::spawn(trust.clone().keep()),

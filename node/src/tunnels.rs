@@ -3,17 +3,27 @@
 //! ```text
 //! user -> Tunnels (keeps some ready) -> Relays (draws a way) -> Builder -> task (crate `tunnel`) <-> cells on links
 //!            '-> stream (yamux) over a Pipe over cells ...... last node: Host does what is asked, for strangers
+//!
+//! client -> socks -> visit ~ tunnel ~> Host (meet) <~ tunnel ~ publish <- local service
 //! ```
 //!
 //! What a tunnel is, cell by cell, is decided in the crate `tunnel`; through whom it leads, in [`grid::mimics`].
 
 mod host;
+mod meet;
 mod mux;
 mod pipe;
+mod publish;
 mod relays;
+mod service;
+mod socks;
+mod splice;
 mod talk;
 mod task;
+mod visit;
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -23,16 +33,24 @@ use grid::mimics::Preset;
 use grid::output::{GetReport, PutReport};
 use grid::peer::Peer;
 use grid::record::{Pointer, Record, Rules};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, mpsc};
 use tokio::time::{Instant, timeout};
 pub use tunnel::table::Counts;
+use yamux::Stream;
 
 use self::host::Host;
 use self::mux::Mux;
+use self::publish::Running;
+pub use self::publish::{PublishError, Published};
 use self::relays::{Relays, hops};
+pub use self::service::{NameError, ServiceHost, ServiceKey, ServiceName};
+use self::socks::Proxy;
+pub use self::socks::{SocksError, SocksStatus};
 use self::talk::{Answer, Ask, TalkError, ask, longest};
 use self::task::Builder;
 pub use self::task::LayError;
+pub use self::visit::VisitError;
+use self::visit::Visits;
 use crate::handle::{NodeHandle, Stopped};
 use crate::transport::{CellLinks, CellReceiver};
 
@@ -68,6 +86,9 @@ pub enum TunnelError {
     /// There is no node that could be the next on the way.
     #[error("no node can be number {} on a tunnel's way: the grid has too few nodes, or too few links are open yet", .0 + 1)]
     Nobody(usize),
+    /// No way that was drawn could lead to the node that was to be the last one.
+    #[error("no way was found that leads to the node where the service is met: in a grid of many axes few ways do")]
+    OutOfReach,
     /// The node has stopped.
     #[error(transparent)]
     Stopped(#[from] Stopped),
@@ -86,7 +107,7 @@ impl TunnelError {
     fn is_the_tunnels(&self) -> bool {
         match self {
             Self::Broke | Self::Late(_) | Self::Lay(_) | Self::Nobody(_) => true,
-            Self::Far(_) | Self::Stopped(_) => false,
+            Self::Far(_) | Self::OutOfReach | Self::Stopped(_) => false,
         }
     }
 }
@@ -123,6 +144,10 @@ impl Ready {
     fn is_fit(&self) -> bool {
         !self.mux.is_gone() && self.since.elapsed() < USED
     }
+
+    fn last(&self) -> Result<NodeId, TunnelError> {
+        self.way.last().copied().ok_or(TunnelError::Nobody(0))
+    }
 }
 
 #[derive(Debug)]
@@ -134,6 +159,12 @@ struct Shared {
     rules: Rules,
     /// The first one is in use.
     ready: Mutex<Vec<Ready>>,
+    host: Host,
+    /// Where the keys of services are.
+    folder: PathBuf,
+    published: Mutex<BTreeMap<ServiceName, Running>>,
+    visits: Visits,
+    socks: Mutex<Option<Proxy>>,
 }
 
 /// The tunnels of a node: those that others lay over it or to it, and its own.
@@ -149,19 +180,33 @@ pub(crate) struct Carrier {
 }
 
 impl Tunnels {
-    /// Begins to relay for others and to do for strangers what they ask, and lays tunnels when they are wanted.
+    /// Begins to relay for others and to do for strangers what they ask, and lays tunnels when they are wanted. The keys of
+    /// services are kept in a folder.
     ///
     /// # Errors
     /// [`Stopped`] if the node has stopped, or has tunnels already.
-    pub fn start(node: NodeHandle) -> Result<Self, Stopped> {
+    pub fn start(node: NodeHandle, folder: PathBuf) -> Result<Self, Stopped> {
         let carrier = node.credentials().carrier.lock().unwrap_or_else(PoisonError::into_inner).take();
         let carrier = carrier.ok_or(Stopped)?;
         let rules = Rules::of(node.credentials().verifier.parameters());
         let host = Host::new(node.clone());
-        let builder = task::start(&node, carrier, move |pipe| host.welcome(pipe));
+        let welcome = host.clone();
+        let builder = task::start(&node, carrier, move |pipe| welcome.welcome(pipe));
         let relays = Relays::new(node.clone(), longest(&rules));
         let ready = Mutex::default();
-        Ok(Self(Arc::new(Shared { node, builder, relays, preset: Preset::SHORT, rules, ready })))
+        Ok(Self(Arc::new(Shared {
+            node,
+            builder,
+            relays,
+            preset: Preset::SHORT,
+            rules,
+            ready,
+            host,
+            folder,
+            published: Mutex::default(),
+            visits: Visits::default(),
+            socks: Mutex::default(),
+        })))
     }
 
     /// Finds a record through a tunnel, as [`NodeHandle::get`] does without.
@@ -188,7 +233,8 @@ impl Tunnels {
     /// If the node has stopped.
     pub async fn status(&self) -> Result<TunnelStatus, Stopped> {
         let (circuits, counts) = self.0.builder.count().await?;
-        let ready = self.0.ready.lock().await;
+        let mut ready = self.0.ready.lock().await.clone();
+        ready.extend(self.visiting());
         let own = ready.iter().filter(|ready| ready.is_fit());
         let own = own.map(|ready| OwnTunnel { way: ready.way.to_vec(), age: ready.since.elapsed() });
         Ok(TunnelStatus { own: own.collect(), circuits, counts })
@@ -243,7 +289,7 @@ impl Tunnels {
         let mux = match ready.iter().find(fresh) {
             Some(ready) => ready.mux.clone(),
             None => {
-                let laid = self.0.lay().await?;
+                let (laid, _) = self.0.lay(None).await?;
                 let mux = laid.mux.clone();
                 ready.push(laid);
                 mux
@@ -256,8 +302,8 @@ impl Tunnels {
     }
 
     async fn lay_spare(self) {
-        match self.0.lay().await {
-            Ok(spare) => {
+        match self.0.lay(None).await {
+            Ok((spare, _)) => {
                 let mut ready = self.0.ready.lock().await;
                 if ready.len() < READY {
                     ready.push(spare);
@@ -271,12 +317,13 @@ impl Tunnels {
 impl Shared {
     /// Lays a tunnel along a way that is drawn anew until one stands; along a second one as well if the first takes long,
     /// for a relay that was killed says nothing of it.
-    async fn lay(&self) -> Result<Ready, TunnelError> {
+    /// Its last node is the one that is said, or anybody; what that one opens can be taken up.
+    async fn lay(&self, last: Option<NodeId>) -> Result<(Ready, mpsc::Receiver<Stream>), TunnelError> {
         let (mut laying, mut ways, mut failed) = (FuturesUnordered::new(), 0, None);
         loop {
             if ways < WAYS {
                 ways += 1;
-                laying.push(self.lay_one());
+                laying.push(self.lay_one(last));
             }
             tokio::select! {
                 Some(outcome) = laying.next() => match outcome {
@@ -292,11 +339,17 @@ impl Shared {
         }
     }
 
-    async fn lay_one(&self) -> Result<Ready, TunnelError> {
-        let way = self.relays.draw(self.preset, &self.builder).await?;
+    async fn lay_one(&self, last: Option<NodeId>) -> Result<(Ready, mpsc::Receiver<Stream>), TunnelError> {
+        let way = match last {
+            None => self.relays.draw(self.preset, &self.builder).await?,
+            Some(last) => self.relays.draw_to(last, self.preset, &self.builder).await?,
+        };
         let hops = hops(&self.node.credentials().verifier, &way)?;
-        match self.builder.lay(hops).await {
-            Ok(mux) => Ok(Ready { mux, since: Instant::now(), way: way.iter().map(Peer::id).collect() }),
+        match self.builder.lay_for_visits(hops).await {
+            Ok((mux, streams)) => {
+                let way = way.iter().map(Peer::id).collect();
+                Ok((Ready { mux, since: Instant::now(), way }, streams))
+            }
             Err(error) => {
                 self.relays.forget(&way);
                 Err(error.into())

@@ -2,7 +2,12 @@
 //! keyboard and on a phone, and it takes nothing from elsewhere. `chromedriver` drives Chromium (Debian: `apt-get install
 //! chromium chromium-driver`); without both nothing is tested here. `ROOK_SCREENSHOTS=FOLDER` keeps pictures.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a test may fail, and says what it did")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a test may fail, and says what it did"
+)]
 
 mod browser;
 mod cli_support;

@@ -29,8 +29,11 @@ async fn counted(tunnels: &Tunnels, what: &str, wanted: impl Fn(&Counts) -> bool
 #[tokio::test(flavor = "multi_thread")]
 async fn rubbish_in_cells_is_counted_and_does_no_harm() {
     let (victim, honest) = victim().await;
-    let tunnels = Tunnels::start(victim.handle.clone()).unwrap();
-    assert!(Tunnels::start(victim.handle.clone()).is_err(), "a node has its tunnels once");
+    let tunnels = Tunnels::start(victim.handle.clone(), victim.folder.path().to_owned()).unwrap();
+    assert!(
+        Tunnels::start(victim.handle.clone(), victim.folder.path().to_owned()).is_err(),
+        "a node has its tunnels once"
+    );
     let mut attacker = Attacker::connect(&victim.address).await;
     let mut stream = attacker.accepted(&victim).await;
     let mut rng = StdRng::seed_from_u64(7);
@@ -51,7 +54,8 @@ async fn rubbish_in_cells_is_counted_and_does_no_harm() {
     }
     stream.write_all(&units).await.unwrap();
     stream.flush().await.unwrap();
-    let counts = counted(&tunnels, "all cells are seen", |counts| counts.cover >= 2000 && counts.malformed >= 2000).await;
+    let counts =
+        counted(&tunnels, "all cells are seen", |counts| counts.cover >= 2000 && counts.malformed >= 2000).await;
     assert!(counts.unknown >= 3900, "random ids and ended circuits name nothing: {counts:?}");
     assert_eq!(counts.unreadable + counts.no_room, 2000, "no set-up opens, and most are not tried: {counts:?}");
     assert!(counts.no_room > 1500, "what a neighbour may cost us is bounded: {counts:?}");

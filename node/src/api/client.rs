@@ -2,6 +2,7 @@
 
 mod datasets;
 mod reading;
+mod services;
 
 use std::fmt;
 use std::net::SocketAddr;

@@ -41,6 +41,7 @@ impl From<TunnelError> for Failure {
                 StatusCode::BAD_GATEWAY,
                 "wait until more nodes have joined, see `rook peers`; a tunnel leads over four",
             ),
+            TunnelError::OutOfReach => (StatusCode::BAD_GATEWAY, "try again: the next ways are other ones"),
             TunnelError::Late(_) => (StatusCode::GATEWAY_TIMEOUT, "try again: the next tunnel leads over other nodes"),
             TunnelError::Far(_) => (StatusCode::BAD_GATEWAY, "try again; without --tunnel this node asks itself"),
             TunnelError::Broke | TunnelError::Lay(_) => {

@@ -3,7 +3,7 @@
 use axum::Json;
 use utoipa::OpenApi;
 
-use super::{datasets, figures, handlers, health, live, offers, reading, records, tunnels};
+use super::{datasets, figures, handlers, health, live, offers, reading, records, services, tunnels};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -31,6 +31,12 @@ use super::{datasets, figures, handlers, health, live, offers, reading, records,
         handlers::ledger,
         handlers::leave,
         tunnels::tunnels,
+        services::list,
+        services::publish,
+        services::unpublish,
+        services::socks,
+        services::open_socks,
+        services::close_socks,
         health::warnings,
         live::events,
         figures::metrics,

@@ -13,7 +13,9 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore};
 
 use super::runtime::{self, Entry, Published};
-use super::{connections, datasets, figures, gate, handlers, health, live, offers, openapi, reading, records, tunnels};
+use super::{
+    connections, datasets, figures, gate, handlers, health, live, offers, openapi, reading, records, services, tunnels,
+};
 use crate::datasets::Datasets;
 use crate::handle::NodeHandle;
 use crate::services::Services;
@@ -191,6 +193,9 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/peers", get(handlers::peers))
         .route("/v1/ledger", get(handlers::ledger))
         .route("/v1/tunnels", get(tunnels::tunnels))
+        .route("/v1/services", get(services::list))
+        .route("/v1/services/{name}", put(services::publish).delete(services::unpublish))
+        .route("/v1/socks", get(services::socks).put(services::open_socks).delete(services::close_socks))
         .route("/v1/leave", post(handlers::leave))
         .route("/v1/warnings", get(health::warnings))
         .route("/v1/events", get(live::events))

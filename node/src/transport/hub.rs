@@ -26,7 +26,7 @@ use super::handler::Opened;
 use super::link::{End, GreetingError, Proved, greet};
 use super::session::Session;
 use super::swarm::{self, Behaviour, BehaviourEvent, ListenError};
-use super::{Cells, Counters, Inbox, Limits, Upward, TransportCommand, TransportEvent};
+use super::{Cells, Counters, Inbox, Limits, TransportCommand, TransportEvent, Upward};
 
 /// Commands that may wait for the hub, which takes them at once.
 const COMMANDS: usize = 1024;

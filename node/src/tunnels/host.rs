@@ -4,19 +4,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use grid::peer::Peer;
+use grid::provider::{MAX_ANSWERED, Provider, Topic};
 use grid::record::Rules;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 use yamux::{Mode, Stream};
 
+use super::meet::Meetings;
 use super::mux::Mux;
 use super::pipe::Pipe;
-use super::talk::{Answer, Ask, TalkError, hear, longest, tell};
+use super::service::{Meeting, NameError, ServiceKey, ServiceName, Statement};
+use super::splice::splice;
+use super::talk::{Announced, Answer, Ask, TalkError, hear, longest, tell};
+use crate::clock::unix_seconds;
 use crate::handle::NodeHandle;
 use crate::pointer::PointerText;
 
 /// Questions of strangers that are worked on at a time, of all tunnels together.
 const AT_A_TIME: usize = 64;
+/// Visits to services that are met here, at a time, of all tunnels together.
+const VISITS: usize = 512;
 /// How long a question may take to be read, and its answer to be written.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -26,12 +33,20 @@ pub(super) struct Host {
     node: NodeHandle,
     rules: Rules,
     slots: Arc<Semaphore>,
+    visits: Arc<Semaphore>,
+    meetings: Meetings,
 }
 
 impl Host {
     pub(super) fn new(node: NodeHandle) -> Self {
         let rules = Rules::of(node.credentials().verifier.parameters());
-        Self { node, rules, slots: Arc::new(Semaphore::new(AT_A_TIME)) }
+        let [slots, visits] = [AT_A_TIME, VISITS].map(|most| Arc::new(Semaphore::new(most)));
+        Self { node, rules, slots, visits, meetings: Meetings::default() }
+    }
+
+    /// The services that are met here.
+    pub(super) fn meetings(&self) -> &Meetings {
+        &self.meetings
     }
 
     /// Serves a tunnel that ends here, as long as it lasts.
@@ -42,31 +57,39 @@ impl Host {
 
     async fn serve(self, mux: Mux, mut streams: mpsc::Receiver<Stream>) {
         while let Some(stream) = streams.recv().await {
-            tokio::spawn(self.clone().one(stream));
+            tokio::spawn(self.clone().one(stream, mux.clone()));
         }
-        drop(mux);
+        self.meetings.remove(&mux);
     }
 
-    async fn one(self, mut stream: Stream) {
-        if let Err(error) = self.converse(&mut stream).await {
+    async fn one(self, stream: Stream, mux: Mux) {
+        if let Err(error) = self.converse(stream, &mux).await {
             tracing::debug!(%error, "a stranger's stream came to nothing");
         }
     }
 
-    async fn converse(&self, stream: &mut Stream) -> Result<(), TalkError> {
+    async fn converse(&self, mut stream: Stream, mux: &Mux) -> Result<(), TalkError> {
         let late = || TalkError::Failed("it took too long".into());
         let limit = longest(&self.rules);
-        let question = timeout(PATIENCE, hear(stream, limit)).await.map_err(|_| late())??;
+        let question = timeout(PATIENCE, hear(&mut stream, limit)).await.map_err(|_| late())??;
+        if let Ask::Visit { key } = question {
+            return self.visit(stream, &ServiceKey(key)).await;
+        }
         let answer = match self.slots.try_acquire() {
-            Ok(_slot) => self.answer(question).await,
+            Ok(_slot) => self.answer(question, mux).await,
             Err(_) => Answer::failed(&"the tunnel's last node is too busy just now: try again in a moment"),
         };
-        timeout(PATIENCE, tell(stream, &answer)).await.map_err(|_| late())??;
-        let closed = timeout(PATIENCE, futures::AsyncWriteExt::close(stream)).await.map_err(|_| late())?;
+        self.close_with(stream, &answer).await
+    }
+
+    async fn close_with(&self, mut stream: Stream, answer: &Answer) -> Result<(), TalkError> {
+        let late = || TalkError::Failed("it took too long".into());
+        timeout(PATIENCE, tell(&mut stream, answer)).await.map_err(|_| late())??;
+        let closed = timeout(PATIENCE, futures::AsyncWriteExt::close(&mut stream)).await.map_err(|_| late())?;
         Ok(closed.map_err(crate::wire::frame::FrameError::from)?)
     }
 
-    async fn answer(&self, question: Ask) -> Answer {
+    async fn answer(&self, question: Ask, mux: &Mux) -> Answer {
         match question {
             Ask::Roster => match self.node.neighbours(false).await {
                 Ok(neighbours) => Answer::roster(neighbours.iter().map(Peer::card)),
@@ -80,7 +103,68 @@ impl Host {
                 },
                 Err(error) => Answer::failed(&error),
             },
+            Ask::Meetings { topic } => self.find_meetings(Topic::from_bytes(topic)).await,
+            Ask::Meet { key, name, expires, signature, proof } => {
+                let meeting = Meeting { key: ServiceKey(key), expires, signature };
+                match self.meet(&name, &meeting, &proof, mux).await {
+                    Ok(()) => Answer::Done,
+                    Err(why) => Answer::failed(&why),
+                }
+            }
+            Ask::Still { key } => match self.meetings.find(&ServiceKey(key)) {
+                Some(met) if met.is_same(mux) => Answer::Done,
+                Some(_) | None => Answer::failed(&"this service is not met here over this tunnel"),
+            },
+            // It has no answer alone: `converse` sees to it.
+            Ask::Visit { .. } => Answer::failed(&"a visit is made on a stream of its own"),
         }
+    }
+
+    async fn find_meetings(&self, topic: Topic) -> Answer {
+        match self.node.providers(topic).await {
+            Ok(found) => {
+                let one = |provider: &Provider| Announced {
+                    node: *provider.peer().id().as_bytes(),
+                    note: provider.offer().note.to_vec(),
+                };
+                Answer::Meetings(found.iter().take(MAX_ANSWERED).map(one).collect())
+            }
+            Err(error) => Answer::failed(&error),
+        }
+    }
+
+    /// Takes a service in, and announces that it can be met here.
+    async fn meet(&self, name: &[u8], meeting: &Meeting, proof: &[u8], mux: &Mux) -> Result<(), String> {
+        let name: ServiceName = String::from_utf8_lossy(name).parse().map_err(|error: NameError| error.to_string())?;
+        let (grid, node) = (self.node.credentials().verifier.grid(), self.node.credentials().own.borrow().id());
+        let (key, expires, now) = (&meeting.key, meeting.expires, unix_seconds());
+        let statement = Statement { grid: &grid, node: &node, name: &name, key, expires };
+        let checked = statement.check(&meeting.signature, now).and_then(|()| statement.check_proof(proof));
+        checked.map_err(|error| error.to_string())?;
+        self.meetings.insert(*key, name.clone(), mux.clone()).map_err(|error| error.to_string())?;
+        let seconds = expires.saturating_sub(now);
+        match self.node.provide(name.topic(), meeting.note(), seconds).await {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                self.meetings.remove(mux);
+                Err(error.to_string())
+            }
+        }
+    }
+
+    /// Leads a stream on to a service that is met here.
+    async fn visit(&self, mut stream: Stream, key: &ServiceKey) -> Result<(), TalkError> {
+        let Ok(_slot) = self.visits.try_acquire() else {
+            return self.close_with(stream, &Answer::failed(&"too many visits are made at this node just now")).await;
+        };
+        let Some(mux) = self.meetings.find(key) else {
+            return self.close_with(stream, &Answer::failed(&"this service is not met here")).await;
+        };
+        let Ok(onward) = mux.open().await else {
+            return self.close_with(stream, &Answer::failed(&"the way to the service broke")).await;
+        };
+        tell(&mut stream, &Answer::Done).await?;
+        Ok(splice(stream, onward).await.map_err(crate::wire::frame::FrameError::from)?)
     }
 
     async fn get(&self, pointer: &[u8], chunk: u32) -> Answer {

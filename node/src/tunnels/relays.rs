@@ -24,6 +24,8 @@ use crate::clock;
 use crate::handle::NodeHandle;
 use crate::verifier::Verifier;
 
+/// Ways that are drawn until one can lead to a given node. On a plane of `g` by `g` cells one in `g / 2` can.
+const DRAWS: usize = 64;
 /// How long a relay may take to tell its roster.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a roster counts.
@@ -59,19 +61,57 @@ impl Relays {
         let me = self.node.credentials().own.borrow().clone();
         let (mut path, mut nodes) = (Path::new(me.id(), preset.relays), Vec::<Peer>::new());
         while path.end().is_some() {
-            let (roster, holder) = match nodes.last() {
-                None => (self.node.neighbours(true).await?.into(), &me),
-                Some(holder) => (self.roster(&nodes, builder).await?, holder),
-            };
+            let (roster, holder) = self.next_roster(&me, &nodes, builder).await?;
             let candidates = match path.wants_last() {
                 true => roster.iter().map(Peer::id).collect(),
-                false => self.links(holder, &roster, preset),
+                false => self.links(&holder, &roster, preset),
             };
             let drawn = path.extend(&candidates, &mut rand::rng()).ok_or(TunnelError::Nobody(nodes.len()))?;
             let drawn = roster.iter().find(|peer| peer.id() == drawn).cloned();
             nodes.push(drawn.ok_or(TunnelError::Nobody(nodes.len()))?);
         }
         Ok(nodes)
+    }
+
+    /// Draws ways of which the last node is one that was chosen, whoever chose it: the relays as ever, until the last one has
+    /// that node among its neighbours.
+    ///
+    /// # Errors
+    /// [`TunnelError::OutOfReach`] if that comes about in none of [`DRAWS`], or as [`Self::draw`].
+    pub(super) async fn draw_to(
+        &self,
+        last: NodeId,
+        preset: Preset,
+        builder: &Builder,
+    ) -> Result<Vec<Peer>, TunnelError> {
+        let me = self.node.credentials().own.borrow().clone();
+        for _ in 0..DRAWS {
+            let (mut path, mut nodes) = (Path::new(me.id(), preset.relays), Vec::<Peer>::new());
+            while !path.wants_last() {
+                let (roster, holder) = self.next_roster(&me, &nodes, builder).await?;
+                let candidates = self.links(&holder, &roster, preset);
+                let drawn = path.extend(&candidates, &mut rand::rng()).ok_or(TunnelError::Nobody(nodes.len()))?;
+                let drawn = roster.iter().find(|peer| peer.id() == drawn).cloned();
+                nodes.push(drawn.ok_or(TunnelError::Nobody(nodes.len()))?);
+            }
+            let (roster, _) = self.next_roster(&me, &nodes, builder).await?;
+            let is_on_way = nodes.iter().any(|peer| peer.id() == last);
+            if let Some(last) = roster.iter().find(|peer| peer.id() == last)
+                && !is_on_way
+            {
+                nodes.push(last.clone());
+                return Ok(nodes);
+            }
+        }
+        Err(TunnelError::OutOfReach)
+    }
+
+    /// The roster at the end of a way, and whose it is.
+    async fn next_roster(&self, me: &Peer, way: &[Peer], builder: &Builder) -> Result<(Roster, Peer), TunnelError> {
+        match way.last() {
+            None => Ok((self.node.neighbours(true).await?.into(), me.clone())),
+            Some(holder) => Ok((self.roster(way, builder).await?, holder.clone())),
+        }
     }
 
     /// With whom a node has tunnel links, by its roster.

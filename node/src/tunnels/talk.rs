@@ -5,9 +5,11 @@ use futures::io::{AsyncRead, AsyncWrite};
 use grid::cell::{Cell, Shape};
 use grid::output::{GetReport, PutReport};
 use grid::peer::Card;
+use grid::provider::{MAX_ANSWERED, MAX_NOTE};
 use grid::record::{Body, Pointer, Record, Rules};
 use serde::{Deserialize, Serialize};
 
+use super::service::{MAX_NAME, SIGNATURE};
 use crate::pointer::PointerText;
 use crate::wire::frame::{FrameError, read_frame, write_frame};
 use crate::wire::{WireCard, WireError, WireRecord, bounded, codec};
@@ -34,6 +36,33 @@ pub(super) enum Ask {
     },
     /// 2: "Store this for me."
     Put { record: WireRecord },
+    /// 3: "Where can services of this name be met?" The topic under which that is announced.
+    Meetings { topic: [u8; 32] },
+    /// 4: "Let a service be met here", which is at this end of the tunnel.
+    Meet {
+        key: [u8; 32],
+        #[serde(serialize_with = "bounded::write_bytes", deserialize_with = "bounded::bytes::<MAX_NAME, _, _>")]
+        name: Vec<u8>,
+        /// In seconds of Unix time.
+        expires: u64,
+        /// For all, and for this node alone.
+        #[serde(serialize_with = "bounded::write_bytes", deserialize_with = "bounded::bytes::<SIGNATURE, _, _>")]
+        signature: Vec<u8>,
+        #[serde(serialize_with = "bounded::write_bytes", deserialize_with = "bounded::bytes::<SIGNATURE, _, _>")]
+        proof: Vec<u8>,
+    },
+    /// 5: "Is this service met here, still?"
+    Still { key: [u8; 32] },
+    /// 6: "Let me meet this service": after the answer the stream leads to it.
+    Visit { key: [u8; 32] },
+}
+
+/// A node that has announced something, and its note. The service's signature in the note says what it is worth.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Announced {
+    pub(super) node: [u8; 32],
+    #[serde(serialize_with = "bounded::write_bytes", deserialize_with = "bounded::bytes::<MAX_NOTE, _, _>")]
+    pub(super) note: Vec<u8>,
 }
 
 /// What it says.
@@ -50,6 +79,10 @@ pub(super) enum Answer {
         #[serde(serialize_with = "bounded::write_bytes", deserialize_with = "bounded::bytes::<MAX_TEXT, _, _>")]
         Vec<u8>,
     ),
+    /// 4: who has announced the topic.
+    Meetings(#[serde(deserialize_with = "bounded::list::<MAX_ANSWERED, _, _>")] Vec<Announced>),
+    /// 5: it is so; it is done.
+    Done,
 }
 
 /// Why a question got no answer of use.
@@ -116,7 +149,9 @@ impl Answer {
     pub(super) fn into_put(self) -> Result<PutReport, TalkError> {
         match self.or_failure()? {
             Self::Put { nodes, cells } => Ok(PutReport { nodes, cells }),
-            Self::Roster(_) | Self::Got { .. } | Self::Failed(_) => Err(TalkError::Other),
+            Self::Roster(_) | Self::Got { .. } | Self::Failed(_) | Self::Meetings(_) | Self::Done => {
+                Err(TalkError::Other)
+            }
         }
     }
 
@@ -124,14 +159,34 @@ impl Answer {
         match self.or_failure()? {
             // Where they can be dialled is nobody's business who is not their neighbour.
             Self::Roster(cards) => Ok(cards.into_iter().map(|card| Card { contact: None, ..card.into() }).collect()),
-            Self::Put { .. } | Self::Got { .. } | Self::Failed(_) => Err(TalkError::Other),
+            Self::Put { .. } | Self::Got { .. } | Self::Failed(_) | Self::Meetings(_) | Self::Done => {
+                Err(TalkError::Other)
+            }
+        }
+    }
+
+    pub(super) fn into_meetings(self) -> Result<Vec<Announced>, TalkError> {
+        match self.or_failure()? {
+            Self::Meetings(announced) => Ok(announced),
+            Self::Put { .. } | Self::Got { .. } | Self::Failed(_) | Self::Roster(_) | Self::Done => {
+                Err(TalkError::Other)
+            }
+        }
+    }
+
+    pub(super) fn into_done(self) -> Result<(), TalkError> {
+        match self.or_failure()? {
+            Self::Done => Ok(()),
+            Self::Put { .. } | Self::Got { .. } | Self::Failed(_) | Self::Roster(_) | Self::Meetings(_) => {
+                Err(TalkError::Other)
+            }
         }
     }
 
     fn or_failure(self) -> Result<Self, TalkError> {
         match self {
             Self::Failed(why) => Err(TalkError::Failed(String::from_utf8_lossy(&why).into_owned())),
-            Self::Roster(_) | Self::Got { .. } | Self::Put { .. } => Ok(self),
+            Self::Roster(_) | Self::Got { .. } | Self::Put { .. } | Self::Meetings(_) | Self::Done => Ok(self),
         }
     }
 }
@@ -174,3 +229,6 @@ pub(super) async fn hear<S: AsyncRead + Unpin>(stream: &mut S, limit: usize) -> 
 pub(super) async fn tell<S: AsyncWrite + Unpin>(stream: &mut S, answer: &Answer) -> Result<(), TalkError> {
     Ok(write_frame(stream, &codec::encode(answer)).await?)
 }
+
+#[cfg(test)]
+mod tests;

@@ -13,7 +13,7 @@ use tunnel::keys::{Hop, OnionSecret};
 use tunnel::moment::Moment;
 use tunnel::name::Name;
 use tunnel::table::{Config, Counts, OpenError, Output, Table, TunnelId, Why};
-use yamux::Mode;
+use yamux::{Mode, Stream};
 
 use super::Carrier;
 use super::mux::Mux;
@@ -72,11 +72,19 @@ impl Builder {
     /// # Errors
     /// [`LayError`] if it does not come to stand.
     pub(super) async fn lay(&self, way: Vec<Hop>) -> Result<Mux, LayError> {
+        // Where nothing is met, the last node has no reason to open streams to us.
+        Ok(self.lay_for_visits(way).await?.0)
+    }
+
+    /// The same, with the streams that the last node opens.
+    ///
+    /// # Errors
+    /// [`LayError`] if it does not come to stand.
+    pub(super) async fn lay_for_visits(&self, way: Vec<Hop>) -> Result<(Mux, mpsc::Receiver<Stream>), LayError> {
         let (reply, laid) = oneshot::channel();
         self.wishes.send(Wish::Lay(way, reply)).await.map_err(|_| LayError::Stopped)?;
         let pipe = laid.await.map_err(|_| LayError::Stopped)??;
-        // The last node has no reason to open streams to us.
-        Ok(Mux::start(pipe, Mode::Client).0)
+        Ok(Mux::start(pipe, Mode::Client))
     }
 
     /// How many circuits begin at, lead over and end at this node, and what it has seen of all that were.

@@ -1,0 +1,267 @@
+//! Visits to services that others publish: where they can be met is asked through one tunnel, and they are met at the end of
+//! another.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::num::NonZeroUsize;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures::AsyncReadExt;
+use futures::stream::{FuturesUnordered, StreamExt};
+use grid::id::NodeId;
+use libp2p::noise;
+use lru::LruCache;
+use tokio::time::{Instant, sleep, timeout};
+use yamux::Stream;
+
+use super::mux::Mux;
+use super::publish::TAKEN;
+use super::service::{Meeting, ServiceHost, ServiceKey, ServiceName};
+use super::splice::as_visitor;
+use super::talk::{Ask, ask, longest};
+use super::{Ready, TunnelError, Tunnels};
+use crate::clock::unix_seconds;
+
+/// Names of which it is remembered who has them.
+const NAMES: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
+/// For how long it is remembered where a service can be met.
+const FRESH: Duration = Duration::from_secs(30);
+/// Tunnels to meeting nodes that are kept.
+const TUNNELS: usize = 32;
+/// After how long a service is sought at another node as well.
+const STAGGER: Duration = Duration::from_millis(1200);
+/// How long it may take to meet a service at one node.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Attempts at each node: the first may go through a tunnel that is broken without our knowing.
+const ATTEMPTS: usize = 2;
+
+/// Why a service could not be visited.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum VisitError {
+    /// It says that nobody takes the connection up.
+    #[error("the service {0} is there, but nothing listens where it should")]
+    Closed(ServiceHost),
+    /// Something else is spoken there than among services, or somebody else answers.
+    #[error("what answers is not the service: {0}")]
+    Other(#[from] io::Error),
+    /// More than one service has the name.
+    #[error("more than one service is called {name}: say which, {}", names(hosts))]
+    Several {
+        /// The name.
+        name: ServiceName,
+        /// What each of them can be called.
+        hosts: Vec<ServiceHost>,
+    },
+    /// The tunnel failed, or what is at its end.
+    #[error(transparent)]
+    Tunnel(#[from] TunnelError),
+    /// Nobody has announced it.
+    #[error("no service {0} is known")]
+    Unknown(ServiceHost),
+}
+
+fn names(hosts: &[ServiceHost]) -> String {
+    hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or ")
+}
+
+/// A way to a service, on which nobody between can read.
+pub(super) struct Visit {
+    pub(super) stream: noise::Output<Stream>,
+    /// The tunnel lasts as long as the visit.
+    pub(super) tunnel: Mux,
+}
+
+type Places = Arc<[(NodeId, Meeting)]>;
+
+/// What is remembered of services that were visited.
+#[derive(Debug)]
+pub(super) struct Visits {
+    /// Who had a name when it was first asked for.
+    pins: Mutex<LruCache<ServiceName, ServiceKey>>,
+    places: Mutex<LruCache<ServiceName, (Instant, Places)>>,
+    tunnels: Mutex<BTreeMap<NodeId, Ready>>,
+}
+
+impl Default for Visits {
+    fn default() -> Self {
+        Self {
+            pins: Mutex::new(LruCache::new(NAMES)),
+            places: Mutex::new(LruCache::new(NAMES)),
+            tunnels: Mutex::default(),
+        }
+    }
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Visits {
+    /// The places of the service that is meant. Who has a bare name is settled when it is first asked for.
+    fn choose(&self, host: &ServiceHost, places: &Places) -> Result<(ServiceKey, Vec<NodeId>), VisitError> {
+        let mut pins = lock(&self.pins);
+        let key = match host.key.or_else(|| pins.get(&host.name).copied()) {
+            Some(key) => key,
+            None => {
+                let keys: BTreeSet<ServiceKey> = places.iter().map(|(_, meeting)| meeting.key).collect();
+                if keys.len() > 1 {
+                    let full = |key| ServiceHost { name: host.name.clone(), key: Some(key) };
+                    let hosts = keys.into_iter().map(full).collect();
+                    return Err(VisitError::Several { name: host.name.clone(), hosts });
+                }
+                keys.into_iter().next().ok_or_else(|| VisitError::Unknown(host.clone()))?
+            }
+        };
+        let mut of_key: Vec<_> = places.iter().filter(|(_, meeting)| meeting.key == key).collect();
+        if of_key.is_empty() {
+            return Err(VisitError::Unknown(host.clone()));
+        }
+        if host.key.is_none() {
+            pins.put(host.name.clone(), key);
+        }
+        // The youngest tunnel is the likeliest to stand.
+        of_key.sort_by_key(|(_, meeting)| std::cmp::Reverse(meeting.expires));
+        Ok((key, of_key.into_iter().map(|(node, _)| *node).collect()))
+    }
+}
+
+impl Tunnels {
+    /// Leads to a service.
+    ///
+    /// # Errors
+    /// [`VisitError`]
+    pub(super) async fn visit(&self, host: &ServiceHost) -> Result<Visit, VisitError> {
+        let kept = lock(&self.0.visits.places).get(&host.name).filter(|(since, _)| since.elapsed() < FRESH).cloned();
+        if let Some((_, places)) = kept
+            && let Ok((key, nodes)) = self.0.visits.choose(host, &places)
+        {
+            match self.reach(host, key, &nodes).await {
+                Err(VisitError::Tunnel(error)) => tracing::info!(%error, %host, "a service has moved"),
+                outcome => return outcome,
+            }
+        }
+        let places = self.seek(&host.name).await?;
+        let (key, nodes) = self.0.visits.choose(host, &places)?;
+        self.reach(host, key, &nodes).await
+    }
+
+    /// Asks through a tunnel where services of a name can be met.
+    async fn seek(&self, name: &ServiceName) -> Result<Places, VisitError> {
+        let answer = self.ask(&Ask::Meetings { topic: *name.topic().as_bytes() }).await?;
+        let announced = answer.into_meetings().map_err(|error| TunnelError::far(&error))?;
+        let (grid, now) = (self.0.node.credentials().verifier.grid(), unix_seconds());
+        let one = |announced: super::talk::Announced| {
+            let node = NodeId::from_bytes(announced.node);
+            let meeting = Meeting::check(&announced.note, &grid, &node, name, now);
+            meeting
+                .inspect_err(|error| tracing::debug!(%error, "an announcement is not believed"))
+                .ok()
+                .map(|m| (node, m))
+        };
+        let places: Places = announced.into_iter().filter_map(one).collect();
+        if !places.is_empty() {
+            lock(&self.0.visits.places).put(name.clone(), (Instant::now(), places.clone()));
+        }
+        Ok(places)
+    }
+
+    /// Meets a service at the first of these nodes where it can be met.
+    async fn reach(&self, host: &ServiceHost, key: ServiceKey, nodes: &[NodeId]) -> Result<Visit, VisitError> {
+        let mut waiting = nodes.iter().cycle().take(nodes.len() * ATTEMPTS);
+        let (mut trying, mut failed) = (FuturesUnordered::new(), None);
+        loop {
+            let next = waiting.next();
+            let more = next.is_some();
+            if let Some(&node) = next {
+                trying.push(self.meet_at(host, key, node));
+            }
+            tokio::select! {
+                Some(outcome) = trying.next() => match outcome {
+                    Err(error @ VisitError::Tunnel(_)) => {
+                        tracing::debug!(%error, %host, "a service is not met there");
+                        failed = Some(error);
+                    }
+                    outcome => return outcome,
+                },
+                () = sleep(STAGGER), if more => {}
+                else => return Err(failed.unwrap_or_else(|| VisitError::Unknown(host.clone()))),
+            }
+        }
+    }
+
+    async fn meet_at(&self, host: &ServiceHost, key: ServiceKey, node: NodeId) -> Result<Visit, VisitError> {
+        let me = self.0.node.credentials().own.borrow().id();
+        let tunnel = match node == me {
+            true => None,
+            false => Some(self.tunnel_to(node).await?),
+        };
+        let met = timeout(PATIENCE, self.greet(host, key, tunnel.as_ref())).await;
+        let met = met.unwrap_or_else(|_| Err(TunnelError::Late(PATIENCE).into()));
+        if let (Err(VisitError::Tunnel(_)), Some(mux)) = (&met, &tunnel) {
+            lock(&self.0.visits.tunnels).retain(|_, ready| !ready.mux.is_same(mux));
+        }
+        met
+    }
+
+    /// Meets the service at the end of a tunnel, or here, and sees that it is the service.
+    async fn greet(&self, host: &ServiceHost, key: ServiceKey, tunnel: Option<&Mux>) -> Result<Visit, VisitError> {
+        let broke = |_| TunnelError::Broke;
+        let (stream, tunnel) = match tunnel {
+            Some(mux) => {
+                let mut stream = mux.open().await.map_err(broke)?;
+                let answer = ask(&mut stream, &Ask::Visit { key: key.0 }, longest(&self.0.rules)).await;
+                answer.and_then(super::talk::Answer::into_done).map_err(|error| TunnelError::far(&error))?;
+                (stream, mux.clone())
+            }
+            // This node happens to be the one where the service is met.
+            None => {
+                let gone = || TunnelError::Far("this service is not met here".into());
+                let mux = self.0.host.meetings().find(&key).ok_or_else(gone)?;
+                (mux.open().await.map_err(broke)?, mux)
+            }
+        };
+        let grid = self.0.node.credentials().verifier.grid();
+        let mut stream = as_visitor(stream, &grid, &key).await.map_err(|error| match error.kind() {
+            io::ErrorKind::PermissionDenied => VisitError::Other(error),
+            _ => TunnelError::Far(format!("the service does not greet: {error}")).into(),
+        })?;
+        let mut taken = [0];
+        stream.read_exact(&mut taken).await.map_err(|_| TunnelError::Broke)?;
+        match taken == [TAKEN] {
+            true => Ok(Visit { stream, tunnel }),
+            false => Err(VisitError::Closed(host.clone())),
+        }
+    }
+
+    /// A tunnel of which that node is the last one: one that is kept, or a new one.
+    async fn tunnel_to(&self, node: NodeId) -> Result<Mux, TunnelError> {
+        let kept = {
+            let mut tunnels = lock(&self.0.visits.tunnels);
+            tunnels.retain(|_, ready| ready.is_fit());
+            tunnels.get(&node).map(|ready| ready.mux.clone())
+        };
+        if let Some(mux) = kept {
+            return Ok(mux);
+        }
+        let (ready, _) = self.0.lay(Some(node)).await?;
+        let mux = ready.mux.clone();
+        let mut tunnels = lock(&self.0.visits.tunnels);
+        if tunnels.len() >= TUNNELS
+            && let Some(oldest) = tunnels.iter().min_by_key(|(_, ready)| ready.since).map(|(node, _)| *node)
+        {
+            tunnels.remove(&oldest);
+        }
+        tunnels.insert(node, ready);
+        Ok(mux)
+    }
+
+    /// The ways of the tunnels to meeting nodes.
+    pub(super) fn visiting(&self) -> Vec<Ready> {
+        lock(&self.0.visits.tunnels).values().filter(|ready| ready.is_fit()).cloned().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,171 @@
+//! Services over real processes: published by one node, fetched through the proxy of another, and who is killed between is
+//! survived.
+
+#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, clippy::print_stdout, reason = "a test")]
+
+mod cli_support;
+mod tunnels_support;
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use cli_support::{Node, Place, die_with_us};
+use serde_json::Value;
+use tunnels_support::{grid, tunnels};
+
+/// Whoever is killed, the next request works within this time.
+const AGAIN: Duration = Duration::from_secs(15);
+
+fn body(length: usize) -> Vec<u8> {
+    (0..length as u32).map(|n| (n ^ n >> 8 ^ n >> 16) as u8).collect()
+}
+
+/// A server of HTTP that answers with so many bytes as its path says.
+fn http() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            // A client that goes away is none of our business.
+            std::thread::spawn(move || _ = answer(stream.unwrap()));
+        }
+    });
+    address
+}
+
+fn answer(mut stream: TcpStream) -> std::io::Result<()> {
+    let (mut request, mut byte) = (Vec::new(), [0]);
+    while !request.ends_with(b"\r\n\r\n") {
+        stream.read_exact(&mut byte)?;
+        request.push(byte[0]);
+    }
+    let line = String::from_utf8(request).unwrap();
+    let length = line.split([' ', '/']).find_map(|part| part.parse().ok()).unwrap();
+    write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n")?;
+    stream.write_all(&body(length))
+}
+
+fn curl(proxy: &str, host: &str, length: usize, to: &Path) -> Child {
+    let mut command = Command::new("curl");
+    command.args(["-sS", "--fail", "--max-time", "300", "--noproxy", "", "--socks5-hostname", proxy, "-o"]);
+    command.arg(to).arg(format!("http://{host}/{length}")).stderr(Stdio::piped());
+    die_with_us(&mut command);
+    command.spawn().unwrap()
+}
+
+/// Fetches so many bytes, and says how long that took.
+fn fetch(place: &Place, proxy: &str, host: &str, length: usize) -> Duration {
+    let (copy, begun) = (place.path("copy"), Instant::now());
+    let output = curl(proxy, host, length, &copy).wait_with_output().unwrap();
+    assert!(output.status.success(), "{}: {}", output.status, String::from_utf8_lossy(&output.stderr));
+    let took = begun.elapsed();
+    assert!(std::fs::read(copy).unwrap() == body(length), "what came is not what the server sent");
+    took
+}
+
+/// Fails to fetch with that reply of the proxy, and returns what the proxy says of it.
+fn refused(place: &Place, node: &Node, proxy: &str, host: &str, reply: u8) -> String {
+    let output = curl(proxy, host, 9, &place.path("nothing")).wait_with_output().unwrap();
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success() && error.contains(&format!("({reply})")), "{host}: {error}");
+    let socks = place.json(["socks", "--json", "--api", &node.api]);
+    let why = socks["refusal"].as_str().unwrap().to_owned();
+    println!("{host} is refused: {why}");
+    why
+}
+
+fn serve(place: &Place, node: &Node, name: &str, to: SocketAddr) -> Value {
+    let begun = Instant::now();
+    let service = place.json(["serve", name, &to.to_string(), "--json", "--api", &node.api]);
+    println!("{name} could be met after {:?}: {service}", begun.elapsed());
+    assert!(service["meetings"].as_u64().unwrap() > 0, "{service}");
+    service
+}
+
+/// The way of the tunnel to the node where a service is met: the last one that is told.
+fn way_of_visit(place: &Place, node: &Node) -> Vec<String> {
+    let own = tunnels(place, node)["own"].as_array().unwrap().clone();
+    let ids = own.last().unwrap()["way"].as_array().unwrap().clone();
+    ids.iter().map(|id| id.as_str().unwrap().to_owned()).collect()
+}
+
+fn kill(nodes: &mut Vec<Node>, id: &str) -> bool {
+    let at = nodes.iter().position(|node| node.id == id);
+    at.map(|at| nodes.swap_remove(at).kill()).is_some()
+}
+
+#[test]
+fn a_published_service_is_fetched_by_a_stranger_and_a_killed_relay_is_survived() {
+    if Command::new("curl").arg("--version").stdout(Stdio::null()).status().is_err() {
+        println!("skipped: curl is not installed");
+        return;
+    }
+    let place = Place::new();
+    let mut nodes = grid(&place);
+    let (server, visitor, other) = (nodes.swap_remove(5), nodes.swap_remove(9), nodes.swap_remove(3));
+    let proxy = place.json(["socks", "--listen", "127.0.0.1:0", "--json", "--api", &visitor.api]);
+    let proxy = proxy["listen"].as_str().unwrap();
+    let service = serve(&place, &server, "notes", http());
+    key_is_private(&place.path("data-5/services/notes.key"));
+
+    println!("the first request took {:?}", fetch(&place, proxy, "notes.rook", 1000));
+    println!("the second request took {:?}", fetch(&place, proxy, service["full_host"].as_str().unwrap(), 1000));
+    let mib: usize = std::env::var("ROOK_TUNNEL_MIB").map_or(20, |mib| mib.parse().unwrap());
+    let took = fetch(&place, proxy, "notes.rook", mib << 20);
+    println!("{mib} MiB took {took:?}: {:.1} MB/s", (mib << 20) as f64 / 1e6 / took.as_secs_f64());
+
+    what_cannot_be_is_refused(&place, &visitor, &other, proxy);
+    two_services_of_one_name_are_told_apart(&place, &visitor, [&server, &other], proxy);
+
+    let way = way_of_visit(&place, &visitor);
+    assert_eq!(way.len(), 4, "{way:?}");
+    if kill(&mut nodes, &way[1]) {
+        let took = fetch(&place, proxy, "notes.rook", 1000);
+        println!("relay 2 was killed while nothing went over it; the next request took {took:?}");
+        assert!(took < AGAIN);
+    }
+    let mut fetching = curl(proxy, "notes.rook", 64 << 20, &place.path("broken"));
+    std::thread::sleep(Duration::from_millis(700));
+    let way = way_of_visit(&place, &visitor);
+    if kill(&mut nodes, &way[2]) {
+        let took = fetch(&place, proxy, "notes.rook", 1000);
+        println!("relay 3 was killed during a transfer; the next request took {took:?}");
+        assert!(took < AGAIN);
+    }
+    _ = fetching.kill();
+    _ = fetching.wait();
+    place.ok(["serve", "notes", "--stop", "--api", &server.api]);
+    refused(&place, &visitor, proxy, "notes.rook", 1);
+    place.ok(["socks", "--stop", "--api", &visitor.api]);
+    assert!(TcpStream::connect(proxy).is_err());
+}
+
+#[cfg(unix)]
+fn key_is_private(key: &PathBuf) {
+    use std::os::unix::fs::PermissionsExt;
+    assert_eq!(std::fs::metadata(key).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+fn what_cannot_be_is_refused(place: &Place, visitor: &Node, other: &Node, proxy: &str) {
+    assert!(refused(place, visitor, proxy, "nobody.rook", 4).contains("no service nobody.rook is known"));
+    assert!(refused(place, visitor, proxy, "example.com", 2).contains("no exit policy"));
+    assert!(refused(place, visitor, proxy, "127.0.0.1", 2).contains("no exit policy"));
+    let open = place.fails(1, ["socks", "--listen", "0.0.0.0:0", "--api", &other.api]);
+    assert!(open.contains("could be used by other machines"), "{open}");
+    // A port on which nobody listens any more.
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    serve(place, other, "closed", closed);
+    assert!(refused(place, visitor, proxy, "closed.rook", 5).contains("nothing listens"));
+    assert!(place.fails(1, ["serve", "closed", "127.0.0.1:1", "--api", &other.api]).contains("already"));
+}
+
+fn two_services_of_one_name_are_told_apart(place: &Place, visitor: &Node, of: [&Node; 2], proxy: &str) {
+    let address = http();
+    let hosts = of.map(|node| serve(place, node, "twin", address)["full_host"].as_str().unwrap().to_owned());
+    let why = refused(place, visitor, proxy, "twin.rook", 2);
+    assert!(hosts.iter().all(|host| why.contains(host)), "{why}");
+    hosts.iter().for_each(|host| _ = fetch(place, proxy, host, 1000));
+}

@@ -1,0 +1,45 @@
+//! A grid of processes over which tunnels can be laid.
+
+#![allow(dead_code, unreachable_pub, missing_docs, reason = "each test uses a part of it")]
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::cli_support::{Node, Place, eventually};
+
+const NODES: usize = 16;
+
+/// A grid of processes of which each has links to all its neighbours.
+pub fn grid(place: &Place) -> Vec<Node> {
+    let grid = place.grid("tunnels", 2, 2);
+    let mut nodes: Vec<Node> = Vec::new();
+    for number in 0..NODES {
+        let identity = place.mint(&grid, &format!("{number}.pem"));
+        let mut args = place.run_args(&identity, &format!("data-{number}"));
+        if let Some(first) = nodes.first() {
+            args.extend(["--peer".to_owned(), first.listen[0].clone()]);
+        }
+        nodes.push(place.node(&args));
+    }
+    nodes.iter_mut().for_each(|node| _ = node.wait_for("joined", Duration::from_secs(120)));
+    for node in &nodes {
+        eventually("open links to all neighbours", Duration::from_secs(90), || {
+            let peers = place.json(["peers", "--json", "--api", &node.api]);
+            let peers = peers["peers"].as_array().unwrap();
+            let mut neighbours = peers.iter().filter(|peer| peer["neighbour"] == true).peekable();
+            (neighbours.peek().is_some() && neighbours.all(|peer| peer["linked"] == true)).then_some(())
+        });
+    }
+    nodes
+}
+
+pub fn tunnels(place: &Place, node: &Node) -> Value {
+    place.json(["tunnels", "--json", "--api", &node.api])
+}
+
+/// The way of the tunnel that is in use.
+pub fn way(place: &Place, node: &Node) -> Vec<String> {
+    let way = tunnels(place, node)["own"][0]["way"].as_array().unwrap().clone();
+    way.iter().map(|node| node.as_str().unwrap().to_owned()).collect()
+}
