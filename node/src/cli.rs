@@ -92,7 +92,7 @@ enum Command {
     Ledger(state::StateArgs),
     /// The node's tunnels, and what it relays for others.
     ///
-    /// JSON: own (way, age_s), circuits, relayed (away from who laid the tunnel, towards it), taken, refused, forged.
+    /// JSON: own (way, age_s, visits), circuits, relayed (away from who laid the tunnel, towards it), taken, refused, forged.
     Tunnels(state::StateArgs),
     Serve(services::ServeArgs),
     Socks(services::SocksArgs),

@@ -103,6 +103,14 @@ impl TunnelError {
         }
     }
 
+    /// Whether a service may be met a little later.
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Broke | Self::Far(_) | Self::Late(_) | Self::Lay(_) | Self::Nobody(_) => true,
+            Self::OutOfReach | Self::Stopped(_) => false,
+        }
+    }
+
     /// Whether another tunnel may do better.
     fn is_the_tunnels(&self) -> bool {
         match self {
@@ -119,6 +127,8 @@ pub struct OwnTunnel {
     pub way: Vec<NodeId>,
     /// How old it is.
     pub age: Duration,
+    /// Whether it leads to a node where a service is met.
+    pub visits: bool,
 }
 
 /// What a node knows of tunnels.
@@ -233,10 +243,10 @@ impl Tunnels {
     /// If the node has stopped.
     pub async fn status(&self) -> Result<TunnelStatus, Stopped> {
         let (circuits, counts) = self.0.builder.count().await?;
-        let mut ready = self.0.ready.lock().await.clone();
-        ready.extend(self.visiting());
-        let own = ready.iter().filter(|ready| ready.is_fit());
-        let own = own.map(|ready| OwnTunnel { way: ready.way.to_vec(), age: ready.since.elapsed() });
+        let ready = self.0.ready.lock().await.clone();
+        let (ready, visiting) = (ready.into_iter().map(|one| (one, false)), self.visiting().into_iter());
+        let all = ready.chain(visiting.map(|one| (one, true))).filter(|(ready, _)| ready.is_fit());
+        let own = all.map(|(ready, visits)| OwnTunnel { way: ready.way.to_vec(), age: ready.since.elapsed(), visits });
         Ok(TunnelStatus { own: own.collect(), circuits, counts })
     }
 

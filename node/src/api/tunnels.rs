@@ -19,6 +19,8 @@ pub struct OwnTunnel {
     pub way: Vec<String>,
     /// Seconds since it was laid.
     pub age_s: u64,
+    /// Whether it leads to a node where a service is met.
+    pub visits: bool,
 }
 
 /// What a node knows of tunnels.
@@ -43,6 +45,7 @@ impl From<&TunnelStatus> for Tunnels {
         let own = status.own.iter().map(|tunnel| OwnTunnel {
             way: tunnel.way.iter().map(ToString::to_string).collect(),
             age_s: tunnel.age.as_secs(),
+            visits: tunnel.visits,
         });
         let Counts { outward, homeward, set_ups, no_room, replayed, stale, unreadable, forged, out_of_turn, .. } =
             status.counts;

@@ -22,7 +22,11 @@ fn describe(tunnels: &Tunnels) {
     }
     for (number, tunnel) in own.iter().enumerate() {
         let way: Vec<&str> = tunnel.way.iter().map(|node| text::short(node)).collect();
-        let what = if number == 0 { "in use" } else { "spare" };
+        let what = match (tunnel.visits, number) {
+            (true, _) => "to a service",
+            (false, 0) => "in use",
+            (false, _) => "spare",
+        };
         say(format!("{what}, {} old, over {}", text::seconds(tunnel.age_s as f64), way.join(" > ")));
     }
     say(format!("{circuits} circuits now, all in all {taken} set-ups taken for others and {refused} refused"));

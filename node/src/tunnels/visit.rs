@@ -31,6 +31,9 @@ const FRESH: Duration = Duration::from_secs(30);
 const TUNNELS: usize = 32;
 /// After how long a service is sought at another node as well.
 const STAGGER: Duration = Duration::from_millis(1200);
+/// How long a service that was announced is sought again: it may be on its way to another node.
+const PERSISTENCE: Duration = Duration::from_secs(8);
+const PAUSE: Duration = Duration::from_millis(500);
 /// How long it may take to meet a service at one node.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Attempts at each node: the first may go through a tunnel that is broken without our knowing.
@@ -142,9 +145,18 @@ impl Tunnels {
                 outcome => return outcome,
             }
         }
-        let places = self.seek(&host.name).await?;
-        let (key, nodes) = self.0.visits.choose(host, &places)?;
-        self.reach(host, key, &nodes).await
+        let begun = Instant::now();
+        loop {
+            let places = self.seek(&host.name).await?;
+            let (key, nodes) = self.0.visits.choose(host, &places)?;
+            match self.reach(host, key, &nodes).await {
+                Err(VisitError::Tunnel(error)) if error.may_pass() && begun.elapsed() < PERSISTENCE => {
+                    tracing::info!(%error, %host, "a service is sought once more");
+                    sleep(PAUSE).await;
+                }
+                outcome => return outcome,
+            }
+        }
     }
 
     /// Asks through a tunnel where services of a name can be met.
