@@ -1,6 +1,12 @@
 use futures::io::{AsyncReadExt, AsyncWriteExt};
 use futures::task::noop_waker_ref;
 use proptest::prelude::*;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use tunnel::keys::{Hop, OnionSecret};
+use tunnel::moment::Moment;
+use tunnel::name::Name;
+use tunnel::table::{Config, Table};
 
 use super::*;
 
@@ -15,9 +21,17 @@ struct Way {
     longest: usize,
 }
 
+/// The name of a tunnel, which only a table gives.
+fn tunnel() -> TunnelId {
+    let mut rng = StdRng::seed_from_u64(1);
+    let mut table = Table::new(Name::from_bytes([1; 32]), OnionSecret::draw(&mut rng), Config::default());
+    let hop = Hop { name: Name::from_bytes([2; 32]), onion: OnionSecret::draw(&mut rng).public() };
+    table.open(Moment::default(), &[hop], &mut rng, &mut Vec::new()).unwrap()
+}
+
 fn way(delay: Duration, rate: usize) -> (Pipe, Pipe, Way) {
     let (now, notices) = (Time::from_micros(0), mpsc::unbounded_channel().0);
-    let key = TunnelId::default();
+    let key = tunnel();
     let (left, left_feed) = pipe(key, now, notices.clone());
     let (right, right_feed) = pipe(key, now, notices);
     let way = Way { feeds: [left_feed, right_feed], cells: Default::default(), now, delay, rate, longest: 0 };
@@ -27,10 +41,10 @@ fn way(delay: Duration, rate: usize) -> (Pipe, Pipe, Way) {
 impl Way {
     /// A millisecond goes by: what waits is sent, and as much as the rate allows comes out.
     fn pass(&mut self) {
-        self.now = self.now.after(Duration::from_millis(1));
+        self.now = self.now + Duration::from_millis(1);
         for side in 0..2 {
             while let Some(payload) = self.feeds[side].next(self.now) {
-                self.cells[side].push_back((self.now.after(self.delay), payload));
+                self.cells[side].push_back((self.now + self.delay, payload));
             }
             self.longest = self.longest.max(self.cells[side].len());
             for _ in 0..self.rate {
@@ -110,7 +124,7 @@ fn a_slow_link_is_filled_and_its_queue_stays_short() {
 
 #[test]
 fn a_writer_waits_for_the_other_side() {
-    let (mut left, _right, mut way) = way(Duration::from_millis(10), 100);
+    let (mut left, _right, way) = way(Duration::from_millis(10), 100);
     let mut written = 0;
     while let more @ 1.. = write(&mut left, &[1; 5000]) {
         written += more;
@@ -122,7 +136,7 @@ fn a_writer_waits_for_the_other_side() {
         sent += CELL;
     }
     assert!(sent < 20 << 10, "{sent} bytes go before anything is heard");
-    assert_eq!(way.feeds[0].waited(way.now.after(Duration::from_secs(3))), Duration::from_secs(3));
+    assert_eq!(way.feeds[0].waited(way.now + Duration::from_secs(3)), Duration::from_secs(3));
 }
 
 #[test]

@@ -50,6 +50,18 @@ fn the_bytes_are_these() {
 }
 
 #[test]
+fn cells_come_between_the_pieces_of_a_message() {
+    let cell = Cell::from_bytes(Box::new([3; CELL]));
+    let mut stream = first(2, 9000, 2000);
+    append_cell(&mut stream, &cell);
+    stream.extend(more(2, 7000));
+    let (units, end) = read(&stream, LIMIT);
+    assert_eq!(units, [Unit::Cell(cell), Unit::Message(vec![7; 9000])]);
+    assert!(matches!(end, PieceError::Closed));
+    assert!(matches!(error(&stream[..2007 + 1280]), PieceError::Truncated), "a cell that ends too early");
+}
+
+#[test]
 fn a_length_beyond_the_limit_is_refused_before_anything_comes() {
     let announced = |length: u32| [&[0x12][..], &length.to_be_bytes(), &1024_u16.to_be_bytes()].concat();
     assert!(matches!(error(&announced(u32::MAX)), PieceError::TooLong { limit: LIMIT, .. }));
@@ -73,7 +85,7 @@ fn pieces_out_of_turn_are_refused() {
         error(&[first(0, 9000, 2000), vec![0, 0, 1, 7]].concat()),
         PieceError::BegunTwice(Class::Control)
     ));
-    for kind in [0x03, 0x0f, 0x13, 0x2f, 0x32, 0x40, 0xf0, 0xfe] {
+    for kind in [0x03, 0x0f, 0x13, 0x2f, 0x32, 0x41, 0xf0, 0xfe] {
         assert!(matches!(error(&[kind, 0, 1, 7]), PieceError::UnknownKind(found) if found == kind), "{kind:#x}");
     }
 }
@@ -128,7 +140,7 @@ proptest! {
         prop_assert!(matches!(end, PieceError::Closed));
         let mut found: Vec<Vec<u8>> = units.into_iter().map(|unit| match unit {
             Unit::Message(message) => message,
-            other @ (Unit::Mark | Unit::Reached(_) | Unit::LastWord) => panic!("{other:?}"),
+            other @ (Unit::Mark | Unit::Reached(_) | Unit::Cell(_) | Unit::LastWord) => panic!("{other:?}"),
         }).collect();
         let mut sent: Vec<Vec<u8>> = messages.into_iter().map(|(_, message)| message).collect();
         found.sort();
@@ -139,7 +151,7 @@ proptest! {
     /// Whatever comes, reading ends, and nothing longer than the limit comes out.
     #[test]
     fn any_bytes_are_read_or_refused(
-        heads in vec((select(vec![0_u8, 1, 2, 0x10, 0x11, 0x12, 0x20, 0x21, 0x22, 0x30, 0x31, 0x99]), vec(any::<u8>(), 0..40)), 0..40),
+        heads in vec((select(vec![0_u8, 1, 2, 0x10, 0x11, 0x12, 0x20, 0x21, 0x22, 0x30, 0x31, 0x40, 0x99]), vec(any::<u8>(), 0..40)), 0..40),
     ) {
         let stream: Vec<u8> = heads.into_iter().flat_map(|(kind, rest)| [vec![kind], rest].concat()).collect();
         let (units, _) = read(&stream, 700);
