@@ -87,7 +87,9 @@ pub enum TunnelError {
     #[error("no node can be number {} on a tunnel's way: the grid has too few nodes, or too few links are open yet", .0 + 1)]
     Nobody(usize),
     /// No way that was drawn could lead to the node that was to be the last one.
-    #[error("no way was found that leads to the node where the service is met: in a grid of many axes few ways do")]
+    #[error(
+        "no way was found to the node where the service is met: it has left, or the grid has many axes, where few ways lead to it"
+    )]
     OutOfReach,
     /// The node has stopped.
     #[error(transparent)]
@@ -106,8 +108,8 @@ impl TunnelError {
     /// Whether a service may be met a little later.
     fn may_pass(&self) -> bool {
         match self {
-            Self::Broke | Self::Far(_) | Self::Late(_) | Self::Lay(_) | Self::Nobody(_) => true,
-            Self::OutOfReach | Self::Stopped(_) => false,
+            Self::Broke | Self::Far(_) | Self::Late(_) | Self::Lay(_) | Self::Nobody(_) | Self::OutOfReach => true,
+            Self::Stopped(_) => false,
         }
     }
 

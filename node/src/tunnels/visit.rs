@@ -235,9 +235,10 @@ impl Tunnels {
             }
         };
         let grid = self.0.node.credentials().verifier.grid();
-        let mut stream = as_visitor(stream, &grid, &key).await.map_err(|error| match error.kind() {
-            io::ErrorKind::PermissionDenied => VisitError::Other(error),
-            _ => TunnelError::Far(format!("the service does not greet: {error}")).into(),
+        let greeted = as_visitor(stream, &grid, &key).await;
+        let mut stream = greeted.map_err(|error| match error.kind() == io::ErrorKind::PermissionDenied {
+            true => VisitError::Other(error),
+            false => TunnelError::Far(format!("the service does not greet: {error}")).into(),
         })?;
         let mut taken = [0];
         stream.read_exact(&mut taken).await.map_err(|_| TunnelError::Broke)?;
