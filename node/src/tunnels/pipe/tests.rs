@@ -82,8 +82,9 @@ fn read(pipe: &mut Pipe, to: &mut Vec<u8>) -> bool {
 fn carry(sent: &[u8], left: &mut Pipe, right: &mut Pipe, way: &mut Way) -> usize {
     let (mut gone, mut got) = (0, Vec::new());
     for millisecond in 1..100_000 {
-        gone += write(left, &sent[gone..]);
-        if gone == sent.len() {
+        if gone < sent.len() {
+            gone += write(left, &sent[gone..]);
+        } else {
             left.0.close();
         }
         way.pass();
