@@ -85,13 +85,16 @@ fn serve(place: &Place, node: &Node, name: &str, to: SocketAddr) -> Value {
     service
 }
 
+/// The tunnels that lead a visitor to a service; none, if it is met at the visitor's own node.
+fn visiting(place: &Place, visitor: &Node) -> Vec<Value> {
+    let own = tunnels(place, visitor)["own"].as_array().unwrap().clone();
+    own.into_iter().filter(|tunnel| tunnel["visits"] == true).collect()
+}
+
 /// Kills a relay of each tunnel that leads the visitor to a service, and says how many were killed.
 fn kill_relays(place: &Place, nodes: &mut Vec<Node>, visitor: &Node) -> usize {
-    let own = tunnels(place, visitor)["own"].as_array().unwrap().clone();
-    let visiting: Vec<_> = own.iter().filter(|tunnel| tunnel["visits"] == true).collect();
-    assert!(!visiting.is_empty(), "{own:?}");
     let mut killed = 0;
-    for tunnel in visiting {
+    for tunnel in visiting(place, visitor) {
         let way = tunnel["way"].as_array().unwrap();
         assert_eq!(way.len(), 4, "three relays and the node where the service is met: {way:?}");
         // At most three of the nodes are kept out of it: one of four is none of them.
@@ -112,13 +115,24 @@ fn a_published_service_is_fetched_by_a_stranger_and_a_killed_relay_is_survived()
     }
     let place = Place::new();
     let mut nodes = grid(&place);
-    let (server, visitor, other) = (nodes.swap_remove(5), nodes.swap_remove(9), nodes.swap_remove(3));
-    let proxy = place.json(["socks", "--listen", "127.0.0.1:0", "--json", "--api", &visitor.api]);
-    let proxy = proxy["listen"].as_str().unwrap();
+    let (server, other) = (nodes.swap_remove(5), nodes.swap_remove(3));
     let service = serve(&place, &server, "notes", http());
+    // Chance may have the service met at the visitor's own node, to which no tunnel leads; at two nodes at most.
+    let mut candidates = nodes.split_off(nodes.len() - 4);
+    let (visitor, proxy) = loop {
+        let node = candidates.pop().unwrap();
+        let proxy = place.json(["socks", "--listen", "127.0.0.1:0", "--json", "--api", &node.api]);
+        let proxy = proxy["listen"].as_str().unwrap().to_owned();
+        println!("the first request took {:?}", fetch(&place, &proxy, "notes.rook", 1000));
+        if !visiting(&place, &node).is_empty() {
+            break (node, proxy);
+        }
+        nodes.push(node);
+    };
+    nodes.append(&mut candidates);
+    let proxy = proxy.as_str();
     key_is_private(&place.path("data-5/services/notes.key"));
 
-    println!("the first request took {:?}", fetch(&place, proxy, "notes.rook", 1000));
     println!("the second request took {:?}", fetch(&place, proxy, service["full_host"].as_str().unwrap(), 1000));
     let mib: usize = std::env::var("ROOK_TUNNEL_MIB").map_or(20, |mib| mib.parse().unwrap());
     let took = fetch(&place, proxy, "notes.rook", mib << 20);
@@ -135,7 +149,8 @@ fn a_published_service_is_fetched_by_a_stranger_and_a_killed_relay_is_survived()
     let took = fetch(&place, proxy, "notes.rook", 1000);
     println!("{killed} nodes on the way were killed during a transfer; the next request took {took:?}");
     assert!(took < AGAIN);
-    assert!(!fetching.wait_with_output().unwrap().status.success(), "the transfer went over a node that was killed");
+    let ended = fetching.wait_with_output().unwrap().status;
+    assert!(killed == 0 || !ended.success(), "the transfer went over a node that was killed");
 
     what_cannot_be_is_refused(&place, &visitor, &other, proxy);
     two_services_of_one_name_are_told_apart(&place, &visitor, [&server, &other], proxy);

@@ -132,7 +132,8 @@ fn the_page_lists_what_is_printed() {
         std::fs::write(&path, format!("{before}{BEGIN}{head}{table}\n{END}{after}")).unwrap();
         return;
     }
-    let missing: Vec<_> = printed.difference(&written).collect();
+    // Which of libp2p's are printed depends on what happened on the connections.
+    let missing: Vec<_> = printed.difference(&written).filter(|row| !is_foreign(row)).collect();
     let gone: Vec<_> = written.difference(&printed).filter(|row| !is_foreign(row)).collect();
     assert!(
         missing.is_empty() && gone.is_empty(),

@@ -257,11 +257,9 @@ async fn who_pays_is_served_and_forged_and_used_stamps_are_no_payment() {
     storm.print("flooded");
     let heard: Vec<Heard> = (0..3).map(|kind| hostile[kind].heard().and(hostile[kind + 3].heard())).collect();
     heard.iter().zip(sent).for_each(|(heard, sent)| check_refusals(heard, sent));
-    let [unpaid, forged, replayed] = [0, 1, 2].map(|kind: usize| heard[kind].answered);
     assert_eq!(calm.paid, 0, "nobody has to pay while the node keeps up");
     assert!(2 * storm.paid > storm.asked, "{} of {} paid for", storm.paid, storm.asked);
     assert!(storm.goodput() >= 0.95 * calm.goodput(), "{} after {}", storm.goodput(), calm.goodput());
-    // Had they counted as paid there would be a 256th of a turn for who pays nothing, for each of theirs. As it is all three
-    // have turns alike; but who has more that is stale when its turn comes loses some.
-    assert!(forged < 8 * unpaid && replayed < 8 * unpaid, "{unpaid} {forged} {replayed}");
+    // All three kinds are served with what the honest leave, and which of them has how much of that is chance: what is stale when
+    // its turn comes uses that up. That a stamp which is void counts as none is tested in `wire_messages`.
 }
