@@ -2,7 +2,7 @@
 //!
 //! It listens on loopback only and demands a token that only the same user can read ([`runtime`]); web pages of others get
 //! nowhere (`gate`). Whatever fails is told as a problem of RFC 9457 (`problem`). The page that shows the node to its
-//! owner ([`crate::web`]), the description of the API and the figures for Prometheus need no token.
+//! owner (`web`), the description of the API and the figures for Prometheus need no token.
 
 pub mod client;
 mod connections;

@@ -1,7 +1,7 @@
 //! What a node does, in figures and for people to watch: counters for Prometheus, sightings of requests on their way, and
 //! warnings with what to do about them.
 //!
-//! All of it happens here, in the shell: a [`tap`] sees what goes into the state machine and what comes out of it, and the
+//! All of it happens here, in the shell: a `tap` sees what goes into the state machine and what comes out of it, and the
 //! state machine knows nothing of that.
 //!
 //! ```text

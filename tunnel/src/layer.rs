@@ -5,7 +5,7 @@
 //! homeward  | tag 12 | text 1266: the body of the one behind without its last 12 bytes |
 //! ```
 //!
-//! Both are the nested seals of [`crate::onion`], with AES-128-GCM and tags of 12 bytes. Outward each hop checks the
+//! Both are the nested seals of `onion`, with AES-128-GCM and tags of 12 bytes. Outward each hop checks the
 //! whole cell before it passes it on, so that an altered one dies at the next honest hop. Homeward each hop seals the
 //! whole cell, and the initiator checks what each has sealed.
 //!

@@ -1,7 +1,7 @@
 //! Many tunnels, and an adversary that runs a share `f` of the nodes and recognises a tunnel at each of them: both ends
 //! of a tunnel are known where relay 1 and the last node are hostile.
 //!
-//! Hostile relays show rosters that make their friends successors, as far as [`Rosters`] lets them. Honest nodes rebuild a
+//! Hostile relays show rosters that make their friends successors, as far as `Rosters` lets them. Honest nodes rebuild a
 //! broken tunnel as a whole.
 //!
 //! - `end_to_end`: tunnels with both ends hostile; `f²` (`tor_formula`) where nobody can lie, and what Tor has (Syverson,
@@ -52,9 +52,9 @@ pub struct TunnelCompromise {
     pub hostile: f64,
     /// What is asked of a relay's rosters.
     pub rosters: Rosters,
-    /// Members of a line whose signatures are asked for, more than half of which are needed; for [`Rosters::Certified`].
+    /// Members of a line whose signatures are asked for, more than half of which are needed; for `Rosters::Certified`.
     pub witnesses: u32,
-    /// Chance that an honest roster is not believed, for [`Rosters::Density`].
+    /// Chance that an honest roster is not believed, for `Rosters::Density`.
     pub alpha: f64,
     /// Tunnels in one trial.
     pub tunnels: u32,
