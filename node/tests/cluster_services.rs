@@ -143,14 +143,15 @@ fn a_published_service_is_fetched_by_a_stranger_and_a_killed_relay_is_survived()
     println!("{killed} nodes on the way were killed while nothing went over them; the next request took {took:?}");
     assert!(took < AGAIN);
 
-    let fetching = curl(proxy, "notes.rook", 256 << 20, &place.path("broken"));
+    let mut fetching = curl(proxy, "notes.rook", 256 << 20, &place.path("broken"));
     std::thread::sleep(Duration::from_millis(700));
     let killed = kill_relays(&place, &mut nodes, &visitor);
     let took = fetch(&place, proxy, "notes.rook", 1000);
     println!("{killed} nodes on the way were killed during a transfer; the next request took {took:?}");
     assert!(took < AGAIN);
-    let ended = fetching.wait_with_output().unwrap().status;
-    assert!(killed == 0 || !ended.success(), "the transfer went over a node that was killed");
+    // Whether it went over a node that was killed is chance where there are two tunnels to the service.
+    _ = fetching.kill();
+    println!("the transfer that was under way: {}", fetching.wait().unwrap());
 
     what_cannot_be_is_refused(&place, &visitor, &other, proxy);
     two_services_of_one_name_are_told_apart(&place, &visitor, [&server, &other], proxy);
