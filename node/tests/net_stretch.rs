@@ -238,7 +238,7 @@ fn figures(name: &str, asked: &[Asked], loads: &[f64]) -> Figures {
 /// `ROOK_STRETCH_SIDE` is the number of coordinates on each of the two axes, and `ROOK_STRETCH_ROUNDS` how often each node
 /// asks each cell.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "32 nodes with delays take some minutes: run it by its name, with -- --ignored --nocapture"]
+#[ignore = "it has not passed yet, on busy machines alone: see ROADMAP; run it with -- --ignored --nocapture"]
 async fn ways_are_shorter_than_by_any_choice_and_nobody_is_swamped() {
     let number = |name: &str, usual: u16| std::env::var(name).map_or(usual, |text| text.parse().unwrap());
     let (side, rounds) = (number("ROOK_STRETCH_SIDE", 2), usize::from(number("ROOK_STRETCH_ROUNDS", 16)));
