@@ -6,7 +6,8 @@
 //!    ([`Limits::floors`]) of all the work that is done, so nothing starves.
 //! 2. **Fair among lanes.** Within a class the lanes (one for each neighbour, however many it speaks for) take turns by
 //!    deficit round robin (Shreedhar and Varghese, "Efficient Fair Queuing Using Deficit Round Robin", SIGCOMM 1995),
-//!    by work and not by the piece, with a [`Weight`] that whoever takes work out says for each lane.
+//!    by work and not by the piece, with a [`Weight`] that whoever takes work out says for each lane. Who did not wait
+//!    before goes first, once in a round (RFC 8290, section 4.2), if its weight is full.
 //! 3. **Worth.** Within a lane the job with the greatest worth goes first: the effort that its stamp proves.
 //! 4. **Age.** Of equals the older.
 //!

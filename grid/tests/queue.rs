@@ -95,6 +95,64 @@ fn a_lane_gets_its_weight_however_it_cuts_its_work() {
 }
 
 #[test]
+fn who_comes_seldom_does_not_wait_for_the_turns_of_all_who_flood() {
+    let mut queue = Queue::new(Limits { entries: 10_000, bytes: 10_000, ..LIMITS });
+    for number in 0..2000 {
+        assert!(queue.push(job(number, 1 + number as u8 % 20, Class::Interactive, 0, LIMITS.quantum), full).is_empty());
+    }
+    let next = |queue: &mut Queue| queue.pop(full).unwrap().lane;
+    (0..20).for_each(|_| assert_ne!(next(&mut queue), 100));
+    // Its job is larger than its share of a turn, and it is the next all the same.
+    assert!(queue.push(job(5000, 100, Class::Interactive, 0, 3 * LIMITS.quantum), full).is_empty());
+    assert_eq!(next(&mut queue), 100);
+    // Now it is one of those who wait, and owes two rounds: what comes next from it does not come first.
+    assert!(queue.push(job(5001, 100, Class::Interactive, 0, 1), full).is_empty());
+    let waited = std::iter::from_fn(|| Some(next(&mut queue))).take_while(|&lane| lane != 100).count();
+    assert_eq!(waited, 60);
+    // A round in which it had nothing to do, and it comes seldom again.
+    (0..40).for_each(|_| assert_ne!(next(&mut queue), 100));
+    assert!(queue.push(job(5002, 100, Class::Interactive, 0, 1), full).is_empty());
+    assert_eq!(next(&mut queue), 100);
+}
+
+#[test]
+fn who_weighs_less_waits_its_turn() {
+    let mut queue = Queue::new(LIMITS);
+    let weight = |lane| if lane == 9 { Weight::of_256(64) } else { Weight::FULL };
+    for number in 0..100 {
+        assert!(
+            queue.push(job(number, 1 + number as u8 % 2, Class::Interactive, 0, LIMITS.quantum), weight).is_empty()
+        );
+    }
+    let next = |queue: &mut Queue| queue.pop(weight).unwrap().lane;
+    (0..4).for_each(|_| assert_ne!(next(&mut queue), 9));
+    assert!(queue.push(job(100, 9, Class::Interactive, 0, LIMITS.quantum), weight).is_empty());
+    assert!(queue.push(job(101, 9, Class::Interactive, 0, LIMITS.quantum), weight).is_empty());
+    let order: Vec<u8> = (0..20).map(|_| next(&mut queue)).collect();
+    assert_eq!(order.iter().position(|&lane| lane == 9), Some(1), "{order:?}");
+    assert_eq!(order.iter().rposition(|&lane| lane == 9), Some(1 + 8 + 1), "{order:?}");
+}
+
+#[test]
+fn who_comes_as_often_as_it_can_has_no_more_than_its_share() {
+    let mut queue = Queue::new(Limits { entries: 10_000, bytes: 10_000, ..LIMITS });
+    for number in 0..8000 {
+        assert!(queue.push(job(number, 1 + number as u8 % 4, Class::Interactive, 0, LIMITS.quantum), full).is_empty());
+    }
+    // It sends its next job whenever the last is done, so that it never seems to wait.
+    let mut done = [0; 6];
+    for number in 8000..9000 {
+        if number == 8000 || done[0] == 5 {
+            assert!(queue.push(job(number, 5, Class::Interactive, 0, LIMITS.quantum), full).is_empty());
+        }
+        let lane = usize::from(queue.pop(full).unwrap().lane);
+        done[0] = lane;
+        done[lane] += 1;
+    }
+    assert!((195..=205).contains(&done[5]), "{done:?}");
+}
+
+#[test]
 fn a_flood_from_one_lane_drops_its_own_and_its_cheapest() {
     let limits = Limits { entries: 10, ..LIMITS };
     let mut queue = Queue::new(limits);

@@ -18,6 +18,7 @@ mod relays;
 mod service;
 mod socks;
 mod splice;
+mod stock;
 mod talk;
 mod task;
 mod visit;
@@ -34,7 +35,7 @@ use grid::output::{GetReport, PutReport};
 use grid::peer::Peer;
 use grid::record::{Pointer, Record, Rules};
 use tokio::sync::{Mutex, mpsc};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 pub use tunnel::table::Counts;
 use yamux::Stream;
 
@@ -46,6 +47,7 @@ use self::relays::{Relays, hops};
 pub use self::service::{NameError, ServiceHost, ServiceKey, ServiceName};
 use self::socks::Proxy;
 pub use self::socks::{SocksError, SocksStatus};
+use self::stock::Stock;
 use self::talk::{Answer, Ask, TalkError, ask, longest};
 use self::task::Builder;
 pub use self::task::LayError;
@@ -56,9 +58,7 @@ use crate::transport::{CellLinks, CellReceiver};
 
 /// How long a tunnel is used for new requests. Relays end it after ten minutes.
 const USED: Duration = Duration::from_secs(480);
-/// Tunnels that are kept ready while any is used: one in use and a spare.
-const READY: usize = 2;
-/// Ways that are tried before it is given up.
+/// Ways to a given node, or to where a service is met, that are tried before it is given up.
 const WAYS: usize = 6;
 /// Tunnels that a request is tried through.
 const TRIES: usize = 3;
@@ -68,7 +68,7 @@ const HEDGE: Duration = Duration::from_millis(700);
 const PATIENCE: Duration = Duration::from_secs(45);
 
 /// Why something could not be done through a tunnel.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TunnelError {
     /// The tunnel broke while it was used.
@@ -169,8 +169,7 @@ struct Shared {
     relays: Relays,
     preset: Preset,
     rules: Rules,
-    /// The first one is in use.
-    ready: Mutex<Vec<Ready>>,
+    stock: Stock,
     host: Host,
     /// Where the keys of services are.
     folder: PathBuf,
@@ -205,14 +204,14 @@ impl Tunnels {
         let welcome = host.clone();
         let builder = task::start(&node, carrier, move |pipe| welcome.welcome(pipe));
         let relays = Relays::new(node.clone(), longest(&rules));
-        let ready = Mutex::default();
+        let stock = Stock::new();
         Ok(Self(Arc::new(Shared {
             node,
             builder,
             relays,
             preset: Preset::SHORT,
             rules,
-            ready,
+            stock,
             host,
             folder,
             published: Mutex::default(),
@@ -245,8 +244,7 @@ impl Tunnels {
     /// If the node has stopped.
     pub async fn status(&self) -> Result<TunnelStatus, Stopped> {
         let (circuits, counts) = self.0.builder.count().await?;
-        let ready = self.0.ready.lock().await.clone();
-        let (ready, visiting) = (ready.into_iter().map(|one| (one, false)), self.visiting().into_iter());
+        let (ready, visiting) = (self.0.stock.all().into_iter().map(|one| (one, false)), self.visiting().into_iter());
         let all = ready.chain(visiting.map(|one| (one, true))).filter(|(ready, _)| ready.is_fit());
         let own = all.map(|(ready, visits)| OwnTunnel { way: ready.way.to_vec(), age: ready.since.elapsed(), visits });
         Ok(TunnelStatus { own: own.collect(), circuits, counts })
@@ -255,30 +253,30 @@ impl Tunnels {
     /// Asks a tunnel's last node; through another tunnel as well if that one breaks, or says nothing for a while. What is
     /// asked does no harm twice.
     async fn ask(&self, question: &Ask) -> Result<Answer, TunnelError> {
-        let (mut asking, mut used, mut failed) = (FuturesUnordered::new(), Vec::new(), None);
+        let (mut asking, mut used, mut failed) = (FuturesUnordered::new(), Vec::<Mux>::new(), None);
+        let (mut is_due, mut hedge) = (true, Instant::now());
         loop {
-            if used.len() < TRIES {
-                match self.tunnel(&used).await {
+            let more = used.len() < TRIES;
+            tokio::select! {
+                found = self.0.stock.take(self, &used), if is_due && more => match found {
                     Ok(mux) => {
                         used.push(mux.clone());
                         asking.push(async move { (self.ask_through(&mux, question).await, mux) });
+                        (is_due, hedge) = (false, Instant::now() + HEDGE);
                     }
                     Err(error) if asking.is_empty() => return Err(failed.unwrap_or(error)),
                     // Those that are asked already may still answer.
-                    Err(_) => {}
-                }
-            }
-            let more = used.len() < TRIES;
-            tokio::select! {
+                    Err(_) => (is_due, hedge) = (false, Instant::now() + PATIENCE),
+                },
                 Some((outcome, mux)) = asking.next() => match outcome {
                     Err(error) if error.is_the_tunnels() => {
                         tracing::info!(%error, "a tunnel did not do");
-                        self.0.ready.lock().await.retain(|ready| !ready.mux.is_same(&mux));
-                        failed = Some(error);
+                        self.0.stock.broke(&mux);
+                        (failed, is_due) = (Some(error), true);
                     }
                     outcome => return outcome,
                 },
-                () = tokio::time::sleep(HEDGE), if more => {}
+                () = sleep_until(hedge), if !is_due && more => is_due = true,
                 else => return Err(failed.unwrap_or(TunnelError::Broke)),
             }
         }
@@ -290,39 +288,6 @@ impl Tunnels {
             ask(&mut stream, question, longest(&self.0.rules)).await.map_err(|error| TunnelError::far(&error))
         };
         timeout(PATIENCE, talk).await.map_err(|_| TunnelError::Late(PATIENCE))?
-    }
-
-    /// A tunnel beside those that are used already: one that is ready, or a new one. Another is laid beside it, so that there
-    /// is one when this one breaks.
-    async fn tunnel(&self, used: &[Mux]) -> Result<Mux, TunnelError> {
-        let mut ready = self.0.ready.lock().await;
-        ready.retain(Ready::is_fit);
-        let fresh = |ready: &&Ready| !used.iter().any(|mux| mux.is_same(&ready.mux));
-        let mux = match ready.iter().find(fresh) {
-            Some(ready) => ready.mux.clone(),
-            None => {
-                let (laid, _) = self.0.lay(None).await?;
-                let mux = laid.mux.clone();
-                ready.push(laid);
-                mux
-            }
-        };
-        if ready.len() < READY {
-            tokio::spawn(self.clone().lay_spare());
-        }
-        Ok(mux)
-    }
-
-    async fn lay_spare(self) {
-        match self.0.lay(None).await {
-            Ok((spare, _)) => {
-                let mut ready = self.0.ready.lock().await;
-                if ready.len() < READY {
-                    ready.push(spare);
-                }
-            }
-            Err(error) => tracing::debug!(%error, "no spare tunnel"),
-        }
     }
 }
 

@@ -10,7 +10,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::bucket::{Bucket, Rate};
-use crate::table::TunnelId;
 
 /// How many tunnels, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +20,8 @@ pub struct Config {
     pub life: Duration,
     /// From what age on nothing new is begun on a tunnel.
     pub fresh: Duration,
+    /// After how long a set-up is not counted on any more, for a relay that was killed says nothing of it.
+    pub slow: Duration,
     /// How often tunnels are built.
     pub builds: Rate,
 }
@@ -31,98 +32,117 @@ impl Default for Config {
             spares: 2,
             life: Duration::from_secs(590),
             fresh: Duration::from_secs(480),
-            // Three tunnels need three in ten minutes; a lost relay may take several at once.
-            builds: Rate { burst: 6, every: Duration::from_secs(10) },
+            slow: Duration::from_millis(700),
+            // Three tunnels need three in ten minutes; a lost relay may take all of them at once, and of the ways that are
+            // drawn next some still lead over it.
+            builds: Rate { burst: 12, every: Duration::from_secs(10) },
         }
     }
 }
 
 /// What is to be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
+pub enum Action<Id> {
     /// Lay a tunnel over a newly drawn path, and say [`Keeper::building`].
     Build,
     /// Close this tunnel: it is too old.
-    Retire(TunnelId),
+    Retire(Id),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
-    Building,
+    Building { since: Duration },
     Standing { since: Duration },
 }
 
-/// Keeps a number of tunnels standing.
+impl State {
+    fn age(self, now: Duration) -> Duration {
+        match self {
+            Self::Building { since } | Self::Standing { since } => now.saturating_sub(since),
+        }
+    }
+
+    /// Until when it counts as a tunnel that can be used, or soon can.
+    fn counts_until(self, config: &Config) -> Duration {
+        match self {
+            Self::Building { since } => since + config.slow,
+            Self::Standing { since } => since + config.fresh,
+        }
+    }
+}
+
+/// Keeps a number of tunnels standing. `Id` is what their owner calls them.
 #[derive(Clone, Debug)]
-pub struct Keeper {
+pub struct Keeper<Id> {
     config: Config,
-    tunnels: BTreeMap<TunnelId, State>,
+    tunnels: BTreeMap<Id, State>,
     builds: Bucket,
 }
 
-impl Keeper {
+impl<Id: Ord + Copy> Keeper<Id> {
     /// Keeps none so far.
     pub fn new(config: Config) -> Self {
         Self { config, tunnels: BTreeMap::new(), builds: Bucket::default() }
     }
 
     /// What is to be done now, one after the other, until there is nothing.
-    pub fn next(&mut self, now: Duration) -> Option<Action> {
-        let old = self.tunnels.iter().find(|&(_, &state)| age(state, now) >= self.config.life);
+    pub fn next(&mut self, now: Duration) -> Option<Action<Id>> {
+        let is_old = |state: &State| matches!(state, State::Standing { .. }) && state.age(now) >= self.config.life;
+        let old = self.tunnels.iter().find(|(_, state)| is_old(state));
         if let Some((&tunnel, _)) = old {
             self.tunnels.remove(&tunnel);
             return Some(Action::Retire(tunnel));
         }
-        let counted = |state: &&State| age(**state, now) < self.config.fresh;
-        let enough = self.tunnels.values().filter(counted).count() > self.config.spares;
-        (!enough && self.builds.take(now, self.config.builds)).then_some(Action::Build)
+        (self.lacks(now) && self.builds.take(now, self.config.builds)).then_some(Action::Build)
+    }
+
+    /// Whether there are too few, those counted that are being laid.
+    fn lacks(&self, now: Duration) -> bool {
+        self.tunnels.values().filter(|state| state.counts_until(&self.config) > now).count() <= self.config.spares
     }
 
     /// When to ask again, if nothing is heard before.
     pub fn next_at(&self, now: Duration) -> Duration {
-        let of = |since: Duration| [since + self.config.fresh, since + self.config.life];
-        let ages = self.tunnels.values().filter_map(|state| match state {
-            State::Standing { since } => Some(of(*since)),
-            State::Building => None,
-        });
-        let turns = ages.flatten().filter(|&at| at > now);
-        let build = self.builds.next(self.config.builds).max(now);
-        let lacking = self.tunnels.values().filter(|&&state| age(state, now) < self.config.fresh).count();
-        let build = (lacking <= self.config.spares).then_some(build);
-        turns.chain(build).min().unwrap_or(now + self.config.fresh)
+        let ends = |state: &State| match *state {
+            State::Standing { since } => since + self.config.life,
+            State::Building { since } => since + self.config.slow,
+        };
+        let turns = self.tunnels.values().flat_map(|state| [state.counts_until(&self.config), ends(state)]);
+        let build = self.lacks(now).then(|| self.builds.next(self.config.builds).max(now));
+        turns.filter(|&at| at > now).chain(build).min().unwrap_or(now + self.config.fresh)
     }
 
     /// A tunnel's set-up is on its way.
-    pub fn building(&mut self, tunnel: TunnelId) {
-        self.tunnels.insert(tunnel, State::Building);
+    pub fn building(&mut self, now: Duration, tunnel: Id) {
+        self.tunnels.insert(tunnel, State::Building { since: now });
     }
 
     /// A tunnel stands.
-    pub fn ready(&mut self, now: Duration, tunnel: TunnelId) {
+    pub fn ready(&mut self, now: Duration, tunnel: Id) {
         if let Some(state) = self.tunnels.get_mut(&tunnel) {
             *state = State::Standing { since: now };
         }
     }
 
     /// A tunnel has ended, or was not laid.
-    pub fn ended(&mut self, tunnel: TunnelId) {
+    pub fn ended(&mut self, tunnel: Id) {
         self.tunnels.remove(&tunnel);
     }
 
-    /// On which tunnel something new is begun: the oldest that is still fresh, so that one is used up after the other
-    /// and the far ends of the rest see nothing of us.
-    pub fn current(&self, now: Duration) -> Option<TunnelId> {
-        let standing = self.tunnels.iter().filter_map(|(&tunnel, &state)| match state {
-            State::Standing { since } if now.saturating_sub(since) < self.config.fresh => Some((since, tunnel)),
-            State::Standing { .. } | State::Building => None,
-        });
-        standing.min().map(|(_, tunnel)| tunnel)
+    /// Whether any is being laid.
+    pub fn is_building(&self) -> bool {
+        self.tunnels.values().any(|state| matches!(state, State::Building { .. }))
     }
-}
 
-fn age(state: State, now: Duration) -> Duration {
-    match state {
-        State::Building => Duration::ZERO,
-        State::Standing { since } => now.saturating_sub(since),
+    /// On which tunnels something new may be begun, in the order in which that is done: the oldest that is still fresh
+    /// first, so that one is used up after the other and the far ends of the rest see nothing of us.
+    pub fn standing(&self, now: Duration) -> Vec<Id> {
+        let fresh = self.tunnels.iter().filter_map(|(&tunnel, &state)| match state {
+            State::Standing { since } if state.counts_until(&self.config) > now => Some((since, tunnel)),
+            State::Standing { .. } | State::Building { .. } => None,
+        });
+        let mut fresh: Vec<(Duration, Id)> = fresh.collect();
+        fresh.sort_unstable();
+        fresh.into_iter().map(|(_, tunnel)| tunnel).collect()
     }
 }

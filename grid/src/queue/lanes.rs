@@ -1,20 +1,29 @@
-//! Turns among lanes: deficit round robin, as in the paper's figure 2, with the lanes of the idle removed.
+//! Turns among lanes: deficit round robin (Shreedhar and Varghese, SIGCOMM 1995), with two changes.
+//!
+//! *Who comes seldom goes first.* A lane of full weight that did not wait before is served before those that do, up to its
+//! quantum, and is one of those from then on (`FQ-CoDel`, RFC 8290, section 4.2). It stays one, though empty, until its turn
+//! has come round once more, so that nobody comes first twice in a round. A neighbour that floods never waits for the first
+//! time; one that asks for less than its share nearly always does, and does not wait for the turns of all who flood.
+//!
+//! *Debts, not savings.* A lane whose deficit is above nothing has its next job done, however large, and then owes what that
+//! was too much; in the paper it saves up until it can pay. So the large job of one that comes seldom waits for no rounds
+//! either. Over any time two lanes that wait differ by as much in both: one job and one quantum.
 
 use alloc::collections::{BTreeMap, VecDeque};
 use core::cmp::Reverse;
 
 use super::{Job, Weight};
 
-/// The lanes of one class in which something waits.
+/// The lanes of one class.
 #[derive(Clone, Debug)]
 pub(super) struct Lanes<L, T> {
     quantum: u64,
-    /// No empty lanes.
+    /// Those in which something waits, and those whose turn has to come round once more. None when nothing waits.
     lanes: BTreeMap<L, Lane<L, T>>,
-    /// Each lane once, the one whose turn it is in front.
+    /// Those that did not wait before, the first to have come in front.
+    fresh: VecDeque<L>,
+    /// All others, the one whose turn it is in front.
     turns: VecDeque<L>,
-    /// Whether the lane in front has had its quantum for this turn.
-    is_paid: bool,
     waiting: usize,
     bytes: usize,
 }
@@ -23,8 +32,10 @@ pub(super) struct Lanes<L, T> {
 #[derive(Clone, Debug)]
 struct Lane<L, T> {
     jobs: BTreeMap<(Reverse<u32>, u64), Job<L, T>>,
-    /// Work that it may still have done, in 256ths.
-    deficit: u64,
+    /// Work that it may still have done, in 256ths; what it owes if below 0.
+    deficit: i64,
+    /// Whether it has had its quantum for this turn.
+    is_paid: bool,
     bytes: usize,
 }
 
@@ -35,14 +46,23 @@ pub(super) enum Scarce {
     Bytes,
 }
 
-/// The cost of a job, in the unit of deficits.
-fn cost<L, T>(job: &Job<L, T>) -> u64 {
-    Weight::FULL.of(u64::from(job.work.max(1)))
+/// An amount of work for a weight, in the unit of deficits.
+fn deficit(weight: Weight, work: u64) -> i64 {
+    i64::try_from(weight.of(work)).unwrap_or(i64::MAX)
 }
 
 impl<L, T> Lane<L, T> {
-    fn first_cost(&self) -> Option<u64> {
-        self.jobs.first_key_value().map(|(_, job)| cost(job))
+    /// Its turn begins, if it has not begun.
+    fn pay(&mut self, quantum: i64) {
+        if !self.is_paid {
+            self.deficit = self.deficit.saturating_add(quantum);
+            self.is_paid = true;
+        }
+    }
+
+    /// Whether its turn has come round, with nothing to do and nothing owed.
+    fn is_over(&self) -> bool {
+        self.jobs.is_empty() && !self.is_paid && self.deficit >= 0
     }
 
     /// How much of what has run out it holds.
@@ -57,7 +77,8 @@ impl<L, T> Lane<L, T> {
 impl<L: Ord + Copy, T> Lanes<L, T> {
     pub(super) fn new(quantum: u32) -> Self {
         let quantum = u64::from(quantum.max(1));
-        Self { quantum, lanes: BTreeMap::new(), turns: VecDeque::new(), is_paid: false, waiting: 0, bytes: 0 }
+        let (fresh, turns) = (VecDeque::new(), VecDeque::new());
+        Self { quantum, lanes: BTreeMap::new(), fresh, turns, waiting: 0, bytes: 0 }
     }
 
     pub(super) fn len(&self) -> usize {
@@ -76,8 +97,8 @@ impl<L: Ord + Copy, T> Lanes<L, T> {
     pub(super) fn push(&mut self, number: u64, job: Job<L, T>) {
         let name = job.lane;
         let lane = self.lanes.entry(name).or_insert_with(|| {
-            self.turns.push_back(name);
-            Lane { jobs: BTreeMap::new(), deficit: 0, bytes: 0 }
+            self.fresh.push_back(name);
+            Lane { jobs: BTreeMap::new(), deficit: 0, is_paid: false, bytes: 0 }
         });
         self.waiting += 1;
         self.bytes += job.bytes;
@@ -86,38 +107,59 @@ impl<L: Ord + Copy, T> Lanes<L, T> {
     }
 
     pub(super) fn pop(&mut self, weight: impl Fn(L) -> Weight) -> Option<Job<L, T>> {
+        while let Some(&name) = self.fresh.front() {
+            if weight(name) >= Weight::FULL && self.may_have_more(name, &weight) {
+                return self.take(name, false);
+            }
+            self.fresh.pop_front();
+            self.end_turn(name);
+        }
         let mut passed = 0;
         loop {
             let &name = self.turns.front()?;
-            let lane = self.lanes.get_mut(&name)?;
-            if !self.is_paid {
-                lane.deficit = lane.deficit.saturating_add(weight(name).of(self.quantum));
-                self.is_paid = true;
+            if self.lanes.get(&name).is_some_and(Lane::is_over) {
+                self.turns.pop_front();
+                self.lanes.remove(&name);
+                continue;
             }
-            if lane.first_cost().is_some_and(|cost| cost <= lane.deficit) {
-                let job = self.take(name, false)?;
-                return Some(job);
+            if self.may_have_more(name, &weight) {
+                return self.take(name, false);
             }
-            self.turns.rotate_left(1);
-            self.is_paid = false;
+            self.turns.pop_front();
+            self.end_turn(name);
             passed += 1;
-            if passed == self.turns.len() {
+            if passed >= self.turns.len() {
                 self.skip_rounds(&weight);
+                passed = 0;
             }
         }
     }
 
-    /// Nobody's quantum sufficed in a whole round: as many rounds pass at once as the first to be served still needs, but
-    /// for one.
+    /// Whether the lane whose turn it is has a job that is done in this turn.
+    fn may_have_more(&mut self, name: L, weight: impl Fn(L) -> Weight) -> bool {
+        let quantum = deficit(weight(name), self.quantum);
+        self.lanes.get_mut(&name).is_some_and(|lane| {
+            lane.pay(quantum);
+            lane.deficit > 0 && !lane.jobs.is_empty()
+        })
+    }
+
+    /// The lane waits for its next turn. What it did not use is gone: nobody saves up for a burst.
+    fn end_turn(&mut self, name: L) {
+        if let Some(lane) = self.lanes.get_mut(&name) {
+            lane.deficit = lane.deficit.min(0);
+            lane.is_paid = false;
+            self.turns.push_back(name);
+        }
+    }
+
+    /// All who wait owe more than a quantum: as many rounds pass at once as the first to be served still needs, but for one.
     fn skip_rounds(&mut self, weight: impl Fn(L) -> Weight) {
-        let quantum = self.quantum;
-        let needs = |(&name, lane): (&L, &Lane<L, T>)| {
-            let lacking = lane.first_cost().unwrap_or(0).saturating_sub(lane.deficit);
-            lacking.div_ceil(weight(name).of(quantum).max(1))
-        };
-        let rounds = self.lanes.iter().map(needs).min().unwrap_or(0).saturating_sub(1);
+        let quantum = |name: L| deficit(weight(name), self.quantum).max(1);
+        let waiting = self.lanes.iter().filter(|(_, lane)| !lane.jobs.is_empty());
+        let rounds = waiting.map(|(&name, lane)| lane.deficit.saturating_neg() / quantum(name)).min().unwrap_or(0);
         for (&name, lane) in &mut self.lanes {
-            lane.deficit = lane.deficit.saturating_add(rounds.saturating_mul(weight(name).of(quantum)));
+            lane.deficit = lane.deficit.saturating_add(rounds.saturating_mul(quantum(name))).min(0);
         }
     }
 
@@ -137,31 +179,31 @@ impl<L: Ord + Copy, T> Lanes<L, T> {
         let lane = self.lanes.get_mut(&name)?;
         let (_, job) = if last { lane.jobs.pop_last()? } else { lane.jobs.pop_first()? };
         if !last {
-            lane.deficit = lane.deficit.saturating_sub(cost(&job));
+            lane.deficit = lane.deficit.saturating_sub(deficit(Weight::FULL, job.work.max(1).into()));
         }
         lane.bytes -= job.bytes;
         self.waiting -= 1;
         self.bytes -= job.bytes;
-        if lane.jobs.is_empty() {
-            self.remove(name);
-        }
+        self.rest();
         Some(job)
     }
 
-    /// A lane that runs empty loses its deficit and its turn: nobody saves up for a burst.
-    fn remove(&mut self, name: L) {
-        self.lanes.remove(&name);
-        if self.turns.front() == Some(&name) {
-            self.is_paid = false;
-        }
-        self.turns.retain(|&other| other != name);
-    }
-
     pub(super) fn forget(&mut self, name: L) {
-        if let Some(lane) = self.lanes.get(&name) {
+        if let Some(lane) = self.lanes.remove(&name) {
             self.waiting -= lane.jobs.len();
             self.bytes -= lane.bytes;
-            self.remove(name);
+            self.fresh.retain(|&other| other != name);
+            self.turns.retain(|&other| other != name);
+            self.rest();
+        }
+    }
+
+    /// Who has nothing to do owes nobody a turn.
+    fn rest(&mut self) {
+        if self.waiting == 0 {
+            self.lanes.clear();
+            self.fresh.clear();
+            self.turns.clear();
         }
     }
 }

@@ -12,7 +12,6 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
 use dataset::dap::{self, Format};
-use dataset::manifest::VersionRoot;
 use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower_http::compression::CompressionLayer;
@@ -123,9 +122,16 @@ async fn dispatch(
     request: &Parts,
 ) -> Result<Response, Refusal> {
     let query = request.uri.query().unwrap_or_default().to_owned();
-    let turn = turn(address.form, &query);
+    let now = Instant::now();
+    let reader = matches!(address.form, Form::Dap(_)).then(|| reader(client, &address, request));
+    let is_new = reader.as_ref().is_some_and(|reader| !service.sessions.knows(reader, now));
+    let turn = if is_new { Turn::First } else { turn(address.form, &query) };
     let newest = service.reading.shelf.open(&address.name, turn).await?;
-    let opened = match session_version(service, client, &address, request, newest.version, turn) {
+    let version = match reader {
+        Some(reader) => service.sessions.version(reader, newest.version, turn == Turn::First, now),
+        None => newest.version,
+    };
+    let opened = match version {
         version if version == newest.version => newest,
         version => service.reading.shelf.at(&address.name, version).ok_or(ReadError::NoServer(address.name.clone()))?,
     };
@@ -140,7 +146,7 @@ async fn dispatch(
     }
 }
 
-/// Who asks for the whole structure opens the dataset.
+/// Who asks for the whole structure opens the dataset, known or not.
 fn turn(form: Form, query: &str) -> Turn {
     match form {
         Form::Dap(Format::Das | Format::Dds | Format::Dmr) if query.is_empty() => Turn::First,
@@ -149,21 +155,10 @@ fn turn(form: Form, query: &str) -> Turn {
     }
 }
 
-fn session_version(
-    service: &Service,
-    client: SocketAddr,
-    address: &Address,
-    request: &Parts,
-    newest: VersionRoot,
-    turn: Turn,
-) -> VersionRoot {
-    if !matches!(address.form, Form::Dap(_)) {
-        return newest;
-    }
+/// Who asks for values, as far as can be told.
+fn reader(client: SocketAddr, address: &Address, request: &Parts) -> Reader {
     let agent = request.headers.get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let agent = agent.chars().take(200).collect();
-    let reader = Reader { ip: client.ip(), agent, name: address.name.clone() };
-    service.sessions.version(reader, newest, turn == Turn::First, Instant::now())
+    Reader { ip: client.ip(), agent: agent.chars().take(200).collect(), name: address.name.clone() }
 }
 
 impl Service {

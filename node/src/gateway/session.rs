@@ -2,8 +2,9 @@
 //!
 //! A DAP client asks for the structure once and for values many times, in requests that have nothing to do with each
 //! other. If a new version came in between, it would mix two. So whoever has asked for the structure goes on with that
-//! version, until it asks for the whole structure again or is quiet for an hour. A client is known by its address and by
-//! what it calls itself; two programs that share both share the version, and who wants to be sure names the version.
+//! version, until it asks for the whole structure again or is quiet for an hour. Who was not here before opens the dataset
+//! with its first request, whatever that is for. A client is known by its address and by what it calls itself; two programs
+//! that share both share the version, and who wants to be sure names the version.
 
 use std::net::IpAddr;
 use std::num::NonZeroUsize;
@@ -40,6 +41,12 @@ impl Default for Sessions {
 }
 
 impl Sessions {
+    /// Whether this reader has opened a version, and would go on with it.
+    pub(super) fn knows(&self, reader: &Reader, now: Instant) -> bool {
+        let sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.peek(reader).is_some_and(|(_, used)| now.duration_since(*used) < QUIET)
+    }
+
     /// The version that this reader goes on with; `newest` if it opens the dataset now.
     pub(super) fn version(&self, reader: Reader, newest: VersionRoot, opens: bool, now: Instant) -> VersionRoot {
         let mut sessions = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -62,7 +69,9 @@ mod tests {
     fn who_has_opened_a_version_goes_on_with_it() {
         let (sessions, now) = (Sessions::default(), Instant::now());
         let [old, new] = [VersionRoot([1; 32]), VersionRoot([2; 32])];
+        assert!(!sessions.knows(&reader("a"), now));
         assert_eq!(sessions.version(reader("a"), old, true, now), old);
+        assert!(sessions.knows(&reader("a"), now) && !sessions.knows(&reader("a"), now + QUIET));
         assert_eq!(sessions.version(reader("a"), new, false, now), old);
         assert_eq!(sessions.version(reader("b"), new, false, now), new, "another client");
         assert_eq!(sessions.version(reader("a"), new, true, now), new, "it opens it again");

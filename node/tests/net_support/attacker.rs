@@ -142,12 +142,13 @@ pub async fn is_cut(mut stream: Stream, within: Duration) -> bool {
 /// A victim with short patience, and an honest neighbour of it.
 ///
 /// Its patience with greetings is longer than what [`is_cut`] waits where something wrong was said, so that these are cut for
-/// what they say.
+/// what they say; and so is that with neighbours that answer no probe, which an attacker does not.
 pub async fn victim() -> (Node, Node) {
     let grid = parameters(1, 2);
     let mut setup = Setup::new(&grid, mint(&grid));
     setup.limits.hello_timeout = Duration::from_secs(12);
     setup.limits.write_stall = Duration::from_secs(2);
+    setup.config.probe_timeout = Duration::from_secs(60);
     let victim = setup.start().await;
     let honest = Setup::new(&grid, mint(&grid)).joining(&victim).start().await;
     honest.linked(1).await;

@@ -12,12 +12,17 @@ const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-const CONFIG: Config =
-    Config { spares: 2, life: seconds(590), fresh: seconds(480), builds: Rate { burst: 6, every: seconds(10) } };
+const CONFIG: Config = Config {
+    spares: 2,
+    life: seconds(590),
+    fresh: seconds(480),
+    slow: Duration::from_millis(700),
+    builds: Rate { burst: 6, every: seconds(10) },
+};
 
 /// A keeper, and the tunnels that are built for it.
 struct Kept {
-    keeper: Keeper,
+    keeper: Keeper<TunnelId>,
     net: Net,
     built: Vec<(Duration, TunnelId)>,
     retired: Vec<(Duration, TunnelId)>,
@@ -35,7 +40,7 @@ impl Kept {
                 Action::Build => {
                     let (tunnel, _) = self.net.tunnel(1);
                     self.net.close(0, tunnel);
-                    self.keeper.building(tunnel);
+                    self.keeper.building(now, tunnel);
                     self.built.push((now, tunnel));
                     if stand { self.keeper.ready(now, tunnel) } else { self.keeper.ended(tunnel) }
                 }
@@ -51,7 +56,7 @@ fn one_in_use_and_its_spares_are_replaced_before_they_are_old() {
     let mut now = Duration::ZERO;
     while now < seconds(3600) {
         kept.step(now, true);
-        let current = kept.keeper.current(now).unwrap();
+        let current = kept.keeper.standing(now)[0];
         let since = kept.built.iter().find(|(_, tunnel)| *tunnel == current).unwrap().0;
         assert!(now - since < CONFIG.fresh, "nothing is begun on an old tunnel");
         let next = kept.keeper.next_at(now);
@@ -71,13 +76,13 @@ fn one_in_use_and_its_spares_are_replaced_before_they_are_old() {
 fn a_broken_tunnel_is_replaced_at_once_by_a_spare_and_rebuilt_whole() {
     let mut kept = Kept::new();
     kept.step(seconds(1), true);
-    let first = kept.keeper.current(seconds(1)).unwrap();
+    let first = kept.keeper.standing(seconds(1))[0];
     kept.keeper.ended(first);
-    let second = kept.keeper.current(seconds(1)).unwrap();
+    let second = kept.keeper.standing(seconds(1))[0];
     assert_ne!(first, second);
     kept.step(seconds(1), true);
     assert_eq!(kept.built.len(), 4);
-    assert_eq!(kept.keeper.current(seconds(1)), Some(second));
+    assert_eq!(kept.keeper.standing(seconds(1))[0], second);
 }
 
 #[test]
@@ -90,4 +95,26 @@ fn who_breaks_every_tunnel_does_not_make_us_build_more_than_the_rate() {
         kept.built.iter().filter(|(at, _)| within(at)).count()
     });
     assert!(most.skip(1).max().unwrap() <= 6);
+}
+
+#[test]
+fn a_set_up_that_takes_long_is_not_waited_for() {
+    let mut keeper = Keeper::new(CONFIG);
+    let lay = |keeper: &mut Keeper<u32>, now: Duration, names: std::ops::Range<u32>| {
+        for name in names {
+            assert_eq!(keeper.next(now), Some(Action::Build));
+            keeper.building(now, name);
+        }
+        assert_eq!(keeper.next(now), None, "enough are on their way");
+    };
+    lay(&mut keeper, seconds(1), 0..3);
+    keeper.ready(seconds(1), 1);
+    assert_eq!(keeper.next_at(seconds(1)), seconds(1) + CONFIG.slow);
+    lay(&mut keeper, seconds(1) + CONFIG.slow, 3..5);
+    // One comes after all; it is a spare more.
+    keeper.ready(seconds(2), 0);
+    keeper.ready(seconds(2), 3);
+    assert_eq!(keeper.standing(seconds(3)), [1, 0, 3]);
+    assert!(keeper.is_building());
+    assert_eq!(keeper.next(seconds(3)), None);
 }
