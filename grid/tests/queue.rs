@@ -129,8 +129,8 @@ fn who_weighs_less_waits_its_turn() {
     assert!(queue.push(job(100, 9, Class::Interactive, 0, LIMITS.quantum), weight).is_empty());
     assert!(queue.push(job(101, 9, Class::Interactive, 0, LIMITS.quantum), weight).is_empty());
     let order: Vec<u8> = (0..20).map(|_| next(&mut queue)).collect();
-    assert_eq!(order.iter().position(|&lane| lane == 9), Some(1), "{order:?}");
-    assert_eq!(order.iter().rposition(|&lane| lane == 9), Some(1 + 8 + 1), "{order:?}");
+    assert_eq!(order.iter().position(|&lane| lane == 9), Some(7), "{order:?}");
+    assert_eq!(order.iter().rposition(|&lane| lane == 9), Some(7 + 8 + 1), "{order:?}");
 }
 
 #[test]

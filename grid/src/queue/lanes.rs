@@ -5,9 +5,10 @@
 //! has come round once more, so that nobody comes first twice in a round. A neighbour that floods never waits for the first
 //! time; one that asks for less than its share nearly always does, and does not wait for the turns of all who flood.
 //!
-//! *Debts, not savings.* A lane whose deficit is above nothing has its next job done, however large, and then owes what that
-//! was too much; in the paper it saves up until it can pay. So the large job of one that comes seldom waits for no rounds
-//! either. Over any time two lanes that wait differ by as much in both: one job and one quantum.
+//! *Debts instead of savings.* A lane of full weight whose deficit is above nothing has its next job done, however large, and
+//! then owes what that was too much; in the paper it saves up until it can pay. So the large job of one that comes seldom
+//! waits for no rounds either. Over any time two lanes that wait differ by as much in both: one job and one quantum. A lane
+//! of less weight saves up, and only while it waits, so that who is to be served last is.
 
 use alloc::collections::{BTreeMap, VecDeque};
 use core::cmp::Reverse;
@@ -51,6 +52,11 @@ fn deficit(weight: Weight, work: u64) -> i64 {
     i64::try_from(weight.of(work)).unwrap_or(i64::MAX)
 }
 
+/// The cost of a job, in the unit of deficits.
+fn cost<L, T>(job: &Job<L, T>) -> i64 {
+    deficit(Weight::FULL, job.work.max(1).into())
+}
+
 impl<L, T> Lane<L, T> {
     /// Its turn begins, if it has not begun.
     fn pay(&mut self, quantum: i64) {
@@ -58,6 +64,12 @@ impl<L, T> Lane<L, T> {
             self.deficit = self.deficit.saturating_add(quantum);
             self.is_paid = true;
         }
+    }
+
+    /// What its deficit has to be for its next job; nothing if none waits.
+    fn wants(&self, weight: Weight) -> Option<i64> {
+        let (_, job) = self.jobs.first_key_value()?;
+        Some(if weight < Weight::FULL { cost(job) } else { 1 })
     }
 
     /// Whether its turn has come round, with nothing to do and nothing owed.
@@ -140,26 +152,35 @@ impl<L: Ord + Copy, T> Lanes<L, T> {
         let quantum = deficit(weight(name), self.quantum);
         self.lanes.get_mut(&name).is_some_and(|lane| {
             lane.pay(quantum);
-            lane.deficit > 0 && !lane.jobs.is_empty()
+            lane.wants(weight(name)).is_some_and(|wanted| lane.deficit >= wanted)
         })
     }
 
-    /// The lane waits for its next turn. What it did not use is gone: nobody saves up for a burst.
+    /// The lane waits for its next turn. One with nothing to do saves nothing up for a burst.
     fn end_turn(&mut self, name: L) {
         if let Some(lane) = self.lanes.get_mut(&name) {
-            lane.deficit = lane.deficit.min(0);
+            if lane.jobs.is_empty() {
+                lane.deficit = lane.deficit.min(0);
+            }
             lane.is_paid = false;
             self.turns.push_back(name);
         }
     }
 
-    /// All who wait owe more than a quantum: as many rounds pass at once as the first to be served still needs, but for one.
+    /// Nobody's deficit sufficed in a whole round: as many rounds pass at once as the first to be served still needs, but for
+    /// one.
     fn skip_rounds(&mut self, weight: impl Fn(L) -> Weight) {
         let quantum = |name: L| deficit(weight(name), self.quantum).max(1);
-        let waiting = self.lanes.iter().filter(|(_, lane)| !lane.jobs.is_empty());
-        let rounds = waiting.map(|(&name, lane)| lane.deficit.saturating_neg() / quantum(name)).min().unwrap_or(0);
+        let needs = |(&name, lane): (&L, &Lane<L, T>)| {
+            let lacking = lane.wants(weight(name))?.saturating_sub(lane.deficit).max(1);
+            Some((lacking - 1) / quantum(name))
+        };
+        let rounds = self.lanes.iter().filter_map(needs).min().unwrap_or(0);
         for (&name, lane) in &mut self.lanes {
-            lane.deficit = lane.deficit.saturating_add(rounds.saturating_mul(quantum(name))).min(0);
+            lane.deficit = lane.deficit.saturating_add(rounds.saturating_mul(quantum(name)));
+            if lane.jobs.is_empty() {
+                lane.deficit = lane.deficit.min(0);
+            }
         }
     }
 
@@ -179,7 +200,7 @@ impl<L: Ord + Copy, T> Lanes<L, T> {
         let lane = self.lanes.get_mut(&name)?;
         let (_, job) = if last { lane.jobs.pop_last()? } else { lane.jobs.pop_first()? };
         if !last {
-            lane.deficit = lane.deficit.saturating_sub(deficit(Weight::FULL, job.work.max(1).into()));
+            lane.deficit = lane.deficit.saturating_sub(cost(&job));
         }
         lane.bytes -= job.bytes;
         self.waiting -= 1;
