@@ -2,7 +2,8 @@
 //!
 //! Of two servers drawn at random the one with less to do is taken (M. Mitzenmacher, "The power of two choices in
 //! randomized load balancing", 2001), by its usual time for an answer, raised at once when one takes longer, times the
-//! answers that are under way. A server that failed rests: a second, twice as long each time, a minute at most.
+//! answers that are under way. What is known of one that is not asked fades, so that one that was slow once is tried again:
+//! of two it would never be. A server that failed rests: a second, twice as long each time, a minute at most.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,6 +14,8 @@ use rand::seq::IndexedRandom;
 
 /// The share of a new time in the usual one, when it is shorter.
 const WEIGHT: f64 = 0.2;
+/// After so many seconds in which it is not asked a server's usual time counts half.
+const HALF_LIFE_S: f64 = 10.0;
 /// The first rest.
 const REST: Duration = Duration::from_secs(1);
 /// Failures in a row after which the rest grows no more: 64 s.
@@ -42,6 +45,14 @@ pub(super) struct Turn {
     since: Instant,
 }
 
+impl Load {
+    fn cost(&self, now: Instant) -> f64 {
+        let idle = now.duration_since(self.used).as_secs_f64();
+        let usual = if self.under_way > 0 { self.usual } else { self.usual * (-idle / HALF_LIFE_S).exp2() };
+        usual * f64::from(self.under_way + 1)
+    }
+}
+
 impl Pool {
     /// Whom to ask of these; those that rest only if all others are out of the question.
     pub(super) fn choose(&self, servers: &[NodeId], now: Instant) -> Option<NodeId> {
@@ -51,7 +62,7 @@ impl Pool {
         if awake.is_empty() {
             return servers.iter().copied().min_by_key(|node| rests(node));
         }
-        let cost = |node: &NodeId| loads.get(node).map_or(0.0, |load| load.usual * f64::from(load.under_way + 1));
+        let cost = |node: &NodeId| loads.get(node).map_or(0.0, |load| load.cost(now));
         awake.sample(&mut rand::rng(), 2).copied().min_by(|a, b| cost(a).total_cmp(&cost(b)))
     }
 
@@ -88,7 +99,7 @@ impl Turn {
         let took = now.duration_since(self.since).as_secs_f64();
         self.pool.with(self.node, |load| {
             load.usual = if took > load.usual { took } else { load.usual + (took - load.usual) * WEIGHT };
-            (load.failures, load.rests_until) = (0, None);
+            (load.failures, load.rests_until, load.used) = (0, None, now);
         });
     }
 
@@ -97,7 +108,7 @@ impl Turn {
     pub(super) fn failed(self, now: Instant) {
         let took = now.duration_since(self.since).as_secs_f64();
         self.pool.with(self.node, |load| {
-            load.usual = load.usual.max(took);
+            (load.usual, load.used) = (load.usual.max(took), now);
             load.rests_until = Some(now + REST * 2_u32.pow(load.failures.min(MOST_DOUBLINGS)));
             load.failures = load.failures.saturating_add(1);
         });
@@ -127,6 +138,19 @@ mod tests {
         assert_eq!(pool.choose(&nodes, now), Some(nodes[0]));
         let _busy: Vec<_> = (0..3).map(|_| pool.begin(nodes[0], now)).collect();
         assert_eq!(pool.choose(&nodes, now), Some(nodes[1]), "the quicker has more to do");
+    }
+
+    #[test]
+    fn who_was_slow_once_is_tried_again() {
+        let (pool, nodes, now) = (Pool::default(), nodes(2), Instant::now());
+        let at = |seconds| now + Duration::from_secs(seconds);
+        pool.begin(nodes[0], now).done(at(1));
+        for second in 0..100 {
+            pool.begin(nodes[1], at(second)).done(at(second) + Duration::from_millis(10));
+            // A hundred times as long is forgotten in less than seven half-lives.
+            let expected = if second < 68 { nodes[1] } else { nodes[0] };
+            assert_eq!(pool.choose(&nodes, at(second + 1)), Some(expected), "{second}");
+        }
     }
 
     #[test]

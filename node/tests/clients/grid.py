@@ -150,7 +150,7 @@ def main():
     parser.add_argument("--files", type=pathlib.Path, help="a folder of files.py; made if it is not said")
     parser.add_argument("--only", type=lambda text: text.split(","), help="these datasets")
     parser.add_argument("--nodes", type=int, default=9)
-    parser.add_argument("--liar", default="lie:0.3", help="how one of the servers lies, or none")
+    parser.add_argument("--liar", default="lie:1", help="how one of the servers lies, or none")
     parser.add_argument("--proofs", default="always", help="of the gateway: always, or disputes")
     parser.add_argument("--stay", action="store_true", help="do not read: serve until interrupted")
     options = parser.parse_args(own)
