@@ -3,6 +3,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "the one place that talks to people")]
 
 mod bench;
+mod config;
 mod dashboard;
 mod dataset;
 mod demo;
@@ -69,6 +70,9 @@ enum Command {
     #[command(subcommand)]
     Grid(grid::GridCommand),
     Run(Box<run::RunArgs>),
+    /// Make, check or show the file that `rook run --config` takes.
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
     Price(price::PriceArgs),
     Put(Box<put::PutArgs>),
     Get(get::GetArgs),
@@ -157,6 +161,7 @@ fn perform(command: Command) -> Result<(), Failure> {
         Command::Mint(args) => block_on(mint::mint(args)),
         Command::Identity(command) => identity::identity(&command),
         Command::Grid(command) => grid::grid(&command),
+        Command::Config(command) => config::config(&command),
         Command::Bench(command) => block_on(bench::bench(command)),
         Command::Price(args) => price::price(&args),
         Command::Put(args) => block_on(put::put(*args)),

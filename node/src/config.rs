@@ -4,6 +4,7 @@
 
 mod error;
 pub mod grid_file;
+pub mod keys;
 pub mod run_file;
 mod section;
 

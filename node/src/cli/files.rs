@@ -46,6 +46,15 @@ pub(super) fn folder_of(file: &Path) -> &Path {
     }
 }
 
+/// Writes a file that was not there.
+pub(super) fn write_new(file: &Path, text: &[u8]) -> Result<(), Failure> {
+    let refuse = |error: io::Error| match error.kind() == std::io::ErrorKind::AlreadyExists {
+        true => Failure::new(format!("{} is there already: name another file, or remove it", file.display())),
+        false => Failure::new(format!("{}: {error}", file.display())),
+    };
+    std::fs::File::create_new(file).and_then(|mut file| file.write_all(text)).map_err(refuse)
+}
+
 /// Writes beside the file first, so that a reader sees all of it or what was there before.
 pub(super) fn write_file(file: &Path, value: &[u8]) -> Result<(), Failure> {
     if file == Path::new("-") {

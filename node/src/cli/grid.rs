@@ -1,7 +1,6 @@
 //! `rook grid`: the parameters of a grid, as a file, for people and for scripts.
 
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use ::grid::cell::Shape;
@@ -11,6 +10,7 @@ use serde::Serialize;
 
 use super::Failure;
 use super::bench::rate_of_all_cores;
+use super::files::write_new;
 use super::text::{self, fields, note, say, say_json, table};
 use crate::config::grid_file;
 use crate::minting;
@@ -75,14 +75,6 @@ fn new(args: &NewArgs) -> Result<(), Failure> {
     say(args.output.display());
     note(format_args!("grid {} with id {}", parameters.name, parameters.grid_id()));
     Ok(())
-}
-
-fn write_new(file: &Path, text: &[u8]) -> Result<(), Failure> {
-    let refuse = |error: std::io::Error| match error.kind() == std::io::ErrorKind::AlreadyExists {
-        true => Failure::new(format!("{} is there already: name another file, or remove it", file.display())),
-        false => Failure::new(format!("{}: {error}", file.display())),
-    };
-    std::fs::File::create_new(file).and_then(|mut file| file.write_all(text)).map_err(refuse)
 }
 
 #[derive(Serialize)]

@@ -18,6 +18,7 @@ use tokio::sync::{Notify, broadcast};
 
 use self::events::Reporter;
 use self::settings::Settings;
+pub(super) use self::settings::check_file;
 use self::strong::{Common, Place};
 use super::Failure;
 use super::api_address;

@@ -20,7 +20,7 @@ pub(super) enum Problem {
     #[error("is no TOML: {0}")]
     Syntax(String),
     #[error("unknown key {key:?}{}; {place} {}", nearest.map(|n| format!(", did you mean {n:?}?")).unwrap_or_default(), choices(known))]
-    UnknownKey { key: String, nearest: Option<&'static str>, known: &'static [&'static str], place: String },
+    UnknownKey { key: String, nearest: Option<&'static str>, known: Box<[&'static str]>, place: String },
     #[error("{} {} missing", list(keys), if keys.len() == 1 { "is" } else { "are" })]
     Missing { keys: Vec<&'static str> },
     #[error("{key} must be {expected}, not {found}")]

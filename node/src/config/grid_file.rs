@@ -52,7 +52,7 @@ pub fn read(file: &Path) -> Result<Parameters, ConfigError> {
 /// # Errors
 /// [`ConfigError`] says what is wrong with the text, and on which line.
 pub fn parse(file: &Path, text: &str) -> Result<Parameters, ConfigError> {
-    let section = Section::document(file, text, KEYS)?;
+    let section = Section::document(file, text, KEYS.to_vec())?;
     section.require_all()?;
     let dims = number(&section, "dims")?;
     let side = number(&section, "side")?;

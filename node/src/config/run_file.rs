@@ -1,31 +1,8 @@
-//! What `rook run --config FILE` takes. Everything in it may be left out; a flag of the same meaning wins over it.
-//!
-//! ```toml
-//! identity = "identity.pem"         # paths are relative to this file
-//! data = "data"
-//! quota = "10GiB"                   # of records that are kept at most
-//! level = "normal"                  # or "leaf", "strong"
-//! listen = ["/ip4/0.0.0.0/udp/7118/quic-v1"]
-//! advertise = ["/ip4/203.0.113.7/udp/7118/quic-v1"]   # where others reach it, behind a port that is forwarded
-//! peers = ["/ip4/192.0.2.1/udp/7118/quic-v1/p2p/12D3..."]
-//! api = "127.0.0.1:7117"
-//!
-//! [datasets]
-//! dap = "127.0.0.1:8080"            # serve them to DAP clients
-//! cache = "4GiB"                    # of what was read
-//! checksum = "blake3"               # by what servers are compared: blake3, sha256, or md5, which can be forged
-//!
-//! [limits]
-//! max_connections = 400
-//!
-//! [protocol]                        # times in milliseconds
-//! hop_timeout_ms = 500
-//! ```
+//! What `rook run --config FILE` takes. Everything in it may be left out; a flag of the same meaning wins over it. The keys
+//! stand in [`super::keys`]; `rook config init` writes a file with all of them.
 
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use grid::config::Config;
 use grid::parameters::Parameters;
@@ -33,6 +10,7 @@ use grid::trust::Proofs;
 use libp2p::Multiaddr;
 
 use super::error::{ConfigError, Problem};
+use super::keys::{self, DATASETS, Described, LIMITS, NumberKey, PROTOCOL, TOP, TextKey};
 use super::section::Section;
 use crate::cli::quantity;
 use crate::daemon::Limits;
@@ -120,26 +98,19 @@ pub struct DatasetSection {
     pub checksum: Option<Checksum>,
 }
 
-const KEYS: &[&str] = &[
-    "identity",
-    "grid",
-    "passphrase_file",
-    "data",
-    "quota",
-    "level",
-    "grow_after",
-    "also",
-    "listen",
-    "advertise",
-    "peers",
-    "api",
-    "datasets",
-    "limits",
-    "protocol",
-];
+/// The names of a section's keys.
+fn texts(keys: &[TextKey]) -> Vec<&'static str> {
+    keys.iter().map(|key| key.key).collect()
+}
 
-const DATASET_KEYS: &[&str] =
-    &["listen", "hide_address", "dap", "dap_limit", "cache", "check_rate", "proofs", "checksum"];
+fn numbers<T>(keys: &[NumberKey<T>]) -> Vec<&'static str> {
+    keys.iter().map(|key| key.key).collect()
+}
+
+/// The whole file.
+fn document<'a>(file: &'a Path, text: &'a str) -> Result<Section<'a>, ConfigError> {
+    Section::document(file, text, [texts(TOP), vec!["datasets", "protocol", "limits"]].concat())
+}
 
 fn datasets(section: &Section<'_>) -> Result<DatasetSection, ConfigError> {
     let yes = |text: &str| text.parse::<bool>().map_err(|_| format!("{text:?} is neither \"true\" nor \"false\""));
@@ -155,35 +126,6 @@ fn datasets(section: &Section<'_>) -> Result<DatasetSection, ConfigError> {
     })
 }
 
-const PROTOCOL_KEYS: &[&str] = &[
-    "hop_timeout_ms",
-    "answer_timeout_ms",
-    "operation_timeout_ms",
-    "hedge_after_ms",
-    "hedge_percent",
-    "replicate_timeout_ms",
-    "recover_timeout_ms",
-    "reconcile_every_ms",
-    "probe_every_ms",
-    "probe_timeout_ms",
-    "exchange_first_ms",
-    "exchange_every_ms",
-    "retry_first_ms",
-    "retry_most_ms",
-    "join_timeout_ms",
-    "guest_time_ms",
-    "attempts",
-    "write_quorum",
-    "max_forwarding",
-    "max_dialing",
-    "max_neighbours",
-    "max_guests",
-    "max_leaves",
-];
-
-/// The longest time that may be asked for: a day.
-const LONGEST_MS: u64 = 86_400_000;
-
 /// Reads the file.
 ///
 /// # Errors
@@ -194,7 +136,7 @@ pub fn read(file: &Path) -> Result<RunFile, ConfigError> {
 }
 
 fn parse(file: &Path, text: &str) -> Result<RunFile, ConfigError> {
-    let section = Section::document(file, text, KEYS)?;
+    let section = document(file, text)?;
     let folder = file.parent().unwrap_or(Path::new(""));
     let path = |key| section.text(key).map(|path| path.map(|path| folder.join(path)));
     Ok(RunFile {
@@ -210,19 +152,55 @@ fn parse(file: &Path, text: &str) -> Result<RunFile, ConfigError> {
         advertise: section.parsed_list("advertise", advertised_address)?,
         peers: section.parsed_list("peers", str::parse)?,
         api: section.parsed("api", str::parse)?,
-        datasets: match section.section("datasets", DATASET_KEYS)? {
+        datasets: match section.section("datasets", texts(DATASETS))? {
             Some(section) => datasets(&section)?,
             None => DatasetSection::default(),
         },
-        protocol: match section.section("protocol", PROTOCOL_KEYS)? {
-            Some(section) => protocol(&section)?,
-            None => Config::default(),
-        },
-        limits: match section.section("limits", LIMIT_KEYS)? {
-            Some(section) => limits(&section)?,
-            None => Limits::default(),
-        },
+        protocol: keys::numbers(section.section("protocol", numbers(PROTOCOL))?.as_ref(), PROTOCOL)?,
+        limits: keys::numbers(section.section("limits", numbers(LIMITS))?.as_ref(), LIMITS)?,
     })
+}
+
+/// A key and what holds for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Setting {
+    /// The key.
+    pub key: Described,
+    /// Its value as TOML, if it has one.
+    pub value: Option<String>,
+    /// Whether the file says so.
+    pub is_said: bool,
+}
+
+/// What holds for each key under a file, or without one.
+///
+/// # Errors
+/// As [`read`].
+pub fn settings(file: Option<&Path>) -> Result<Vec<Setting>, ConfigError> {
+    let text = match file {
+        Some(file) => {
+            std::fs::read_to_string(file).map_err(|error| ConfigError::new(file, None, Problem::Read(error)))?
+        }
+        None => String::new(),
+    };
+    let file = file.unwrap_or(Path::new(""));
+    parse(file, &text)?;
+    let top = document(file, &text)?;
+    let sections = [
+        ("datasets", top.section("datasets", texts(DATASETS))?),
+        ("protocol", top.section("protocol", numbers(PROTOCOL))?),
+        ("limits", top.section("limits", numbers(LIMITS))?),
+    ];
+    let said = |key: &Described| match key.section {
+        "" => top.raw(key.key),
+        name => sections.iter().find(|(section, _)| *section == name)?.1.as_ref()?.raw(key.key),
+    };
+    let setting = |key: Described| {
+        let said = said(&key).map(str::to_owned);
+        let is_said = said.is_some();
+        Setting { value: said.or_else(|| key.usual.clone()), is_said, key }
+    };
+    Ok(keys::described().into_iter().map(setting).collect())
 }
 
 /// A preset stays a name; a file is relative to the folder.
@@ -234,103 +212,75 @@ fn grid(section: &Section<'_>, folder: &Path) -> Result<Option<String>, ConfigEr
     }))
 }
 
-fn protocol(section: &Section<'_>) -> Result<Config, ConfigError> {
-    let mut config = Config::default();
-    let times = [
-        ("hop_timeout_ms", &mut config.hop_timeout),
-        ("answer_timeout_ms", &mut config.answer_timeout),
-        ("operation_timeout_ms", &mut config.operation_timeout),
-        ("hedge_after_ms", &mut config.hedge_after),
-        ("replicate_timeout_ms", &mut config.replicate_timeout),
-        ("recover_timeout_ms", &mut config.recover_timeout),
-        ("reconcile_every_ms", &mut config.reconcile_every),
-        ("probe_every_ms", &mut config.probe_every),
-        ("probe_timeout_ms", &mut config.probe_timeout),
-        ("exchange_first_ms", &mut config.exchange_first),
-        ("exchange_every_ms", &mut config.exchange_every),
-        ("retry_first_ms", &mut config.retry_first),
-        ("retry_most_ms", &mut config.retry_most),
-        ("join_timeout_ms", &mut config.join_timeout),
-        ("guest_time_ms", &mut config.guest_time),
-    ];
-    for (key, time) in times {
-        if let Some(ms) = section.number(key, 1..=LONGEST_MS)? {
-            *time = Duration::from_millis(ms);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILE: &str = "rook.toml";
+
+    /// The template with all keys set.
+    fn all_set() -> String {
+        let line = |line: &str| match line.strip_prefix('#') {
+            Some(key) if !key.starts_with(' ') => format!("{key}\n"),
+            _ => format!("{line}\n"),
+        };
+        keys::template().lines().map(line).collect()
+    }
+
+    #[test]
+    fn the_template_says_nothing_and_its_keys_say_what_is_usual() {
+        let silent = parse(Path::new(FILE), &keys::template()).unwrap();
+        assert!(silent.identity.is_none() && silent.listen.is_none() && silent.datasets.dap.is_none());
+        assert_eq!((silent.protocol, silent.limits), (Config::default(), Limits::default()));
+
+        let said = parse(Path::new(FILE), &all_set()).unwrap();
+        assert_eq!(said.protocol, Config::default());
+        let limits = Limits { requests_per_s: None, ..said.limits };
+        assert_eq!(limits, Limits::default());
+        assert_eq!(said.quota, Some(Config::default().quota));
+        assert_eq!(said.level, Some(Level::default()));
+        assert_eq!(said.api, Some(crate::api::DEFAULT_API));
+        assert_eq!(said.identity, Some("identity.pem".into()));
+        let gateway = crate::gateway::GatewayOptions::default();
+        assert_eq!(said.datasets.dap_limit, Some(gateway.most_bytes));
+        let reading = crate::gateway::ReadingOptions::default();
+        assert_eq!((said.datasets.cache, said.datasets.proofs), (Some(reading.cache_bytes), Some(reading.proofs)));
+        assert_eq!(said.datasets.checksum, Some(Checksum::default()));
+    }
+
+    #[test]
+    fn every_key_is_read_and_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join(FILE);
+        std::fs::write(&file, "quota = '1GiB' # little\n[limits]\nmax_connections = 1_000\n").unwrap();
+        let all = settings(Some(&file)).unwrap();
+        assert_eq!(all.len(), keys::described().len());
+        let find = |section: &str, key: &str| {
+            let setting = all.iter().find(|one| (one.key.section, one.key.key) == (section, key)).unwrap();
+            (setting.value.as_deref(), setting.is_said)
+        };
+        assert_eq!(find("", "quota"), (Some("'1GiB'"), true));
+        assert_eq!(find("limits", "max_connections"), (Some("1_000"), true));
+        assert_eq!(find("limits", "requests_per_s"), (None, false));
+        assert_eq!(find("protocol", "attempts"), (Some("4"), false));
+        assert_eq!(find("", "identity"), (None, false));
+        std::fs::write(&file, all_set()).unwrap();
+        assert!(settings(Some(&file)).unwrap().iter().all(|setting| setting.is_said));
+        assert!(settings(None).unwrap().iter().all(|setting| !setting.is_said));
+    }
+
+    #[test]
+    fn numbers_are_kept_within_their_ranges() {
+        for (text, words) in [
+            ("[protocol]\nattempts = 0", "protocol.attempts must be a whole number from 1 to 16, not 0"),
+            ("[protocol]\nhedge_percent = 101", "from 0 to 100"),
+            ("[limits]\nqueue_bytes = 1", "limits.queue_bytes must be a whole number from 65536"),
+            ("[limits]\nqueue_cell = 1", "did you mean \"queue_cells\"?"),
+        ] {
+            let error = parse(Path::new(FILE), text).unwrap_err().to_string();
+            assert!(error.contains(words), "{error}");
         }
+        let none = parse(Path::new(FILE), "[protocol]\nhedge_percent = 0").unwrap();
+        assert_eq!(none.protocol.hedge_percent, 0);
     }
-    if let Some(percent) = section.number("hedge_percent", 0..=100)? {
-        config.hedge_percent = u8::try_from(percent).unwrap_or(u8::MAX);
-    }
-    for (key, count) in [("attempts", &mut config.attempts), ("write_quorum", &mut config.write_quorum)] {
-        small(section, key, count)?;
-    }
-    let counts = [
-        ("max_forwarding", &mut config.max_forwarding),
-        ("max_dialing", &mut config.max_dialing),
-        ("max_neighbours", &mut config.max_neighbours),
-        ("max_guests", &mut config.max_guests),
-        ("max_leaves", &mut config.max_leaves),
-    ];
-    for (key, count) in counts {
-        large(section, key, count)?;
-    }
-    Ok(config)
-}
-
-const LIMIT_KEYS: &[&str] = &[
-    "hello_timeout_ms",
-    "write_stall_ms",
-    "dial_timeout_ms",
-    "queue_frames",
-    "queue_bytes",
-    "max_connections",
-    "max_unproved",
-    "max_unproved_per_ip",
-    "requests_per_s",
-];
-
-fn limits(section: &Section<'_>) -> Result<Limits, ConfigError> {
-    let mut limits = Limits::default();
-    let times = [
-        ("hello_timeout_ms", &mut limits.hello_timeout),
-        ("write_stall_ms", &mut limits.write_stall),
-        ("dial_timeout_ms", &mut limits.dial_timeout),
-    ];
-    for (key, time) in times {
-        if let Some(ms) = section.number(key, 1..=LONGEST_MS)? {
-            *time = Duration::from_millis(ms);
-        }
-    }
-    let counts = [
-        ("queue_frames", &mut limits.queue_frames),
-        ("max_unproved", &mut limits.max_unproved),
-        ("max_unproved_per_ip", &mut limits.max_unproved_per_ip),
-    ];
-    for (key, count) in counts {
-        large(section, key, count)?;
-    }
-    if let Some(bytes) = section.number("queue_bytes", 64 << 10..=1 << 30)? {
-        limits.queue_bytes = usize::try_from(bytes).unwrap_or(usize::MAX);
-    }
-    if let Some(number) = section.number("max_connections", 1..=1_000_000)? {
-        limits.max_connections = u32::try_from(number).unwrap_or(u32::MAX);
-    }
-    if let Some(number) = section.number("requests_per_s", 1..=1_000_000)? {
-        limits.requests_per_s = u32::try_from(number).ok().and_then(NonZeroU32::new);
-    }
-    Ok(limits)
-}
-
-fn small(section: &Section<'_>, key: &str, count: &mut u8) -> Result<(), ConfigError> {
-    if let Some(number) = section.number(key, 1..=16)? {
-        *count = u8::try_from(number).unwrap_or(u8::MAX);
-    }
-    Ok(())
-}
-
-fn large(section: &Section<'_>, key: &str, count: &mut usize) -> Result<(), ConfigError> {
-    if let Some(number) = section.number(key, 1..=1_000_000)? {
-        *count = usize::try_from(number).unwrap_or(usize::MAX);
-    }
-    Ok(())
 }

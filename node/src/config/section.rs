@@ -12,7 +12,7 @@ use super::error::{ConfigError, Problem};
 pub(super) struct Section<'a> {
     source: Source<'a>,
     table: DeTable<'a>,
-    known: &'static [&'static str],
+    known: Vec<&'static str>,
     /// `""` for the file itself, `"limits."` for a table in it.
     prefix: String,
 }
@@ -33,7 +33,7 @@ impl Source<'_> {
 
 impl<'a> Section<'a> {
     /// The whole file, which may have the `known` keys.
-    pub(super) fn document(file: &'a Path, text: &'a str, known: &'static [&'static str]) -> Result<Self, ConfigError> {
+    pub(super) fn document(file: &'a Path, text: &'a str, known: Vec<&'static str>) -> Result<Self, ConfigError> {
         let source = Source { file, text };
         let table = DeTable::parse(text).map_err(|error| {
             let problem = Problem::Syntax(error.message().to_owned());
@@ -48,7 +48,7 @@ impl<'a> Section<'a> {
     fn checked(
         source: Source<'a>,
         table: DeTable<'a>,
-        known: &'static [&'static str],
+        known: Vec<&'static str>,
         prefix: String,
     ) -> Result<Self, ConfigError> {
         if let Some(key) = table.keys().find(|key| !known.contains(&key.get_ref().as_ref())) {
@@ -56,7 +56,8 @@ impl<'a> Section<'a> {
                 true => "the file".to_owned(),
                 false => format!("[{}]", prefix.trim_end_matches('.')),
             };
-            let nearest = nearest(key.get_ref(), known);
+            let nearest = nearest(key.get_ref(), &known);
+            let known = known.into_boxed_slice();
             let problem = Problem::UnknownKey { key: key.get_ref().to_string(), nearest, known, place };
             return Err(source.error(key.span(), problem));
         }
@@ -74,11 +75,16 @@ impl<'a> Section<'a> {
     }
 
     /// A table in this one.
-    pub(super) fn section(&self, key: &str, known: &'static [&'static str]) -> Result<Option<Self>, ConfigError> {
+    pub(super) fn section(&self, key: &str, known: Vec<&'static str>) -> Result<Option<Self>, ConfigError> {
         let Some(value) = self.table.get(key) else { return Ok(None) };
         let DeValue::Table(table) = value.get_ref() else { return Err(self.wrong_type(key, value, "a table")) };
         let prefix = format!("{}{key}.", self.prefix);
         Self::checked(self.source, table.clone(), known, prefix).map(Some)
+    }
+
+    /// The value of `key` as the file has it.
+    pub(super) fn raw(&self, key: &str) -> Option<&str> {
+        self.source.text.get(self.table.get(key)?.span())
     }
 
     pub(super) fn text(&self, key: &str) -> Result<Option<String>, ConfigError> {
@@ -158,7 +164,7 @@ impl<'a> Section<'a> {
 }
 
 /// The known key that differs least, if it is near enough to be a slip.
-fn nearest(key: &str, known: &'static [&'static str]) -> Option<&'static str> {
+fn nearest(key: &str, known: &[&'static str]) -> Option<&'static str> {
     let distance = |candidate: &&'static str| edit_distance(key, candidate);
     let best = known.iter().copied().min_by_key(|candidate| distance(candidate))?;
     (distance(&best) <= best.len().max(3) / 3).then_some(best)

@@ -10,7 +10,7 @@ use crate::cli::{Failure, quantity};
 use crate::config::run_file::{Level, RunFile};
 
 /// How much the node does for others.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Default, clap::Args)]
 pub(super) struct LevelArgs {
     /// How much the node does for others. A leaf keeps one link for each axis and asks; a normal node has links to all
     /// its neighbours, passes requests on and keeps records; a strong one does so under several identities

@@ -7,8 +7,10 @@ use grid::config::Config;
 use libp2p::Multiaddr;
 
 use super::RunArgs;
+use super::level::LevelArgs;
 use crate::api::DEFAULT_API;
 use crate::cli::Failure;
+use crate::config::grid_file;
 use crate::config::run_file::{self, RunFile};
 use crate::daemon::Limits;
 use crate::services::ServiceOptions;
@@ -60,6 +62,27 @@ impl Settings {
             limits: file.limits,
         })
     }
+}
+
+/// Reads a file as `rook run --config` does, and looks for what it names. What it leaves to flags is returned, a sentence each.
+pub(in crate::cli) fn check_file(path: &Path) -> Result<Vec<&'static str>, Failure> {
+    let file = run_file::read(path)?;
+    let refuse = |failure: Failure| Failure { message: format!("{}: {failure}", path.display()), ..failure };
+    let named = [("identity", &file.identity), ("passphrase_file", &file.passphrase_file)];
+    let also = file.also.iter().flatten().map(|file| ("also", file));
+    let mut named = named.into_iter().filter_map(|(key, file)| Some((key, file.as_ref()?))).chain(also);
+    if let Some((key, missing)) = named.find(|(_, file)| !file.is_file()) {
+        return Err(refuse(Failure::new(format!("{key}: there is no file {}", missing.display()))));
+    }
+    if let Some(grid) = &file.grid {
+        grid_file::find(grid)?;
+    }
+    LevelArgs::default().settle(&file, file.protocol.clone()).map_err(refuse)?;
+    let left = [
+        (file.identity.is_none(), "it names no identity: `rook run` wants --identity FILE"),
+        (file.data.is_none(), "it names no data folder: `rook run` wants --data FOLDER"),
+    ];
+    Ok(left.into_iter().filter_map(|(is_left, what)| is_left.then_some(what)).collect())
 }
 
 fn needed(flag: Option<PathBuf>, file: Option<PathBuf>, name: &str, hint: &str) -> Result<PathBuf, Failure> {
