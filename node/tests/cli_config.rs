@@ -49,7 +49,7 @@ fn a_file_is_made_checked_shown_and_run() {
     let args = ["run", "--json", "--config", "rook.toml"].map(str::to_owned);
     let node = place.node(&args);
     let status = place.json(["status", "--json", "--api", &node.api]);
-    assert_eq!(status["quota"], 3 << 20, "{status}");
+    assert_eq!(status["quota_bytes"], 3 << 20, "{status}");
 }
 
 #[test]
