@@ -58,13 +58,13 @@ use crate::transport::{CellLinks, CellReceiver};
 
 /// How long a tunnel is used for new requests. Relays end it after ten minutes.
 const USED: Duration = Duration::from_secs(480);
-/// Ways to a given node, or to where a service is met, that are tried before it is given up.
+/// Ways that are tried before it is given up.
 const WAYS: usize = 6;
 /// Tunnels that a request is tried through.
 const TRIES: usize = 3;
 /// After how long a request goes through a second tunnel as well. A relay that was killed says nothing of it.
 const HEDGE: Duration = Duration::from_millis(700);
-/// How long the last node may take to do what it was asked.
+/// How long a tunnel is waited for, and then the last node for what it was asked.
 const PATIENCE: Duration = Duration::from_secs(45);
 
 /// Why something could not be done through a tunnel.

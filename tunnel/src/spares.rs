@@ -56,9 +56,11 @@ enum State {
 }
 
 impl State {
-    fn age(self, now: Duration) -> Duration {
+    /// When it is given up, if it stands.
+    fn ends(self, config: &Config) -> Option<Duration> {
         match self {
-            Self::Building { since } | Self::Standing { since } => now.saturating_sub(since),
+            Self::Building { .. } => None,
+            Self::Standing { since } => Some(since + config.life),
         }
     }
 
@@ -87,7 +89,7 @@ impl<Id: Ord + Copy> Keeper<Id> {
 
     /// What is to be done now, one after the other, until there is nothing.
     pub fn next(&mut self, now: Duration) -> Option<Action<Id>> {
-        let is_old = |state: &State| matches!(state, State::Standing { .. }) && state.age(now) >= self.config.life;
+        let is_old = |state: &State| state.ends(&self.config).is_some_and(|end| end <= now);
         let old = self.tunnels.iter().find(|(_, state)| is_old(state));
         if let Some((&tunnel, _)) = old {
             self.tunnels.remove(&tunnel);
@@ -103,11 +105,8 @@ impl<Id: Ord + Copy> Keeper<Id> {
 
     /// When to ask again, if nothing is heard before.
     pub fn next_at(&self, now: Duration) -> Duration {
-        let ends = |state: &State| match *state {
-            State::Standing { since } => since + self.config.life,
-            State::Building { since } => since + self.config.slow,
-        };
-        let turns = self.tunnels.values().flat_map(|state| [state.counts_until(&self.config), ends(state)]);
+        let turns = |state: &State| [Some(state.counts_until(&self.config)), state.ends(&self.config)];
+        let turns = self.tunnels.values().flat_map(turns).flatten();
         let build = self.lacks(now).then(|| self.builds.next(self.config.builds).max(now));
         turns.filter(|&at| at > now).chain(build).min().unwrap_or(now + self.config.fresh)
     }

@@ -72,6 +72,13 @@ impl<L, T> Lane<L, T> {
         Some(if weight < Weight::FULL { cost(job) } else { 1 })
     }
 
+    /// With nothing to do it saves nothing up for a burst.
+    fn forfeit(&mut self) {
+        if self.jobs.is_empty() {
+            self.deficit = self.deficit.min(0);
+        }
+    }
+
     /// Whether its turn has come round, with nothing to do and nothing owed.
     fn is_over(&self) -> bool {
         self.jobs.is_empty() && !self.is_paid && self.deficit >= 0
@@ -156,12 +163,10 @@ impl<L: Ord + Copy, T> Lanes<L, T> {
         })
     }
 
-    /// The lane waits for its next turn. One with nothing to do saves nothing up for a burst.
+    /// The lane waits for its next turn.
     fn end_turn(&mut self, name: L) {
         if let Some(lane) = self.lanes.get_mut(&name) {
-            if lane.jobs.is_empty() {
-                lane.deficit = lane.deficit.min(0);
-            }
+            lane.forfeit();
             lane.is_paid = false;
             self.turns.push_back(name);
         }
@@ -178,9 +183,7 @@ impl<L: Ord + Copy, T> Lanes<L, T> {
         let rounds = self.lanes.iter().filter_map(needs).min().unwrap_or(0);
         for (&name, lane) in &mut self.lanes {
             lane.deficit = lane.deficit.saturating_add(rounds.saturating_mul(quantum(name)));
-            if lane.jobs.is_empty() {
-                lane.deficit = lane.deficit.min(0);
-            }
+            lane.forfeit();
         }
     }
 

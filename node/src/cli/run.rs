@@ -27,6 +27,7 @@ use super::quantity;
 use super::signals::Signals;
 use super::text::note;
 use crate::api::{Api, Nodes};
+use crate::config::keys::flag_help;
 use crate::daemon;
 use crate::data::fault::Fault;
 use crate::handle::NodeHandle;
@@ -47,15 +48,11 @@ pub(super) struct RunArgs {
     /// The grid [default: the one that the identity was minted for].
     #[arg(long, value_name = "local|main|FILE")]
     grid: Option<String>,
-    /// A file whose first line is the identity's passphrase.
-    #[arg(long)]
+    #[arg(long, help = flag_help("", "passphrase_file"))]
     passphrase_file: Option<PathBuf>,
-    /// The folder for records and known neighbours; it is made if it is not there.
-    #[arg(long)]
+    #[arg(long, help = flag_help("", "data"))]
     data: Option<PathBuf>,
-    /// Bytes of records to keep at most: 500MB, 20GiB. Beyond that, those of lowest priority are dropped first
-    /// [default: 10GiB].
-    #[arg(long, value_name = "SIZE", value_parser = quantity::size)]
+    #[arg(long, value_name = "SIZE", value_parser = quantity::size, help = flag_help("", "quota"))]
     quota: Option<u64>,
     /// Where others connect to; may be said more than once [default: UDP and TCP port 7118, IPv4 and IPv6].
     #[arg(long, value_name = "MULTIADDR")]
@@ -69,8 +66,7 @@ pub(super) struct RunArgs {
     /// knows from before, or is the first of its grid.
     #[arg(long, value_name = "MULTIADDR")]
     peer: Vec<Multiaddr>,
-    /// Where the local API listens; port 0 takes a free one [default: 127.0.0.1:7117].
-    #[arg(long, value_parser = api_address)]
+    #[arg(long, value_parser = api_address, help = flag_help("", "api"))]
     api: Option<SocketAddr>,
     #[command(flatten)]
     level: level::LevelArgs,

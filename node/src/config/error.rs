@@ -45,6 +45,11 @@ impl ConfigError {
     }
 }
 
+/// The text of a file of settings.
+pub(super) fn read_text(file: &Path) -> Result<String, ConfigError> {
+    std::fs::read_to_string(file).map_err(|error| ConfigError::new(file, None, Problem::Read(error)))
+}
+
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.file.display())?;

@@ -7,7 +7,7 @@ use grid::cell::Shape;
 use grid::parameters::{Parameters, Proof};
 use grid::record::PriceTable;
 
-use super::error::{ConfigError, Problem};
+use super::error::{ConfigError, Problem, read_text};
 use super::section::Section;
 
 const KEYS: &[&str] = &[
@@ -43,8 +43,7 @@ pub fn find(name: &str) -> Result<Parameters, ConfigError> {
 /// # Errors
 /// [`ConfigError`] says what is wrong with the file, and on which line.
 pub fn read(file: &Path) -> Result<Parameters, ConfigError> {
-    let text = std::fs::read_to_string(file).map_err(|error| ConfigError::new(file, None, Problem::Read(error)))?;
-    parse(file, &text)
+    parse(file, &read_text(file)?)
 }
 
 /// Reads the text of a grid file; `file` is for messages.

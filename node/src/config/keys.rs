@@ -17,7 +17,7 @@ const LONGEST_MS: u64 = 86_400_000;
 
 /// A key whose value is a text or a list of texts.
 pub(super) struct TextKey {
-    pub(super) key: &'static str,
+    key: &'static str,
     /// For people, in sentences.
     about: &'static str,
     /// What holds if the file is silent, or else an example, as TOML.
@@ -130,7 +130,7 @@ enum At<T> {
 
 /// A key whose value is a whole number.
 pub(super) struct NumberKey<T> {
-    pub(super) key: &'static str,
+    key: &'static str,
     about: &'static str,
     range: RangeInclusive<u64>,
     at: At<T>,
@@ -140,10 +140,13 @@ const fn time<T>(key: &'static str, at: fn(&mut T) -> &mut Duration, about: &'st
     NumberKey { key, about, range: 1..=LONGEST_MS, at: At::Time(at) }
 }
 
-const fn byte<T>(key: &'static str, most: u64, at: fn(&mut T) -> &mut u8, about: &'static str) -> NumberKey<T> {
-    // No quorum or attempts of nothing; but nothing may be hedged.
-    let least = if most < 100 { 1 } else { 0 };
-    NumberKey { key, about, range: least..=most, at: At::Byte(at) }
+const fn byte<T>(
+    key: &'static str,
+    range: RangeInclusive<u64>,
+    at: fn(&mut T) -> &mut u8,
+    about: &'static str,
+) -> NumberKey<T> {
+    NumberKey { key, about, range, at: At::Byte(at) }
 }
 
 const fn count<T>(key: &'static str, at: fn(&mut T) -> &mut usize, about: &'static str) -> NumberKey<T> {
@@ -170,7 +173,7 @@ pub(super) const PROTOCOL: &[NumberKey<Config>] = &[
     ),
     byte(
         "hedge_percent",
-        100,
+        0..=100,
         |c| &mut c.hedge_percent,
         "How many of a hundred requests of one's own may be sent a second time when their answer takes long; 0 for none.",
     ),
@@ -211,13 +214,13 @@ pub(super) const PROTOCOL: &[NumberKey<Config>] = &[
     time("guest_time_ms", |c| &mut c.guest_time, "How long a stranger may stay linked that is no bridge."),
     byte(
         "attempts",
-        16,
+        1..=16,
         |c| &mut c.attempts,
         "How often a request of one's own is tried, each time by another first hop.",
     ),
     byte(
         "write_quorum",
-        16,
+        1..=16,
         |c| &mut c.write_quorum,
         "Cells that must store a record before a put succeeds, or all occupied ones if they are fewer.",
     ),
@@ -301,6 +304,28 @@ impl<T: Clone> NumberKey<T> {
     }
 }
 
+/// A key of either kind.
+pub(super) trait Key {
+    fn name(&self) -> &'static str;
+}
+
+impl Key for TextKey {
+    fn name(&self) -> &'static str {
+        self.key
+    }
+}
+
+impl<T> Key for NumberKey<T> {
+    fn name(&self) -> &'static str {
+        self.key
+    }
+}
+
+/// The names of keys.
+pub(super) fn names(keys: &[impl Key]) -> impl Iterator<Item = &'static str> {
+    keys.iter().map(Key::name)
+}
+
 /// All numbers of a section; what it does not say is as usual.
 pub(super) fn numbers<T: Clone + Default>(
     section: Option<&Section<'_>>,
@@ -353,6 +378,17 @@ fn of_numbers<T: Clone + Default>(
         let value = usual.clone().unwrap_or_else(|| "100".to_owned());
         Described { section, key: key.key, about: key.about, usual, value }
     })
+}
+
+/// What a flag of the same meaning as a key says of itself; empty if there is no such key.
+pub(crate) fn flag_help(section: &str, key: &str) -> String {
+    let all = described();
+    let Some(key) = all.iter().find(|one| (one.section, one.key) == (section, key)) else { return String::new() };
+    let about = key.about.trim_end_matches('.');
+    match &key.usual {
+        Some(usual) => format!("{about} [default: {}]", usual.trim_matches('"')),
+        None => about.to_owned(),
+    }
 }
 
 /// A file with all keys, none of which says anything yet: each is a comment, under what it is for.

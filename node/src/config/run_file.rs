@@ -9,8 +9,8 @@ use grid::parameters::Parameters;
 use grid::trust::Proofs;
 use libp2p::Multiaddr;
 
-use super::error::{ConfigError, Problem};
-use super::keys::{self, DATASETS, Described, LIMITS, NumberKey, PROTOCOL, TOP, TextKey};
+use super::error::{ConfigError, read_text};
+use super::keys::{self, DATASETS, Described, LIMITS, PROTOCOL, TOP};
 use super::section::Section;
 use crate::cli::quantity;
 use crate::daemon::Limits;
@@ -98,18 +98,60 @@ pub struct DatasetSection {
     pub checksum: Option<Checksum>,
 }
 
-/// The names of a section's keys.
-fn texts(keys: &[TextKey]) -> Vec<&'static str> {
-    keys.iter().map(|key| key.key).collect()
+/// A file whose keys are all known.
+struct Document<'a> {
+    file: &'a Path,
+    top: Section<'a>,
+    datasets: Option<Section<'a>>,
+    protocol: Option<Section<'a>>,
+    limits: Option<Section<'a>>,
 }
 
-fn numbers<T>(keys: &[NumberKey<T>]) -> Vec<&'static str> {
-    keys.iter().map(|key| key.key).collect()
-}
+impl<'a> Document<'a> {
+    fn of(file: &'a Path, text: &'a str) -> Result<Self, ConfigError> {
+        let known = keys::names(TOP).chain(["datasets", "protocol", "limits"]);
+        let top = Section::document(file, text, known.collect())?;
+        Ok(Self {
+            file,
+            datasets: top.section("datasets", keys::names(DATASETS).collect())?,
+            protocol: top.section("protocol", keys::names(PROTOCOL).collect())?,
+            limits: top.section("limits", keys::names(LIMITS).collect())?,
+            top,
+        })
+    }
 
-/// The whole file.
-fn document<'a>(file: &'a Path, text: &'a str) -> Result<Section<'a>, ConfigError> {
-    Section::document(file, text, [texts(TOP), vec!["datasets", "protocol", "limits"]].concat())
+    /// The value of a key as the file has it.
+    fn raw(&self, key: &Described) -> Option<&str> {
+        let section = match key.section {
+            "datasets" => self.datasets.as_ref(),
+            "protocol" => self.protocol.as_ref(),
+            "limits" => self.limits.as_ref(),
+            _ => Some(&self.top),
+        };
+        section?.raw(key.key)
+    }
+
+    fn read(&self) -> Result<RunFile, ConfigError> {
+        let (section, folder) = (&self.top, self.file.parent().unwrap_or(Path::new("")));
+        let path = |key| section.text(key).map(|path| path.map(|path| folder.join(path)));
+        Ok(RunFile {
+            identity: path("identity")?,
+            grid: grid(section, folder)?,
+            passphrase_file: path("passphrase_file")?,
+            data: path("data")?,
+            quota: section.parsed("quota", quantity::size)?,
+            level: section.parsed("level", str::parse)?,
+            grow_after: section.parsed("grow_after", quantity::seconds)?,
+            also: section.parsed_list("also", |file| Ok::<_, String>(folder.join(file)))?,
+            listen: section.parsed_list("listen", str::parse)?,
+            advertise: section.parsed_list("advertise", advertised_address)?,
+            peers: section.parsed_list("peers", str::parse)?,
+            api: section.parsed("api", str::parse)?,
+            datasets: self.datasets.as_ref().map(datasets).transpose()?.unwrap_or_default(),
+            protocol: keys::numbers(self.protocol.as_ref(), PROTOCOL)?,
+            limits: keys::numbers(self.limits.as_ref(), LIMITS)?,
+        })
+    }
 }
 
 fn datasets(section: &Section<'_>) -> Result<DatasetSection, ConfigError> {
@@ -131,34 +173,7 @@ fn datasets(section: &Section<'_>) -> Result<DatasetSection, ConfigError> {
 /// # Errors
 /// [`ConfigError`] says what is wrong with it, and on which line.
 pub fn read(file: &Path) -> Result<RunFile, ConfigError> {
-    let text = std::fs::read_to_string(file).map_err(|error| ConfigError::new(file, None, Problem::Read(error)))?;
-    parse(file, &text)
-}
-
-fn parse(file: &Path, text: &str) -> Result<RunFile, ConfigError> {
-    let section = document(file, text)?;
-    let folder = file.parent().unwrap_or(Path::new(""));
-    let path = |key| section.text(key).map(|path| path.map(|path| folder.join(path)));
-    Ok(RunFile {
-        identity: path("identity")?,
-        grid: grid(&section, folder)?,
-        passphrase_file: path("passphrase_file")?,
-        data: path("data")?,
-        quota: section.parsed("quota", quantity::size)?,
-        level: section.parsed("level", str::parse)?,
-        grow_after: section.parsed("grow_after", quantity::seconds)?,
-        also: section.parsed_list("also", |file| Ok::<_, String>(folder.join(file)))?,
-        listen: section.parsed_list("listen", str::parse)?,
-        advertise: section.parsed_list("advertise", advertised_address)?,
-        peers: section.parsed_list("peers", str::parse)?,
-        api: section.parsed("api", str::parse)?,
-        datasets: match section.section("datasets", texts(DATASETS))? {
-            Some(section) => datasets(&section)?,
-            None => DatasetSection::default(),
-        },
-        protocol: keys::numbers(section.section("protocol", numbers(PROTOCOL))?.as_ref(), PROTOCOL)?,
-        limits: keys::numbers(section.section("limits", numbers(LIMITS))?.as_ref(), LIMITS)?,
-    })
+    Document::of(file, &read_text(file)?)?.read()
 }
 
 /// A key and what holds for it.
@@ -177,26 +192,11 @@ pub struct Setting {
 /// # Errors
 /// As [`read`].
 pub fn settings(file: Option<&Path>) -> Result<Vec<Setting>, ConfigError> {
-    let text = match file {
-        Some(file) => {
-            std::fs::read_to_string(file).map_err(|error| ConfigError::new(file, None, Problem::Read(error)))?
-        }
-        None => String::new(),
-    };
-    let file = file.unwrap_or(Path::new(""));
-    parse(file, &text)?;
-    let top = document(file, &text)?;
-    let sections = [
-        ("datasets", top.section("datasets", texts(DATASETS))?),
-        ("protocol", top.section("protocol", numbers(PROTOCOL))?),
-        ("limits", top.section("limits", numbers(LIMITS))?),
-    ];
-    let said = |key: &Described| match key.section {
-        "" => top.raw(key.key),
-        name => sections.iter().find(|(section, _)| *section == name)?.1.as_ref()?.raw(key.key),
-    };
+    let text = file.map(read_text).transpose()?.unwrap_or_default();
+    let document = Document::of(file.unwrap_or(Path::new("")), &text)?;
+    document.read()?;
     let setting = |key: Described| {
-        let said = said(&key).map(str::to_owned);
+        let said = document.raw(&key).map(str::to_owned);
         let is_said = said.is_some();
         Setting { value: said.or_else(|| key.usual.clone()), is_said, key }
     };
@@ -218,6 +218,10 @@ mod tests {
 
     const FILE: &str = "rook.toml";
 
+    fn parse(text: &str) -> Result<RunFile, ConfigError> {
+        Document::of(Path::new(FILE), text)?.read()
+    }
+
     /// The template with all keys set.
     fn all_set() -> String {
         let line = |line: &str| match line.strip_prefix('#') {
@@ -229,11 +233,11 @@ mod tests {
 
     #[test]
     fn the_template_says_nothing_and_its_keys_say_what_is_usual() {
-        let silent = parse(Path::new(FILE), &keys::template()).unwrap();
+        let silent = parse(&keys::template()).unwrap();
         assert!(silent.identity.is_none() && silent.listen.is_none() && silent.datasets.dap.is_none());
         assert_eq!((silent.protocol, silent.limits), (Config::default(), Limits::default()));
 
-        let said = parse(Path::new(FILE), &all_set()).unwrap();
+        let said = parse(&all_set()).unwrap();
         assert_eq!(said.protocol, Config::default());
         let limits = Limits { requests_per_s: None, ..said.limits };
         assert_eq!(limits, Limits::default());
@@ -245,6 +249,7 @@ mod tests {
         assert_eq!(said.datasets.dap_limit, Some(gateway.most_bytes));
         let reading = crate::gateway::ReadingOptions::default();
         assert_eq!((said.datasets.cache, said.datasets.proofs), (Some(reading.cache_bytes), Some(reading.proofs)));
+        assert_eq!(said.datasets.hide_address, Some(false));
         assert_eq!(said.datasets.checksum, Some(Checksum::default()));
     }
 
@@ -277,10 +282,10 @@ mod tests {
             ("[limits]\nqueue_bytes = 1", "limits.queue_bytes must be a whole number from 65536"),
             ("[limits]\nqueue_cell = 1", "did you mean \"queue_cells\"?"),
         ] {
-            let error = parse(Path::new(FILE), text).unwrap_err().to_string();
+            let error = parse(text).unwrap_err().to_string();
             assert!(error.contains(words), "{error}");
         }
-        let none = parse(Path::new(FILE), "[protocol]\nhedge_percent = 0").unwrap();
+        let none = parse("[protocol]\nhedge_percent = 0").unwrap();
         assert_eq!(none.protocol.hedge_percent, 0);
     }
 }

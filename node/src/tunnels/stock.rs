@@ -1,6 +1,6 @@
 //! The tunnels that stand ready for what this node asks: [`Keeper`] says when one is laid and given up, here it is done.
 //!
-//! Nothing is laid before the first is wanted, nor after the last was used: while nobody asks, tunnels grow old and go.
+//! Nothing is laid before the first is wanted, nor after the last was used: while nobody asks, tunnels grow old, and relays end them.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,12 +11,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tunnel::spares::{Action, Config, Keeper};
 
 use super::mux::Mux;
-use super::{Ready, TunnelError, Tunnels};
-
-/// Ways that may fail before it is given up.
-const WAYS: u64 = 6;
-/// How long a tunnel is waited for.
-const PATIENCE: Duration = Duration::from_secs(45);
+use super::{PATIENCE, Ready, TunnelError, Tunnels, WAYS};
 
 /// The tunnels of a node for what it asks.
 #[derive(Debug)]
@@ -34,7 +29,7 @@ struct Inner {
     /// Tunnels that were begun so far, the name of the next.
     begun: u64,
     /// Of these, those that did not come to stand.
-    failures: u64,
+    failures: usize,
     /// Why the last one did not.
     failed: Option<TunnelError>,
 }

@@ -7,15 +7,13 @@ use grid::config::Config;
 use grid::level;
 
 use crate::cli::{Failure, quantity};
+use crate::config::keys::flag_help;
 use crate::config::run_file::{Level, RunFile};
 
 /// How much the node does for others.
 #[derive(Debug, Default, clap::Args)]
 pub(super) struct LevelArgs {
-    /// How much the node does for others. A leaf keeps one link for each axis and asks; a normal node has links to all
-    /// its neighbours, passes requests on and keeps records; a strong one does so under several identities
-    /// [default: normal].
-    #[arg(long, value_name = "leaf|normal|strong")]
+    #[arg(long, value_name = "leaf|normal|strong", help = flag_help("", "level"))]
     level: Option<Level>,
     /// How long a leaf stays one, like 30min or 12h; then it becomes a normal node [default: for ever].
     #[arg(long, value_name = "TIME", value_parser = quantity::seconds)]

@@ -8,11 +8,18 @@ use libp2p::Multiaddr;
 use libp2p::multiaddr::Protocol;
 
 use crate::cli::{Failure, quantity};
+use crate::config::keys::flag_help;
 use crate::config::run_file::DatasetSection;
 use crate::data::checksum::Checksum;
 use crate::data::fault::Fault;
 use crate::gateway::{GatewayOptions, ReadingOptions};
 use crate::services::ServiceOptions;
+
+/// The usual addresses of the data service: any interface, port 7119.
+pub(super) const DATA_LISTEN_V4: [&str; 1] = ["/ip4/0.0.0.0/tcp/7119"];
+pub(super) const DATA_LISTEN_V6: [&str; 1] = ["/ip6/::/tcp/7119"];
+/// The usual share of a proven server's answers that are checked.
+pub(super) const CHECK_RATE: f64 = 0.08;
 
 /// Flags about datasets.
 #[derive(Debug, Default, clap::Args)]
@@ -25,26 +32,17 @@ pub(super) struct ServiceArgs {
     /// Do not announce where datasets are served: readers ask along the grid, which is slower.
     #[arg(long)]
     hide_data_address: bool,
-    /// Serve datasets of the grid to DAP clients, as http://ADDR/NAME, after checking what servers send.
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", help = flag_help("datasets", "dap"))]
     dap: Option<SocketAddr>,
-    /// The largest answer to a DAP client [default: 64GiB].
-    #[arg(long, value_name = "SIZE", value_parser = quantity::size)]
+    #[arg(long, value_name = "SIZE", value_parser = quantity::size, help = flag_help("datasets", "dap_limit"))]
     dap_limit: Option<u64>,
-    /// How much disk proved values may take that were read; 0B keeps none [default: 4GiB].
-    #[arg(long, value_name = "SIZE", value_parser = quantity::size)]
+    #[arg(long, value_name = "SIZE", value_parser = quantity::size, help = flag_help("datasets", "cache"))]
     cache: Option<u64>,
-    /// The share of a proven server's answers that are checked with a second server, where answers do not prove themselves
-    /// [default: 0.08].
-    #[arg(long, value_name = "RATE", value_parser = quantity::share)]
+    #[arg(long, value_name = "RATE", value_parser = quantity::share, help = flag_help("datasets", "check_rate"))]
     check_rate: Option<f64>,
-    /// When values are fetched with proofs, where the publisher has signed all of them: always, so that no server is
-    /// believed; or only on disputes between servers [default: always].
-    #[arg(long, value_name = "always|disputes", value_parser = quantity::proofs)]
+    #[arg(long, value_name = "always|disputes", value_parser = quantity::proofs, help = flag_help("datasets", "proofs"))]
     proofs: Option<Proofs>,
-    /// By what the answers of servers are compared. MD5 can be forged, and is for servers that know nothing else
-    /// [default: blake3].
-    #[arg(long, value_name = "blake3|sha256|md5")]
+    #[arg(long, value_name = "blake3|sha256|md5", help = flag_help("datasets", "checksum"))]
     checksum: Option<Checksum>,
     /// For tests: lie on purpose as a dataset server, lie:RATE, last-byte:RATE, frame, truncate, stall or lazy.
     #[arg(long, value_name = "FAULT")]
@@ -56,7 +54,7 @@ impl ServiceArgs {
     pub(super) fn options(self, file: DatasetSection, listen: Option<&[Multiaddr]>) -> Result<ServiceOptions, Failure> {
         let said = (!self.data_listen.is_empty()).then_some(self.data_listen);
         let reading = ReadingOptions::default();
-        let policy = Policy { check_rate: self.check_rate.or(file.check_rate).unwrap_or(0.08), ..reading.policy };
+        let policy = Policy { check_rate: self.check_rate.or(file.check_rate).unwrap_or(CHECK_RATE), ..reading.policy };
         let gateway = GatewayOptions::default();
         let most_bytes = self.dap_limit.or(file.dap_limit).unwrap_or(gateway.most_bytes);
         Ok(ServiceOptions {
@@ -77,7 +75,7 @@ impl ServiceArgs {
 
 /// The usual place; beside a node that listens elsewhere, any free port of the same addresses.
 fn data_listen(listen: Option<&[Multiaddr]>) -> Result<Vec<Multiaddr>, Failure> {
-    let Some(listen) = listen else { return super::settings::usual(&["/ip4/0.0.0.0/tcp/7119"], &["/ip6/::/tcp/7119"]) };
+    let Some(listen) = listen else { return super::settings::usual(&DATA_LISTEN_V4, &DATA_LISTEN_V6) };
     let host = |address: &Multiaddr| match address.iter().next() {
         Some(host @ (Protocol::Ip4(_) | Protocol::Ip6(_))) => {
             Some(Multiaddr::empty().with(host).with(Protocol::Tcp(0)))

@@ -100,3 +100,21 @@ pub(super) fn usual(v4: &[&str], v6: &[&str]) -> Result<Vec<Multiaddr>, Failure>
     let addresses = v4.iter().chain(v6.iter().filter(|_| has_v6));
     addresses.map(|address| address.parse().map_err(Failure::from)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::run::services::{CHECK_RATE, DATA_LISTEN_V4, DATA_LISTEN_V6};
+    use crate::config::keys::described;
+
+    #[test]
+    fn what_is_told_of_keys_is_what_is_usual() {
+        let told = |section: &str, key: &str| {
+            described().into_iter().find(|one| (one.section, one.key) == (section, key)).unwrap().usual.unwrap()
+        };
+        let listed = |v4: &[&str], v6: &[&str]| format!("{:?}", [v4, v6].concat());
+        assert_eq!(told("", "listen"), listed(&LISTEN_V4, &LISTEN_V6));
+        assert_eq!(told("datasets", "listen"), listed(&DATA_LISTEN_V4, &DATA_LISTEN_V6));
+        assert_eq!(told("datasets", "check_rate"), format!("\"{CHECK_RATE}\""));
+    }
+}
