@@ -8,7 +8,7 @@ use std::time::Duration;
 use futures::{AsyncReadExt, AsyncWriteExt};
 use grid::message::{Message, Request, RequestBody};
 use grid::queue::Class;
-use net_support::attacker::{Attacker, others_do_not_notice, tcp_address, victim};
+use net_support::attacker::{Attacker, others_do_not_notice, tcp_address, victim_with_stall};
 use net_support::{Setup, mint, parameters};
 use node::wire::encode_message;
 use node::wire::piece::whole_message;
@@ -21,7 +21,7 @@ static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 #[tokio::test(flavor = "multi_thread")]
 async fn who_never_reads_is_cut() {
     let _alone = ONE_AT_A_TIME.lock().await;
-    let (victim, honest) = victim().await;
+    let (victim, honest) = victim_with_stall(Duration::from_secs(2)).await;
     let mut attacker = Attacker::connect(&victim.address).await;
     let stream = attacker.accepted(&victim).await;
     let before = resident_mib();

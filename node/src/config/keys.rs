@@ -46,7 +46,7 @@ pub(super) const TOP: &[TextKey] = &[
     usual(
         "quota",
         r#""10GiB""#,
-        "Bytes of records to keep at most. Beyond that those of lowest priority are dropped first.",
+        "Bytes of records to keep at most: 500MB, 20GiB. Beyond that those of lowest priority are dropped first.",
     ),
     usual(
         "level",
@@ -95,7 +95,8 @@ pub(super) const DATASETS: &[TextKey] = &[
     example(
         "dap",
         r#""127.0.0.1:8080""#,
-        "Where datasets of the grid are served to DAP clients, after checking what servers send. Without it nowhere.",
+        "Where datasets of the grid are served to DAP clients, as http://ADDR/NAME, after checking what servers send. Without it \
+         nowhere.",
     ),
     usual("dap_limit", r#""64GiB""#, "The largest answer to a DAP client."),
     usual("cache", r#""4GiB""#, "How much disk proved values may take that were read; 0B keeps none."),

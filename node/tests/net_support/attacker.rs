@@ -139,15 +139,20 @@ pub async fn is_cut(mut stream: Stream, within: Duration) -> bool {
     tokio::time::timeout(within, drained).await.is_ok()
 }
 
-/// A victim with short patience, and an honest neighbour of it.
+/// A victim, and an honest neighbour of it.
 ///
-/// Its patience with greetings is longer than what [`is_cut`] waits where something wrong was said, so that these are cut for
-/// what they say; and so is that with neighbours that answer no probe, which an attacker does not.
+/// Its patience with greetings, with who does not say how far it has read, and with neighbours that answer no probe, is longer
+/// than what [`is_cut`] waits where something wrong was said: an attacker does none of these, and is cut for what it says.
 pub async fn victim() -> (Node, Node) {
+    victim_with_stall(Duration::from_secs(12)).await
+}
+
+/// The same, with another patience with who does not read.
+pub async fn victim_with_stall(write_stall: Duration) -> (Node, Node) {
     let grid = parameters(1, 2);
     let mut setup = Setup::new(&grid, mint(&grid));
     setup.limits.hello_timeout = Duration::from_secs(12);
-    setup.limits.write_stall = Duration::from_secs(2);
+    setup.limits.write_stall = write_stall;
     setup.config.probe_timeout = Duration::from_secs(60);
     let victim = setup.start().await;
     let honest = Setup::new(&grid, mint(&grid)).joining(&victim).start().await;
