@@ -29,6 +29,7 @@ mod epoch;
 mod equivocation;
 mod membership;
 mod merkle;
+mod opinions;
 mod roster;
 mod standing;
 
@@ -38,5 +39,6 @@ pub use epoch::Epoch;
 pub use equivocation::Equivocation;
 pub use membership::{Membership, MembershipError};
 pub use merkle::Hash;
+pub use opinions::{Doubt, Opinions};
 pub use roster::{MAX_MEMBERS, MAX_PROOF, Proof, Roster, RosterError};
 pub use standing::LineStanding;

@@ -3,6 +3,10 @@
 
 use crate::odds::binomial_at_least;
 
+/// The chance on each side with which the roster of somebody else's line may be turned down for its length though it is
+/// honest: one in a million on both, for [`fits`].
+pub const STRANGERS_ALPHA: f64 = 5e-7;
+
 /// Whether two counts may be of one density, of which nothing else is known: `|a - b| <= z sqrt(a + b)`, since the variance
 /// of a difference of Poisson counts is their sum. `z` standard deviations: 4.75 for one in a million on each side.
 pub fn alike(a: u32, b: u32, z: f64) -> bool {

@@ -18,6 +18,7 @@
 //! `2k` in all. With the draws of one direction alone, a thousand ways of three steps with `k = 10` would lead to a relay,
 //! instead of eight thousand. Why the seed is no secret: `docs/decisions/021-mimics.md`.
 
+mod firsts;
 mod path;
 
 use alloc::vec::Vec;
@@ -26,7 +27,8 @@ use core::time::Duration;
 use crate::cell::{Axis, Cell};
 use crate::id::{GridId, NodeId, leading_number};
 
-pub use path::{Path, Preset};
+pub use firsts::{Firsts, REMEMBERED, USED};
+pub use path::{Path, Preset, nearer};
 
 /// How long a seed lasts. A first relay that is hostile now and then gives a tunnel away, and one that is kept does not: so
 /// links have to outlast rosters' epochs by far (Wright et al., ACM TISSEC 7(4), 2004; `docs/decisions/021-mimics.md`).
@@ -52,6 +54,16 @@ impl Seed {
         material[..32].copy_from_slice(grid.as_bytes());
         material[32..].copy_from_slice(&period.to_be_bytes());
         Self(blake3::derive_key(CONTEXT, &material))
+    }
+
+    /// What it is, to be kept with what was drawn by it.
+    pub const fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// One that was kept.
+    pub const fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
     }
 
     /// Where a candidate stands in a node's draw: who is lower is drawn first. One compression.

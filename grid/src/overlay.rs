@@ -292,6 +292,11 @@ impl<R: Rng> Overlay<R> {
         self.parts.rosters.certificates(self.table.shape().axes())
     }
 
+    /// Those of this epoch and of the one before, in that order from behind: what strangers are shown, who may be an epoch apart.
+    pub fn recent_certificates(&self) -> Vec<Certificate> {
+        self.parts.rosters.recent()
+    }
+
     /// The proofs against nodes of our lines that have signed two rosters of one line and epoch.
     pub fn equivocations(&self) -> Vec<Equivocation> {
         self.parts.rosters.proofs().cloned().collect()

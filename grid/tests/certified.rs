@@ -5,8 +5,8 @@ mod numbered;
 
 use grid::cell::{Cell, Line, Shape};
 use grid::certified::{
-    Certificate, CertificateError, Claim, ClaimError, Epoch, Equivocation, MAX_MEMBERS, MAX_PROOF, Membership,
-    MembershipError, Proof, Roster, RosterError, Signature, SignedClaim, threshold,
+    Certificate, CertificateError, Claim, ClaimError, Doubt, Epoch, Equivocation, MAX_MEMBERS, MAX_PROOF, Membership,
+    MembershipError, Opinions, Proof, Roster, RosterError, Signature, SignedClaim, threshold,
 };
 use grid::id::{GridId, NodeId};
 use grid::odds::{binomial_at_least, hypergeometric_at_least};
@@ -173,6 +173,72 @@ fn chances_of_a_majority() {
     // Drawn witnesses: all hostile with chance f^k; exactly, of 64 with 16 hostile, a little less.
     assert!((binomial_at_least(4, 0.25, 4) - 0.25_f64.powi(4)).abs() < 1e-12);
     assert!(hypergeometric_at_least(64, 16, 4, 4) < 0.25_f64.powi(4));
+}
+
+/// The roster of these places, signed by those, in an epoch.
+fn certificate(named: impl IntoIterator<Item = u16>, signed: impl IntoIterator<Item = u16>, epoch: u64) -> Certificate {
+    let roster = roster(named);
+    let claim = Claim::of(&roster, Epoch::new(epoch));
+    Certificate::new(claim, roster, signed.into_iter().map(|place| sign(place, claim)).collect()).unwrap()
+}
+
+/// What we know beside two lines of our own of 64 members, certified in epoch 5.
+fn opinions() -> Opinions {
+    let mut opinions = Opinions::default();
+    opinions.renew(&[certificate(0..64, 0..33, 5), certificate(0..64, 0..33, 5), certificate(0..9, 0..9, 4)]);
+    opinions
+}
+
+#[test]
+fn a_young_grid_doubts_nothing_and_an_old_one_what_is_too_short_or_stale() {
+    let short = certificate(0..16, 0..16, 9);
+    assert!(!Opinions::default().are_wanted() && Opinions::default().check(&short).is_ok());
+    let opinions = opinions();
+    assert!(opinions.are_wanted());
+    for epoch in [4, 5, 6] {
+        assert_eq!(opinions.check(&certificate(0..60, 0..31, epoch)), Ok(()));
+    }
+    let [stale, ahead] = [3, 7].map(|epoch| opinions.check(&certificate(0..60, 0..31, epoch)).unwrap_err());
+    assert_eq!(stale, Doubt::Stale { line: line(), epoch: Epoch::new(3), ours: Epoch::new(5) });
+    assert_eq!(ahead, Doubt::Stale { line: line(), epoch: Epoch::new(7), ours: Epoch::new(5) });
+    let short = opinions.check(&certificate(0..16, 0..16, 5)).unwrap_err();
+    assert_eq!(short, Doubt::Length { line: line(), count: 16 });
+    assert!(short.to_string().contains("16 nodes are said to be on line [*, 3]"), "{short}");
+}
+
+/// A quarter of 64 colludes: it signs a list of itself and fifteen others, and the honest sign the true one. Three of the
+/// colluders signed that as well, not to be conspicuous.
+#[test]
+fn of_two_certificates_the_one_of_the_majority_counts_and_who_signed_both_is_a_liar() {
+    let (forged, truth) = (certificate(0..31, 0..16, 5), certificate(0..64, 13..50, 5));
+    let mut knows = opinions();
+    assert_eq!(knows.weigh(line(), &[forged.clone()], &truth), Err(Doubt::Outweighed(line())));
+    assert_eq!(knows.settled(&[forged.clone()]), None);
+    let liars: Vec<_> = (0..64).filter(|&place| knows.is_liar(&member(place).id())).collect();
+    assert_eq!((liars, knows.proofs().count()), (vec![13, 14, 15], 3));
+    // The other way round, the one that is asked lies: what was shown counts, and goes on to.
+    let mut knows = opinions();
+    assert_eq!(knows.weigh(line(), &[certificate(0..64, 0..33, 4), truth.clone()], &forged), Ok(truth.clone()));
+    assert_eq!(knows.proofs().count(), 3);
+    assert_eq!(knows.settled(&[truth.clone()]), Some(&truth));
+    assert_eq!(knows.settled(&[forged]), None, "what was not weighed is not settled");
+    // Two epochs later it has to be asked again.
+    knows.renew(&[certificate(0..64, 0..33, 7)]);
+    assert_eq!(knows.settled(&[truth.clone()]), None);
+    // More signatures on the same list settle it too.
+    let fuller = certificate(0..64, 3..50, 5);
+    assert_eq!(opinions().weigh(line(), &[truth.clone()], &fuller), Ok(truth.clone()));
+}
+
+#[test]
+fn what_cannot_be_held_against_each_other_decides_nothing() {
+    let truth = certificate(0..64, 0..33, 5);
+    let undecided = Err(Doubt::Undecided(line()));
+    assert_eq!(opinions().weigh(line(), &[truth.clone()], &certificate(0..64, 0..33, 4)), undecided, "another epoch");
+    assert_eq!(opinions().weigh(line(), &[], &truth), undecided);
+    assert_eq!(opinions().weigh(line(), &[certificate(0..60, 0..33, 5)], &truth), undecided, "as many signatures");
+    let elsewhere = Line::through(cell(0, 4), line().axis());
+    assert_eq!(opinions().weigh(elsewhere, &[truth.clone()], &truth), Err(Doubt::Undecided(elsewhere)));
 }
 
 proptest! {

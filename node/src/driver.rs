@@ -263,6 +263,10 @@ impl Driver {
                 _ = reply.send(self.overlay.neighbours(linked));
                 return;
             }
+            Wish::Certificates(reply) => {
+                _ = reply.send(self.overlay.recent_certificates());
+                return;
+            }
             Wish::Ledger(reply) => {
                 _ = reply.send(self.overlay.statements(self.clock.now()));
                 return;

@@ -95,6 +95,7 @@ pub(crate) enum Wish {
     Status(oneshot::Sender<NodeStatus>),
     Peers(oneshot::Sender<Vec<NeighbourStatus>>),
     Neighbours { linked: bool, reply: oneshot::Sender<Vec<Peer>> },
+    Certificates(oneshot::Sender<Vec<Certificate>>),
     Ledger(oneshot::Sender<Vec<(Statement, Option<Cell>)>>),
     Leave,
     Stop,
@@ -249,6 +250,14 @@ impl NodeHandle {
     /// If the node has stopped.
     pub(crate) async fn neighbours(&self, linked: bool) -> Result<Vec<Peer>, Stopped> {
         self.ask(|reply| Wish::Neighbours { linked, reply }).await
+    }
+
+    /// The certified rosters of its lines, of this epoch and of the one before.
+    ///
+    /// # Errors
+    /// If the node has stopped.
+    pub(crate) async fn certificates(&self) -> Result<Vec<Certificate>, Stopped> {
+        self.ask(Wish::Certificates).await
     }
 
     /// The accounts of its neighbours, each with the neighbour's cell if it is known now.

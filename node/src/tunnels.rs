@@ -29,6 +29,8 @@ use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use futures::stream::{FuturesUnordered, StreamExt};
+use grid::cell::Line;
+use grid::certified::Doubt;
 use grid::id::NodeId;
 use grid::mimics::Preset;
 use grid::output::{GetReport, PutReport};
@@ -43,7 +45,7 @@ use self::host::Host;
 use self::mux::Mux;
 use self::publish::Running;
 pub use self::publish::{PublishError, Published};
-use self::relays::{Relays, hops};
+use self::relays::{Place, Relays, hops};
 pub use self::service::{NameError, ServiceHost, ServiceKey, ServiceName};
 use self::socks::Proxy;
 pub use self::socks::{SocksError, SocksStatus};
@@ -87,10 +89,14 @@ pub enum TunnelError {
     #[error("no node can be number {} on a tunnel's way: the grid has too few nodes, or too few links are open yet", .0 + 1)]
     Nobody(usize),
     /// No way that was drawn could lead to the node that was to be the last one.
-    #[error(
-        "no way was found to the node where the service is met: it has left, or the grid has many axes, where few ways lead to it"
-    )]
+    #[error("no way was found to the node where the service is met: it has left, or too few nodes are near it")]
     OutOfReach,
+    /// A relay's roster is not to be believed.
+    #[error("a relay is not gone by: {0}")]
+    Doubt(#[from] Doubt),
+    /// No other cell of a relay's line said what it holds for certified.
+    #[error("nobody else could be asked who is on {0}, the line of a relay")]
+    Unconfirmed(Line),
     /// The node has stopped.
     #[error(transparent)]
     Stopped(#[from] Stopped),
@@ -108,7 +114,14 @@ impl TunnelError {
     /// Whether a service may be met a little later.
     fn may_pass(&self) -> bool {
         match self {
-            Self::Broke | Self::Far(_) | Self::Late(_) | Self::Lay(_) | Self::Nobody(_) | Self::OutOfReach => true,
+            Self::Broke
+            | Self::Far(_)
+            | Self::Late(_)
+            | Self::Lay(_)
+            | Self::Nobody(_)
+            | Self::OutOfReach
+            | Self::Doubt(_)
+            | Self::Unconfirmed(_) => true,
             Self::Stopped(_) => false,
         }
     }
@@ -116,7 +129,9 @@ impl TunnelError {
     /// Whether another tunnel may do better.
     fn is_the_tunnels(&self) -> bool {
         match self {
-            Self::Broke | Self::Late(_) | Self::Lay(_) | Self::Nobody(_) => true,
+            Self::Broke | Self::Late(_) | Self::Lay(_) | Self::Nobody(_) | Self::Doubt(_) | Self::Unconfirmed(_) => {
+                true
+            }
             Self::Far(_) | Self::OutOfReach | Self::Stopped(_) => false,
         }
     }
@@ -138,6 +153,10 @@ pub struct OwnTunnel {
 pub struct TunnelStatus {
     /// Those that it laid for requests of its own, the one that is in use first.
     pub own: Vec<OwnTunnel>,
+    /// Whether relays have to show certified rosters: the lines of this node have some.
+    pub certified: bool,
+    /// Relays that were found to show forged ones.
+    pub deceivers: usize,
     /// Circuits that begin at, lead over or end at it; of others it knows the two neighbours and no more.
     pub circuits: usize,
     /// What it has seen of all tunnels since its start.
@@ -192,7 +211,7 @@ pub(crate) struct Carrier {
 
 impl Tunnels {
     /// Begins to relay for others and to do for strangers what they ask, and lays tunnels when they are wanted. The keys of
-    /// services are kept in a folder.
+    /// services and the first relays are kept in a folder.
     ///
     /// # Errors
     /// [`Stopped`] if the node has stopped, or has tunnels already.
@@ -203,7 +222,7 @@ impl Tunnels {
         let host = Host::new(node.clone());
         let welcome = host.clone();
         let builder = task::start(&node, carrier, move |pipe| welcome.welcome(pipe));
-        let relays = Relays::new(node.clone(), longest(&rules));
+        let relays = Relays::new(node.clone(), &folder, longest(&rules));
         let stock = Stock::new();
         Ok(Self(Arc::new(Shared {
             node,
@@ -247,7 +266,8 @@ impl Tunnels {
         let (ready, visiting) = (self.0.stock.all().into_iter().map(|one| (one, false)), self.visiting().into_iter());
         let all = ready.chain(visiting.map(|one| (one, true))).filter(|(ready, _)| ready.is_fit());
         let own = all.map(|(ready, visits)| OwnTunnel { way: ready.way.to_vec(), age: ready.since.elapsed(), visits });
-        Ok(TunnelStatus { own: own.collect(), circuits, counts })
+        let (certified, deceivers) = self.0.relays.standing();
+        Ok(TunnelStatus { own: own.collect(), certified, deceivers, circuits, counts })
     }
 
     /// Asks a tunnel's last node; through another tunnel as well if that one breaks, or says nothing for a while. What is
@@ -295,7 +315,7 @@ impl Shared {
     /// Lays a tunnel along a way that is drawn anew until one stands; along a second one as well if the first takes long,
     /// for a relay that was killed says nothing of it.
     /// Its last node is the one that is said, or anybody; what that one opens can be taken up.
-    async fn lay(&self, last: Option<NodeId>) -> Result<(Ready, mpsc::Receiver<Stream>), TunnelError> {
+    async fn lay(&self, last: Option<Place>) -> Result<(Ready, mpsc::Receiver<Stream>), TunnelError> {
         let (mut laying, mut ways, mut failed) = (FuturesUnordered::new(), 0, None);
         loop {
             if ways < WAYS {
@@ -316,7 +336,7 @@ impl Shared {
         }
     }
 
-    async fn lay_one(&self, last: Option<NodeId>) -> Result<(Ready, mpsc::Receiver<Stream>), TunnelError> {
+    async fn lay_one(&self, last: Option<Place>) -> Result<(Ready, mpsc::Receiver<Stream>), TunnelError> {
         let way = match last {
             None => self.relays.draw(self.preset, &self.builder).await?,
             Some(last) => self.relays.draw_to(last, self.preset, &self.builder).await?,

@@ -33,3 +33,4 @@ pub use error::WireError;
 pub use hello::{Hello, WireLevel};
 pub use message::{Decoded, decode_message, encode_message};
 pub(crate) use record::WireRecord;
+pub(crate) use roster::{WireBrief, WireCertificate};

@@ -7,8 +7,8 @@ mod tunnels_support;
 
 use std::time::{Duration, Instant};
 
-use cli_support::{Node, Place};
-use tunnels_support::{grid, tunnels, way};
+use cli_support::{Node, Place, eventually};
+use tunnels_support::{grid, grid_with, tunnels, way};
 
 fn get(place: &Place, node: &Node, pointer: &str, value: &[u8]) -> Duration {
     let (copy, begun) = (place.path("copy"), Instant::now());
@@ -54,4 +54,38 @@ fn records_go_through_tunnels_and_a_killed_relay_is_survived() {
             );
         }
     }
+}
+
+/// Once the lines of a grid are certified, relays have to show that theirs are, and another cell of the line is asked.
+#[test]
+fn relays_are_drawn_from_certified_rosters() {
+    let place = Place::new();
+    let config = place.write("rook.toml", b"[protocol]\nroster_epoch_ms = 20000\n");
+    let nodes = grid_with(&place, 2, 2, &["--config", config.to_str().unwrap()]);
+    let (writer, reader) = (&nodes[5], &nodes[9]);
+    let value = vec![7; 5000];
+    let file = place.write("value", &value);
+    let put = place.json(["put", "--tunnel", file.to_str().unwrap(), "--json", "--api", &writer.api]);
+    let pointer = put["pointer"].as_str().unwrap();
+    assert_eq!(tunnels(&place, writer)["certified"], false, "nobody has been there for an epoch");
+
+    let lines = |node: &Node| {
+        let status = place.json(["status", "--json", "--api", &node.api]);
+        let lines = status["lines"].as_array().unwrap().clone();
+        lines.iter().filter(|line| !line["members"].is_null()).count()
+    };
+    for node in &nodes {
+        eventually("certifies its lines", Duration::from_secs(120), || (lines(node) == 2).then_some(()));
+    }
+    println!("the first get took {:?}", get(&place, reader, pointer, &value));
+    println!("the second get took {:?}", get(&place, reader, pointer, &value));
+    let seen = tunnels(&place, reader);
+    assert_eq!((&seen["certified"], &seen["deceivers"]), (&true.into(), &0.into()), "{seen}");
+    assert_eq!(way(&place, reader).len(), 4);
+    // The same first relays for all tunnels, two of them by turns.
+    let ways = seen["own"].as_array().unwrap().clone();
+    let mut firsts: Vec<_> = ways.iter().map(|one| one["way"][0].as_str().unwrap().to_owned()).collect();
+    firsts.sort();
+    firsts.dedup();
+    assert!(!ways.is_empty() && firsts.len() <= 2, "{seen}");
 }

@@ -1,10 +1,11 @@
 //! A roster that enough of its own members have signed.
 
-use alloc::collections::BTreeSet;
+use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 use super::claim::{Claim, Signature, SignedClaim};
+use super::equivocation::Equivocation;
 use super::roster::Roster;
 use crate::id::NodeId;
 
@@ -74,11 +75,21 @@ impl Certificate {
         Ok(Self(Arc::new(Inner { claim, roster, signed })))
     }
 
-    /// Whether this counts, and not another one of the same line and epoch: more members have signed it. Where fewer than
-    /// half of a line collude, no list of theirs has as many signatures as that of the others.
+    /// Whether this counts, and not another one of the same line and epoch: it says something else, and more members have
+    /// signed it. Where fewer than half of a line collude, no list of theirs has as many signatures as that of the others.
     pub fn outweighs(&self, other: &Self) -> bool {
-        let same = self.claim().line == other.claim().line && self.claim().epoch == other.claim().epoch;
-        same && self.signed().len() > other.signed().len()
+        let (mine, its) = (self.claim(), other.claim());
+        mine.line == its.line
+            && mine.epoch == its.epoch
+            && mine.root != its.root
+            && self.signed().len() > other.signed().len()
+    }
+
+    /// Whom another certificate shows to have signed two rosters of one line and epoch.
+    pub fn liars(&self, other: &Self) -> Vec<Equivocation> {
+        let signed: BTreeMap<NodeId, &SignedClaim> = self.signed().iter().map(|one| (one.signer(), one)).collect();
+        let both = other.signed().iter().filter_map(|one| Some((*signed.get(&one.signer())?, one)));
+        both.filter_map(|(one, other)| Equivocation::of(one, other)).collect()
     }
 
     /// What was signed.

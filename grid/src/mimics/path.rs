@@ -10,15 +10,16 @@
 //! nothing but its place, so it is as often hostile as nodes are, not more; whoever meets the tunnel at its far end knows
 //! neither the last relay, one of some 230 beside it, nor its links; and no other node would do, since a relay has open
 //! connections to its neighbours only and knows nobody else's address.
-
 //!
-//! An initiator should keep its first relay for all of its tunnels, as long as that is alive and still a link: it draws the
-//! first relay of a [`Path`] from that one alone, and from all links when it has none.
+//! An initiator keeps its first relays for all of its tunnels ([`super::Firsts`]): it draws the first one of a [`Path`] from
+//! these alone.
 
 use alloc::vec::Vec;
 
 use rand_core::Rng;
 
+use super::Candidate;
+use crate::cell::Cell;
 use crate::chance::pick;
 use crate::id::NodeId;
 
@@ -84,9 +85,17 @@ impl Path {
     }
 }
 
+/// Who of a roster is a rook's move nearer to a cell than `from`, the cell of the roster's owner: members that agree with `to`
+/// on one axis more, or live there. By them a way is led on to a node that is no neighbour of its last relay.
+pub fn nearer(roster: &[Candidate], from: Cell, to: Cell) -> impl Iterator<Item = &Candidate> {
+    let is_nearer = move |one: &&Candidate| from.is_neighbour(&one.cell) && one.cell.distance(&to) < from.distance(&to);
+    roster.iter().filter(is_nearer)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cell::Shape;
     use proptest::prelude::*;
     use rand_chacha::ChaCha8Rng;
     use rand_chacha::rand_core::SeedableRng;
@@ -120,6 +129,24 @@ mod tests {
         assert_eq!(path.extend(&[id(2)], &mut rng), Some(id(2)));
         assert_eq!((path.end(), path.extend(&[id(3)], &mut rng)), (None, None));
         assert_eq!(path.nodes(), [id(1), id(2)]);
+    }
+
+    proptest! {
+        #[test]
+        fn a_way_that_is_led_on_arrives_within_as_many_moves_as_axes_differ(from in 0..256_u64, to in 0..256_u64, seed: u64) {
+            let shape = Shape::new(4, 4).unwrap();
+            let (mut at, to) = (shape.cell_at(from), shape.cell_at(to));
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            for left in (0..at.distance(&to)).rev() {
+                let others = shape.neighbourhood(at).filter(|cell| *cell != at).zip(0..).map(|(cell, n)| Candidate { id: id(n), cell });
+                let others: Vec<_> = others.collect();
+                let found: Vec<_> = nearer(&others, at, to).copied().collect();
+                prop_assert_eq!(found.len(), usize::from(left) + 1, "one on each axis that differs");
+                at = pick(&mut rng, &found).unwrap().cell;
+                prop_assert_eq!(at.distance(&to), left);
+            }
+            prop_assert_eq!(nearer(&[], at, to).count(), 0);
+        }
     }
 
     #[test]

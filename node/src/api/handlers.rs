@@ -44,7 +44,7 @@ impl From<TunnelError> for Failure {
             TunnelError::OutOfReach => (StatusCode::BAD_GATEWAY, "try again: the next ways are other ones"),
             TunnelError::Late(_) => (StatusCode::GATEWAY_TIMEOUT, "try again: the next tunnel leads over other nodes"),
             TunnelError::Far(_) => (StatusCode::BAD_GATEWAY, "try again; without --tunnel this node asks itself"),
-            TunnelError::Broke | TunnelError::Lay(_) => {
+            TunnelError::Broke | TunnelError::Lay(_) | TunnelError::Doubt(_) | TunnelError::Unconfirmed(_) => {
                 (StatusCode::BAD_GATEWAY, "try again: the next tunnel leads over other nodes")
             }
         };

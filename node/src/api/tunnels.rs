@@ -28,6 +28,10 @@ pub struct OwnTunnel {
 pub struct Tunnels {
     /// Its own, the one that is in use first.
     pub own: Vec<OwnTunnel>,
+    /// Whether relays have to show certified rosters, as they do once the lines of this node have some.
+    pub certified: bool,
+    /// Relays that were found to show forged rosters, and are used no more.
+    pub deceivers: usize,
     /// Circuits that begin at, lead over or end at it.
     pub circuits: usize,
     /// Cells that it has passed on for others, away from who laid the tunnel and towards it.
@@ -51,6 +55,8 @@ impl From<&TunnelStatus> for Tunnels {
             status.counts;
         Self {
             own: own.collect(),
+            certified: status.certified,
+            deceivers: status.deceivers,
             circuits: status.circuits,
             relayed: [outward, homeward],
             taken: set_ups,

@@ -16,7 +16,7 @@ pub(super) async fn tunnels(args: StateArgs) -> Result<(), Failure> {
 }
 
 fn describe(tunnels: &Tunnels) {
-    let Tunnels { own, circuits, relayed: [outward, homeward], taken, refused, forged } = tunnels;
+    let Tunnels { own, certified, deceivers, circuits, relayed: [outward, homeward], taken, refused, forged } = tunnels;
     if own.is_empty() {
         say("no tunnel of its own stands: the first `rook get --tunnel` lays one");
     }
@@ -29,6 +29,12 @@ fn describe(tunnels: &Tunnels) {
         };
         say(format!("{what}, {} old, over {}", text::seconds(tunnel.age_s as f64), way.join(" > ")));
     }
+    say(match certified {
+        true => format!("relays are drawn from certified rosters; {deceivers} relays were found to show forged ones"),
+        false => {
+            "no line of this node is certified yet, so relays are drawn from what they say of their neighbours".into()
+        }
+    });
     say(format!("{circuits} circuits now, all in all {taken} set-ups taken for others and {refused} refused"));
     say(format!("{outward} cells relayed outward, {homeward} homeward, {forged} forged or out of order"));
 }

@@ -225,6 +225,13 @@ pub(super) const PROTOCOL: &[NumberKey<Config>] = &[
         |c| &mut c.write_quorum,
         "Cells that must store a record before a put succeeds, or all occupied ones if they are fewer.",
     ),
+    NumberKey {
+        key: "roster_epoch_ms",
+        about: "How long an epoch lasts, for each of which the members of a line certify its roster. All nodes of a grid must have \
+                the same, in whole seconds.",
+        range: 1000..=LONGEST_MS,
+        at: At::Time(|c| &mut c.roster_epoch),
+    },
     count(
         "max_forwarding",
         |c| &mut c.max_forwarding,

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use grid::peer::Peer;
 use grid::provider::{MAX_ANSWERED, Provider, Topic};
 use grid::record::Rules;
 use tokio::sync::{Semaphore, mpsc};
@@ -15,9 +14,9 @@ use super::mux::Mux;
 use super::pipe::Pipe;
 use super::service::{Meeting, NameError, ServiceKey, ServiceName, Statement};
 use super::splice::splice;
-use super::talk::{Announced, Answer, Ask, TalkError, hear, longest, tell};
+use super::talk::{self, Answer, Ask, TalkError, hear, longest, tell};
 use crate::clock::unix_seconds;
-use crate::handle::NodeHandle;
+use crate::handle::{NodeHandle, Stopped};
 use crate::pointer::PointerText;
 
 /// Questions of strangers that are worked on at a time, of all tunnels together.
@@ -91,10 +90,7 @@ impl Host {
 
     async fn answer(&self, question: Ask, mux: &Mux) -> Answer {
         match question {
-            Ask::Roster => match self.node.neighbours(false).await {
-                Ok(neighbours) => Answer::roster(neighbours.iter().map(Peer::card)),
-                Err(error) => Answer::failed(&error),
-            },
+            Ask::Roster => self.roster().await.unwrap_or_else(|error| Answer::failed(&error)),
             Ask::Get { pointer, chunk } => self.get(&pointer, chunk).await,
             Ask::Put { record } => match record.check(&self.rules) {
                 Ok(record) => match self.node.put(record).await {
@@ -115,18 +111,34 @@ impl Host {
                 Some(met) if met.is_same(mux) => Answer::Done,
                 Some(_) | None => Answer::failed(&"this service is not met here over this tunnel"),
             },
+            Ask::Line { cell, axis } => self.line(cell, axis).await,
             // It has no answer alone: `converse` sees to it.
             Ask::Visit { .. } => Answer::failed(&"a visit is made on a stream of its own"),
+        }
+    }
+
+    async fn roster(&self) -> Result<Answer, Stopped> {
+        let (neighbours, lines) = (self.node.neighbours(false).await?, self.node.certificates().await?);
+        Ok(Answer::roster(neighbours.iter(), &lines))
+    }
+
+    /// Asks another line for its roster: whoever wants to know would tell us whose relay it wants to use.
+    async fn line(&self, cell: u64, axis: u8) -> Answer {
+        let shape = self.node.credentials().verifier.parameters().shape;
+        let (Some(cell), Some(axis)) = (talk::cell(shape, cell), talk::axis(shape, axis)) else {
+            return Answer::failed(&"there is no such line in this grid");
+        };
+        match self.node.roster(cell, axis).await {
+            Ok(certificate) => Answer::Line((&certificate).into()),
+            Err(error) => Answer::failed(&error),
         }
     }
 
     async fn find_meetings(&self, topic: Topic) -> Answer {
         match self.node.providers(topic).await {
             Ok(found) => {
-                let one = |provider: &Provider| Announced {
-                    node: *provider.peer().id().as_bytes(),
-                    note: provider.offer().note.to_vec(),
-                };
+                let shape = self.node.credentials().verifier.parameters().shape;
+                let one = |provider: &Provider| Answer::announced(provider, shape);
                 Answer::Meetings(found.iter().take(MAX_ANSWERED).map(one).collect())
             }
             Err(error) => Answer::failed(&error),

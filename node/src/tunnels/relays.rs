@@ -1,52 +1,99 @@
-//! Through whom a tunnel leads: the rule is [`grid::mimics::Path`], here are the rosters that it needs.
+//! Through whom a tunnel leads: the rules are [`grid::mimics`] and [`grid::certified::Opinions`], here they get what they go by.
 //!
 //! A relay's roster we ask of it through the tunnel that leads to it so far, so that it learns of us what any relay does; and
-//! keep it for a while, so that later tunnels are laid in one pass. Every card in it is verified, and has to lie on the relay's
-//! lines; the links are then drawn by us, not by the relay.
+//! keep it for a while, so that later tunnels are laid in one pass. Every card in it is verified. Once our own lines have
+//! certified rosters, the relay's have to be certified as well, and the line on which the next one was drawn is asked of another
+//! cell too, by the last node of a tunnel that is used for nothing else (the *witness*): so nobody is asked by us who
+//! would then know that we use a relay of that line. The links are drawn by us, not by the relay.
+
+mod firsts;
+mod known;
 
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path as FilePath;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use grid::cell::Axis;
+use grid::cell::{Axis, Cell, Line};
+use grid::certified::{Certificate, Opinions};
 use grid::id::NodeId;
-use grid::mimics::{Candidate, Path, Preset, Seed, links};
-use grid::peer::{Card, Peer};
+use grid::mimics::{Candidate, Path, Preset, Seed, links, nearer};
+use grid::peer::Peer;
 use lru::LruCache;
+use rand::seq::{IndexedRandom, SliceRandom};
 use tokio::time::{Instant, timeout};
 use tunnel::keys::{Hop, OnionPublic};
+use tunnel::layer::HOPS;
 use tunnel::name::Name;
 
-use super::TunnelError;
-use super::talk::{Ask, ask};
+use self::firsts::KeptFirsts;
+use self::known::Known;
+use super::talk::{Answer, Ask, TalkError, ask};
 use super::task::Builder;
+use super::{Ready, TunnelError};
 use crate::clock;
 use crate::handle::NodeHandle;
 use crate::verifier::Verifier;
+use crate::wire::WireCertificate;
 
-/// Ways that are drawn until one can lead to a given node. On a plane of `g` by `g` cells one in `g / 2` can.
+/// Ways that are drawn until one can lead to a given node.
 const DRAWS: usize = 64;
 /// How long a relay may take to tell its roster.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a line may take to tell its own.
+const LINE_PATIENCE: Duration = Duration::from_secs(4);
+/// Cells of a line that are asked until one answers.
+const CELLS: usize = 3;
 /// How long a roster counts.
 const FRESH: Duration = Duration::from_secs(300);
 /// Rosters that are kept.
 const ROSTERS: NonZeroUsize = NonZeroUsize::new(256).unwrap();
+/// Relays whose rosters were found to be forged that are remembered.
+const DECEIVERS: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
 
-type Roster = Arc<[Peer]>;
+/// Where a tunnel is to end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) node: NodeId,
+    pub(super) cell: Cell,
+}
 
 /// What is known of who could be a relay.
 #[derive(Debug)]
 pub(super) struct Relays {
     node: NodeHandle,
-    rosters: Mutex<LruCache<NodeId, (Instant, Roster)>>,
+    rosters: Mutex<LruCache<NodeId, (Instant, Arc<Known>)>>,
+    opinions: Mutex<Opinions>,
+    deceivers: Mutex<LruCache<NodeId, ()>>,
+    firsts: KeptFirsts,
+    witness: tokio::sync::Mutex<Option<Ready>>,
     limit: usize,
 }
 
+/// A way that is being drawn, and what there is to draw it by.
+struct Draw<'a> {
+    me: Peer,
+    own: Arc<Known>,
+    path: Path,
+    nodes: Vec<Peer>,
+    preset: Preset,
+    builder: &'a Builder,
+    /// Who is asked about other people's lines; nobody if they need not be certified, or for the witness itself.
+    witness: Option<Ready>,
+}
+
 impl Relays {
-    /// Nothing is known yet. Answers have at most `limit` bytes.
-    pub(super) fn new(node: NodeHandle, limit: usize) -> Self {
-        Self { node, rosters: Mutex::new(LruCache::new(ROSTERS)), limit }
+    /// Nothing is known yet but the first relays that were kept in a folder. Answers have at most `limit` bytes.
+    pub(super) fn new(node: NodeHandle, folder: &FilePath, limit: usize) -> Self {
+        Self {
+            node,
+            rosters: Mutex::new(LruCache::new(ROSTERS)),
+            opinions: Mutex::default(),
+            deceivers: Mutex::new(LruCache::new(DECEIVERS)),
+            firsts: KeptFirsts::load(folder),
+            witness: tokio::sync::Mutex::default(),
+            limit,
+        }
     }
 
     fn verifier(&self) -> &Verifier {
@@ -56,82 +103,274 @@ impl Relays {
     /// Draws a way, and lays tunnels along it as far as it takes to learn where it can go on.
     ///
     /// # Errors
-    /// [`TunnelError`] if a relay cannot be reached or nobody is left to be drawn; another way may do better.
+    /// [`TunnelError`] if a relay cannot be reached, deceives, or nobody is left to be drawn; another way may do better.
     pub(super) async fn draw(&self, preset: Preset, builder: &Builder) -> Result<Vec<Peer>, TunnelError> {
-        let me = self.node.credentials().own.borrow().clone();
-        let (mut path, mut nodes) = (Path::new(me.id(), preset.relays), Vec::<Peer>::new());
-        while path.end().is_some() {
-            let (roster, holder) = self.next_roster(&me, &nodes, builder).await?;
-            let candidates = match path.wants_last() {
-                true => roster.iter().map(Peer::id).collect(),
-                false => self.links(&holder, &roster, preset),
-            };
-            let drawn = path.extend(&candidates, &mut rand::rng()).ok_or(TunnelError::Nobody(nodes.len()))?;
-            let drawn = roster.iter().find(|peer| peer.id() == drawn).cloned();
-            nodes.push(drawn.ok_or(TunnelError::Nobody(nodes.len()))?);
-        }
-        Ok(nodes)
+        let mut draw = self.begin(preset, builder).await?;
+        self.relays(&mut draw, None).await?;
+        self.last(&mut draw).await?;
+        Ok(draw.nodes)
     }
 
-    /// Draws ways of which the last node is one that was chosen, whoever chose it: the relays as ever, until the last one has
-    /// that node among its neighbours.
+    /// Draws ways of which the last node is one that was chosen, whoever chose it: the relays as ever, but the last of them where
+    /// few moves along the grid lead on to that node.
     ///
     /// # Errors
     /// [`TunnelError::OutOfReach`] if that comes about in none of [`DRAWS`], or as [`Self::draw`].
     pub(super) async fn draw_to(
         &self,
-        last: NodeId,
+        last: Place,
         preset: Preset,
         builder: &Builder,
     ) -> Result<Vec<Peer>, TunnelError> {
-        let me = self.node.credentials().own.borrow().clone();
         for _ in 0..DRAWS {
-            let (mut path, mut nodes) = (Path::new(me.id(), preset.relays), Vec::<Peer>::new());
-            while !path.wants_last() {
-                let (roster, holder) = self.next_roster(&me, &nodes, builder).await?;
-                let candidates = self.links(&holder, &roster, preset);
-                let drawn = path.extend(&candidates, &mut rand::rng()).ok_or(TunnelError::Nobody(nodes.len()))?;
-                let drawn = roster.iter().find(|peer| peer.id() == drawn).cloned();
-                nodes.push(drawn.ok_or(TunnelError::Nobody(nodes.len()))?);
+            let mut draw = self.begin(preset, builder).await?;
+            match self.relays(&mut draw, Some(last.cell)).await {
+                // This relay has no link that is near enough; another one may.
+                Err(TunnelError::Nobody(place)) if place + 1 == preset.relays => continue,
+                outcome => outcome?,
             }
-            let (roster, _) = self.next_roster(&me, &nodes, builder).await?;
-            let is_on_way = nodes.iter().any(|peer| peer.id() == last);
-            if let Some(last) = roster.iter().find(|peer| peer.id() == last)
-                && !is_on_way
-            {
-                nodes.push(last.clone());
-                return Ok(nodes);
+            if self.lead_on(&mut draw, last).await? {
+                return Ok(draw.nodes);
             }
         }
         Err(TunnelError::OutOfReach)
     }
 
-    /// The roster at the end of a way, and whose it is.
-    async fn next_roster(&self, me: &Peer, way: &[Peer], builder: &Builder) -> Result<(Roster, Peer), TunnelError> {
-        match way.last() {
-            None => Ok((self.node.neighbours(true).await?.into(), me.clone())),
-            Some(holder) => Ok((self.roster(way, builder).await?, holder.clone())),
+    async fn begin<'a>(&self, preset: Preset, builder: &'a Builder) -> Result<Draw<'a>, TunnelError> {
+        let mut draw = self.begin_without_witness(preset, builder).await?;
+        if lock(&self.opinions).are_wanted() {
+            draw.witness = Some(self.witness(preset, builder).await?);
+        }
+        Ok(draw)
+    }
+
+    async fn begin_without_witness<'a>(&self, preset: Preset, builder: &'a Builder) -> Result<Draw<'a>, TunnelError> {
+        let me = self.node.credentials().own.borrow().clone();
+        let (peers, lines) = (self.node.neighbours(true).await?, self.node.certificates().await?);
+        lock(&self.opinions).renew(&lines);
+        let own = Arc::new(Known::new(peers, lines));
+        let path = Path::new(me.id(), preset.relays);
+        Ok(Draw { me, own, path, nodes: Vec::new(), preset, builder, witness: None })
+    }
+
+    /// A tunnel by whose last node other lines are asked. Who is on its way is not held against another opinion: whoever
+    /// has forged that learns which lines are asked about, and of the answers, which are signed, it can keep back some.
+    async fn witness(&self, preset: Preset, builder: &Builder) -> Result<Ready, TunnelError> {
+        let mut witness = self.witness.lock().await;
+        if let Some(ready) = witness.as_ref().filter(|ready| ready.is_fit()) {
+            return Ok(ready.clone());
+        }
+        *witness = None;
+        let mut draw = self.begin_without_witness(preset, builder).await?;
+        self.relays(&mut draw, None).await?;
+        self.last(&mut draw).await?;
+        let mux = builder.lay(hops(self.verifier(), &draw.nodes)?).await?;
+        let way = draw.nodes.iter().map(Peer::id).collect();
+        Ok(witness.insert(Ready { mux, since: Instant::now(), way }).clone())
+    }
+
+    /// The witness did not do: another one is laid when one is wanted.
+    async fn dismiss(&self, mux: &Ready) {
+        let mut witness = self.witness.lock().await;
+        if witness.as_ref().is_some_and(|ready| ready.mux.is_same(&mux.mux)) {
+            *witness = None;
         }
     }
 
-    /// With whom a node has tunnel links, by its roster.
-    fn links(&self, holder: &Peer, roster: &[Peer], preset: Preset) -> Vec<NodeId> {
+    /// Draws all relays. The last of them is one from which a cell can be reached within the moves that are left, if one is said.
+    async fn relays(&self, draw: &mut Draw<'_>, near: Option<Cell>) -> Result<(), TunnelError> {
+        let moves = HOPS.saturating_sub(draw.preset.relays);
+        while !draw.path.wants_last() {
+            let (known, holder) = self.at_end(draw).await?;
+            let mut all = self.links(&holder, &known, draw);
+            if let Some(to) = near.filter(|_| draw.nodes.len() + 1 == draw.preset.relays) {
+                all.retain(|one| usize::from(one.cell.distance(&to)) <= moves);
+            }
+            if draw.nodes.is_empty() {
+                // As far as links are open.
+                all.retain(|one| known.peer(one.id).is_some());
+                let first = self.firsts.choose(self.seed(), &all.iter().map(|one| one.id).collect::<Vec<_>>());
+                all.retain(|one| Some(one.id) == first);
+            }
+            self.extend(draw, &known, &holder, &all).await?;
+        }
+        Ok(())
+    }
+
+    /// Draws the last node, of all that are on the last relay's lines.
+    async fn last(&self, draw: &mut Draw<'_>) -> Result<(), TunnelError> {
+        let (known, holder) = self.at_end(draw).await?;
+        let all: Vec<Candidate> = self.lines(&holder, &known, draw).into_iter().flat_map(|(_, line)| line).collect();
+        self.extend(draw, &known, &holder, &all).await
+    }
+
+    /// Leads a way on from its last relay to a node, along the grid. Whether it arrives.
+    async fn lead_on(&self, draw: &mut Draw<'_>, last: Place) -> Result<bool, TunnelError> {
+        loop {
+            let (known, holder) = self.at_end(draw).await?;
+            let is_fresh = |node: NodeId| node != draw.me.id() && draw.nodes.iter().all(|peer| peer.id() != node);
+            if let Some(peer) = known.peer(last.node) {
+                let arrives = is_fresh(last.node);
+                draw.nodes.push(peer.clone());
+                return Ok(arrives);
+            }
+            // One more for the node itself.
+            if draw.nodes.len() + 2 > HOPS {
+                return Ok(false);
+            }
+            let all: Vec<Candidate> = known.peers().iter().map(candidate).collect();
+            let onward: Vec<NodeId> =
+                nearer(&all, holder.cell(), last.cell).map(|one| one.id).filter(|&node| is_fresh(node)).collect();
+            let next = onward.choose(&mut rand::rng()).and_then(|&node| known.peer(node));
+            let Some(next) = next else { return Ok(false) };
+            draw.nodes.push(next.clone());
+        }
+    }
+
+    /// Draws the next one, and holds the line on which it is against a second opinion.
+    async fn extend(
+        &self,
+        draw: &mut Draw<'_>,
+        known: &Known,
+        holder: &Peer,
+        all: &[Candidate],
+    ) -> Result<(), TunnelError> {
+        let place = draw.nodes.len();
+        let ids: Vec<NodeId> = all.iter().map(|one| one.id).filter(|one| !self.is_distrusted(one)).collect();
+        let drawn = draw.path.extend(&ids, &mut rand::rng()).ok_or(TunnelError::Nobody(place))?;
+        // Who keeps back a card may want another one to be drawn, so none is.
+        let peer = known.peer(drawn).ok_or(TunnelError::Nobody(place))?.clone();
+        if let (Some(witness), false) = (&draw.witness, draw.nodes.is_empty()) {
+            let axis = holder.cell().differing_axes(&peer.cell()).next().unwrap_or(Axis::FIRST);
+            self.settle(holder, axis, known, witness).await?;
+        }
+        draw.nodes.push(peer);
+        Ok(())
+    }
+
+    /// What is known at the end of a way, and whose that is.
+    async fn at_end(&self, draw: &Draw<'_>) -> Result<(Arc<Known>, Peer), TunnelError> {
+        match draw.nodes.last() {
+            None => Ok((draw.own.clone(), draw.me.clone())),
+            Some(holder) => Ok((self.roster(&draw.nodes, draw.builder).await?, holder.clone())),
+        }
+    }
+
+    fn seed(&self) -> Seed {
+        Seed::at(&self.verifier().grid(), clock::unix_seconds())
+    }
+
+    /// Who is on the lines of a node: those that are certified, or else, where that is not wanted yet, those that it names.
+    fn lines(&self, holder: &Peer, known: &Known, draw: &Draw<'_>) -> Vec<(Axis, Vec<Candidate>)> {
         let shape = self.verifier().parameters().shape;
-        let seed = Seed::at(&self.verifier().grid(), clock::unix_seconds());
-        let one = |peer: &Peer| Candidate { id: peer.id(), cell: peer.cell() };
-        let holder = one(holder);
+        let is_own = holder.id() == draw.me.id();
+        let opinions = lock(&self.opinions);
         let on = |axis: Axis| {
-            let others = roster.iter().map(one).filter(|other| other.id != holder.id);
-            let others = others.filter(|other| {
-                shape.axes().all(|a| a == axis || other.cell.coordinate(a) == holder.cell.coordinate(a))
-            });
-            others.chain([holder]).collect::<Vec<_>>()
+            let line = Line::through(holder.cell(), axis);
+            let certified = known.certificates(line).find(|one| opinions.check(one).is_ok());
+            let mut members: Vec<Candidate> = match certified {
+                Some(one) => one.roster().members().map(|(id, cell)| Candidate { id, cell }).collect(),
+                None if is_own || !opinions.are_wanted() => {
+                    known.peers().iter().map(candidate).filter(|one| line.contains(&one.cell)).collect()
+                }
+                None => Vec::new(),
+            };
+            // A newcomer belongs to its own lines before it is certified.
+            if (is_own || certified.is_none()) && !members.contains(&candidate(holder)) {
+                members.push(candidate(holder));
+            }
+            (axis, members)
         };
-        shape.axes().flat_map(|axis| links(&seed, &holder, axis, shape.dims(), &on(axis), preset.mimics)).collect()
+        shape.axes().map(on).collect()
+    }
+
+    /// With whom a node has tunnel links.
+    fn links(&self, holder: &Peer, known: &Known, draw: &Draw<'_>) -> Vec<Candidate> {
+        let (seed, dims) = (self.seed(), self.verifier().parameters().shape.dims());
+        let of_line = |(axis, line): (Axis, Vec<Candidate>)| {
+            let linked = links(&seed, &candidate(holder), axis, dims, &line, draw.preset.mimics);
+            line.into_iter().filter(move |one| linked.contains(&one.id))
+        };
+        self.lines(holder, known, draw).into_iter().flat_map(of_line).collect()
+    }
+
+    fn is_distrusted(&self, node: &NodeId) -> bool {
+        lock(&self.deceivers).contains(node) || lock(&self.opinions).is_liar(node)
+    }
+
+    /// Holds a line of a relay against what another cell of it says.
+    async fn settle(&self, holder: &Peer, axis: Axis, known: &Known, witness: &Ready) -> Result<(), TunnelError> {
+        let line = Line::through(holder.cell(), axis);
+        let shown: Vec<Certificate> = known.certificates(line).cloned().collect();
+        if lock(&self.opinions).settled(&shown).is_some() {
+            return Ok(());
+        }
+        let mut cells: Vec<Cell> = shown.iter().flat_map(|one| one.roster().members()).map(|(_, cell)| cell).collect();
+        cells.sort_unstable();
+        cells.dedup();
+        cells.retain(|cell| *cell != holder.cell());
+        cells.shuffle(&mut rand::rng());
+        for cell in cells.into_iter().take(CELLS) {
+            let second = match timeout(LINE_PATIENCE, self.ask_line(cell, axis, witness)).await {
+                Ok(Ok(second)) => second,
+                Ok(Err(TunnelError::Far(why))) => {
+                    tracing::debug!(%cell, %why, "a line's roster is not told");
+                    continue;
+                }
+                Ok(Err(_)) | Err(_) => {
+                    self.dismiss(witness).await;
+                    return Err(TunnelError::Unconfirmed(line));
+                }
+            };
+            if lock(&self.opinions).check(&second).is_err() {
+                continue;
+            }
+            let weighed = lock(&self.opinions).weigh(line, &shown, &second);
+            match weighed {
+                Ok(_) => return Ok(()),
+                Err(doubt @ grid::certified::Doubt::Outweighed(_)) => {
+                    let deceiver = holder.id();
+                    tracing::warn!(%deceiver, %doubt, "a relay shows a forged roster; it is used no more");
+                    let text =
+                        format!("{deceiver} showed a forged roster of {line} when a tunnel was to lead through it");
+                    let advice = "nothing is to be done: no tunnel leads through it any more";
+                    self.node.metrics().warnings().warn("forged_roster", text, advice);
+                    lock(&self.deceivers).put(deceiver, ());
+                    lock(&self.rosters).pop(&deceiver);
+                    return Err(doubt.into());
+                }
+                Err(doubt) => tracing::debug!(%cell, %doubt, "a second opinion does not help"),
+            }
+        }
+        // Its last node may be one that tells nothing.
+        self.dismiss(witness).await;
+        Err(TunnelError::Unconfirmed(line))
+    }
+
+    /// Has the witness's last node ask a cell for the certified roster of one of its lines.
+    async fn ask_line(&self, cell: Cell, axis: Axis, witness: &Ready) -> Result<Certificate, TunnelError> {
+        let shape = self.verifier().parameters().shape;
+        // An axis has a number below 17.
+        let question = Ask::Line { cell: shape.index(cell), axis: u8::try_from(axis.index()).unwrap_or(u8::MAX) };
+        let mut stream = witness.mux.open().await.map_err(|_| TunnelError::Broke)?;
+        let answer = ask(&mut stream, &question, self.limit).await.and_then(Answer::into_line);
+        let certificate = answer.map_err(|error| TunnelError::far(&error))?;
+        self.certificate(certificate).await.map_err(|error| TunnelError::far(&TalkError::Malformed(error)))
+    }
+
+    async fn certificate(&self, certificate: WireCertificate) -> Result<Certificate, crate::wire::WireError> {
+        let check = move |verifier: &Verifier| {
+            let cards = certificate.cards().cloned();
+            let peers =
+                cards.map(|card| verifier.verify_now(card.into()).map_err(|_| crate::wire::WireError::RefusedCard));
+            let peers = peers.collect::<Result<Vec<_>, _>>()?;
+            certificate.check(verifier.parameters().shape, &verifier.grid(), &peers)
+        };
+        self.verifier().run(check).await
     }
 
     /// The roster of the last node of a way, from that node.
-    async fn roster(&self, way: &[Peer], builder: &Builder) -> Result<Roster, TunnelError> {
+    async fn roster(&self, way: &[Peer], builder: &Builder) -> Result<Arc<Known>, TunnelError> {
         let Some(holder) = way.last() else { return Err(TunnelError::Nobody(0)) };
         if let Some(roster) = self.kept(&holder.id()) {
             return Ok(roster);
@@ -140,34 +379,36 @@ impl Relays {
         let mut stream = mux.open().await.map_err(|_| TunnelError::Broke)?;
         let late = TunnelError::Late(PATIENCE);
         let answer = timeout(PATIENCE, ask(&mut stream, &Ask::Roster, self.limit)).await.map_err(|_| late)?;
-        let cards = answer.and_then(super::talk::Answer::into_roster).map_err(|error| TunnelError::far(&error))?;
-        let roster = self.verify(holder, cards).await;
-        self.lock().put(holder.id(), (Instant::now(), roster.clone()));
-        Ok(roster)
+        let (cards, lines) = answer.and_then(Answer::into_roster).map_err(|error| TunnelError::far(&error))?;
+        let owner = holder.clone();
+        let known = self.verifier().run(move |verifier| Known::verify(&owner, cards, &lines, verifier)).await;
+        let known = Arc::new(known);
+        lock(&self.rosters).put(holder.id(), (Instant::now(), known.clone()));
+        Ok(known)
     }
 
-    /// The cards that hold, of nodes on the holder's lines.
-    async fn verify(&self, holder: &Peer, cards: Vec<Card>) -> Roster {
-        let all = self.verifier().run(move |verifier| {
-            cards.into_iter().filter_map(|card| verifier.verify_now(card).ok()).collect::<Vec<_>>()
-        });
-        let kept = |peer: &Peer| peer.id() != holder.id() && holder.cell().is_neighbour(&peer.cell());
-        all.await.into_iter().filter(kept).collect()
-    }
-
-    fn kept(&self, node: &NodeId) -> Option<Roster> {
-        self.lock().get(node).filter(|(since, _)| since.elapsed() < FRESH).map(|(_, roster)| roster.clone())
+    fn kept(&self, node: &NodeId) -> Option<Arc<Known>> {
+        lock(&self.rosters).get(node).filter(|(since, _)| since.elapsed() < FRESH).map(|(_, roster)| roster.clone())
     }
 
     /// A way along which no tunnel could be laid: what was known of its nodes may be out of date.
     pub(super) fn forget(&self, way: &[Peer]) {
-        let mut rosters = self.lock();
+        let mut rosters = lock(&self.rosters);
         way.iter().for_each(|peer| _ = rosters.pop(&peer.id()));
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, LruCache<NodeId, (Instant, Roster)>> {
-        self.rosters.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Whether relays have to show certified rosters by now, and how many were found to deceive.
+    pub(super) fn standing(&self) -> (bool, usize) {
+        (lock(&self.opinions).are_wanted(), lock(&self.deceivers).len())
     }
+}
+
+fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
+    of.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn candidate(peer: &Peer) -> Candidate {
+    Candidate { id: peer.id(), cell: peer.cell() }
 }
 
 /// A way as tunnels are laid along it.

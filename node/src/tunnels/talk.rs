@@ -1,23 +1,28 @@
 //! What is said on a stream through a tunnel: one question, one answer, each a frame (`wire/frame.rs`) in the encoding of
 //! messages.
 
+use std::collections::HashMap;
+
 use futures::io::{AsyncRead, AsyncWrite};
-use grid::cell::{Cell, Shape};
+use grid::cell::{Axis, Cell, Shape};
+use grid::certified::Certificate;
 use grid::output::{GetReport, PutReport};
-use grid::peer::Card;
-use grid::provider::{MAX_ANSWERED, MAX_NOTE};
+use grid::peer::{Card, Peer};
+use grid::provider::{MAX_ANSWERED, MAX_NOTE, Provider};
 use grid::record::{Body, Pointer, Record, Rules};
 use serde::{Deserialize, Serialize};
 
 use super::service::{MAX_NAME, SIGNATURE};
 use crate::pointer::PointerText;
 use crate::wire::frame::{FrameError, read_frame, write_frame};
-use crate::wire::{WireCard, WireError, WireRecord, bounded, codec};
+use crate::wire::{WireBrief, WireCard, WireCertificate, WireError, WireRecord, bounded, codec};
 
 /// Bytes of a frame beside the record or the cards in it.
 const ENVELOPE: usize = 4096;
 /// The most cards of a roster.
 const MAX_ROSTER: usize = 1024;
+/// The most certificates beside it: of 16 lines for two epochs.
+const MAX_LINES: usize = 2 * grid::cell::MAX_DIMS as usize;
 /// The most bytes of a roster: a card of a 2,048-bit identity has some 620.
 const MAX_ROSTER_BYTES: usize = 1 << 20;
 /// The longest text in an answer or a question.
@@ -26,7 +31,7 @@ const MAX_TEXT: usize = 1024;
 /// What the one who laid a tunnel wants of its last node.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Ask {
-    /// 0: "Who are your neighbours?" One of them will be the next relay, or the last node.
+    /// 0: "Who are your neighbours, and which of them are certified?" One will be the next relay, or the last node.
     Roster,
     /// 1: "Find this for me." The pointer as people write it, and a chunk of the value.
     Get {
@@ -55,12 +60,16 @@ pub(super) enum Ask {
     Still { key: [u8; 32] },
     /// 6: "Let me meet this service": after the answer the stream leads to it.
     Visit { key: [u8; 32] },
+    /// 7: "Ask a cell for the certified roster of its line along an axis." The cell by its number.
+    Line { cell: u64, axis: u8 },
 }
 
 /// A node that has announced something, and its note. The service's signature in the note says what it is worth.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Announced {
     pub(super) node: [u8; 32],
+    /// The number of its cell.
+    pub(super) cell: u64,
     #[serde(serialize_with = "bounded::write_bytes", deserialize_with = "bounded::bytes::<MAX_NOTE, _, _>")]
     pub(super) note: Vec<u8>,
 }
@@ -68,8 +77,13 @@ pub(super) struct Announced {
 /// What it says.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) enum Answer {
-    /// 0
-    Roster(#[serde(deserialize_with = "bounded::list::<MAX_ROSTER, _, _>")] Vec<WireCard>),
+    /// 0: cards, those of all who have signed among them; and the certificates of the node's lines.
+    Roster {
+        #[serde(deserialize_with = "bounded::list::<MAX_ROSTER, _, _>")]
+        cards: Vec<WireCard>,
+        #[serde(deserialize_with = "bounded::list::<MAX_LINES, _, _>")]
+        lines: Vec<WireBrief>,
+    },
     /// 1: the record, links crossed to whoever answered, the number of its cell, cells that were heard.
     Got { record: WireRecord, hops: u8, from: u64, cells: u32 },
     /// 2: nodes and cells that have it.
@@ -83,6 +97,8 @@ pub(super) enum Answer {
     Meetings(#[serde(deserialize_with = "bounded::list::<MAX_ANSWERED, _, _>")] Vec<Announced>),
     /// 5: it is so; it is done.
     Done,
+    /// 6: the certificate that the cell has.
+    Line(WireCertificate),
 }
 
 /// Why a question got no answer of use.
@@ -116,9 +132,29 @@ impl Answer {
         Self::Failed(why)
     }
 
-    pub(super) fn roster<'a>(cards: impl Iterator<Item = &'a Card>) -> Self {
+    /// A node's neighbours and the certificates of its lines. Whoever has signed and is a neighbour no longer, or has another
+    /// card by now, is among the cards as well.
+    pub(super) fn roster<'a>(peers: impl Iterator<Item = &'a Peer>, lines: &[Certificate]) -> Self {
         let without = |card: &Card| WireCard { contact: None, ..WireCard::from(card) };
-        Self::Roster(cards.take(MAX_ROSTER).map(without).collect())
+        let mut cards: Vec<WireCard> = peers.map(|peer| without(peer.card())).collect();
+        let mut places: HashMap<Vec<u8>, usize> =
+            cards.iter().enumerate().map(|(place, card)| (card.credential.clone(), place)).collect();
+        let mut place = |peer: &Peer| {
+            let found = places.entry(peer.card().credential.to_vec()).or_insert_with(|| {
+                cards.push(without(peer.card()));
+                cards.len() - 1
+            });
+            u16::try_from(*found).unwrap_or(u16::MAX)
+        };
+        let lines = lines.iter().take(MAX_LINES).map(|line| WireBrief::new(line, &mut place)).collect();
+        // Who reads takes a certificate whose cards are cut off for none.
+        cards.truncate(MAX_ROSTER);
+        Self::Roster { cards, lines }
+    }
+
+    pub(super) fn announced(provider: &Provider, shape: Shape) -> Announced {
+        let (peer, note) = (provider.peer(), provider.offer().note.to_vec());
+        Announced { node: *peer.id().as_bytes(), cell: shape.index(peer.cell()), note }
     }
 
     pub(super) fn got(report: &GetReport, shape: Shape) -> Self {
@@ -147,52 +183,47 @@ impl Answer {
     }
 
     pub(super) fn into_put(self) -> Result<PutReport, TalkError> {
-        match self.or_failure()? {
-            Self::Put { nodes, cells } => Ok(PutReport { nodes, cells }),
-            Self::Roster(_) | Self::Got { .. } | Self::Failed(_) | Self::Meetings(_) | Self::Done => {
-                Err(TalkError::Other)
-            }
-        }
+        let Self::Put { nodes, cells } = self.or_failure()? else { return Err(TalkError::Other) };
+        Ok(PutReport { nodes, cells })
     }
 
-    pub(super) fn into_roster(self) -> Result<Vec<Card>, TalkError> {
-        match self.or_failure()? {
-            // Where they can be dialled is nobody's business who is not their neighbour.
-            Self::Roster(cards) => Ok(cards.into_iter().map(|card| Card { contact: None, ..card.into() }).collect()),
-            Self::Put { .. } | Self::Got { .. } | Self::Failed(_) | Self::Meetings(_) | Self::Done => {
-                Err(TalkError::Other)
-            }
-        }
+    /// Cards and certificates, of which nothing is verified.
+    pub(super) fn into_roster(self) -> Result<(Vec<Card>, Vec<WireBrief>), TalkError> {
+        let Self::Roster { cards, lines } = self.or_failure()? else { return Err(TalkError::Other) };
+        // Where they can be dialled is nobody's business who is not their neighbour.
+        Ok((cards.into_iter().map(|card| Card { contact: None, ..card.into() }).collect(), lines))
+    }
+
+    /// A certificate of which nothing is verified.
+    pub(super) fn into_line(self) -> Result<WireCertificate, TalkError> {
+        let Self::Line(certificate) = self.or_failure()? else { return Err(TalkError::Other) };
+        Ok(certificate)
     }
 
     pub(super) fn into_meetings(self) -> Result<Vec<Announced>, TalkError> {
-        match self.or_failure()? {
-            Self::Meetings(announced) => Ok(announced),
-            Self::Put { .. } | Self::Got { .. } | Self::Failed(_) | Self::Roster(_) | Self::Done => {
-                Err(TalkError::Other)
-            }
-        }
+        let Self::Meetings(announced) = self.or_failure()? else { return Err(TalkError::Other) };
+        Ok(announced)
     }
 
     pub(super) fn into_done(self) -> Result<(), TalkError> {
-        match self.or_failure()? {
-            Self::Done => Ok(()),
-            Self::Put { .. } | Self::Got { .. } | Self::Failed(_) | Self::Roster(_) | Self::Meetings(_) => {
-                Err(TalkError::Other)
-            }
-        }
+        let Self::Done = self.or_failure()? else { return Err(TalkError::Other) };
+        Ok(())
     }
 
     fn or_failure(self) -> Result<Self, TalkError> {
-        match self {
-            Self::Failed(why) => Err(TalkError::Failed(String::from_utf8_lossy(&why).into_owned())),
-            Self::Roster(_) | Self::Got { .. } | Self::Put { .. } | Self::Meetings(_) | Self::Done => Ok(self),
-        }
+        let Self::Failed(why) = &self else { return Ok(self) };
+        Err(TalkError::Failed(String::from_utf8_lossy(why).into_owned()))
     }
 }
 
-fn cell(shape: Shape, index: u64) -> Option<Cell> {
+/// The cell of a number from the wire.
+pub(super) fn cell(shape: Shape, index: u64) -> Option<Cell> {
     (index < shape.cells()).then(|| shape.cell_at(index))
+}
+
+/// The axis of a number from the wire.
+pub(super) fn axis(shape: Shape, index: u8) -> Option<Axis> {
+    shape.axes().nth(index.into())
 }
 
 /// The longest question or answer in a grid.

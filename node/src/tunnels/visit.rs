@@ -17,9 +17,10 @@ use yamux::Stream;
 
 use super::mux::Mux;
 use super::publish::TAKEN;
+use super::relays::Place;
 use super::service::{Meeting, ServiceHost, ServiceKey, ServiceName};
 use super::splice::as_visitor;
-use super::talk::{Ask, ask, longest};
+use super::talk::{Ask, ask, cell, longest};
 use super::{Ready, TunnelError, Tunnels};
 use crate::clock::unix_seconds;
 
@@ -76,7 +77,7 @@ pub(super) struct Visit {
     pub(super) tunnel: Mux,
 }
 
-type Places = Arc<[(NodeId, Meeting)]>;
+type Places = Arc<[(Place, Meeting)]>;
 
 /// What is remembered of services that were visited.
 #[derive(Debug)]
@@ -103,7 +104,7 @@ fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Visits {
     /// The places of the service that is meant. Who has a bare name is settled when it is first asked for.
-    fn choose(&self, host: &ServiceHost, places: &Places) -> Result<(ServiceKey, Vec<NodeId>), VisitError> {
+    fn choose(&self, host: &ServiceHost, places: &Places) -> Result<(ServiceKey, Vec<Place>), VisitError> {
         let mut pins = lock(&self.pins);
         let key = match host.key.or_else(|| pins.get(&host.name).copied()) {
             Some(key) => key,
@@ -126,7 +127,7 @@ impl Visits {
         }
         // The youngest tunnel is the likeliest to stand.
         of_key.sort_by_key(|(_, meeting)| std::cmp::Reverse(meeting.expires));
-        Ok((key, of_key.into_iter().map(|(node, _)| *node).collect()))
+        Ok((key, of_key.into_iter().map(|(place, _)| *place).collect()))
     }
 }
 
@@ -164,13 +165,12 @@ impl Tunnels {
         let answer = self.ask(&Ask::Meetings { topic: *name.topic().as_bytes() }).await?;
         let announced = answer.into_meetings().map_err(|error| TunnelError::far(&error))?;
         let (grid, now) = (self.0.node.credentials().verifier.grid(), unix_seconds());
+        let shape = self.0.node.credentials().verifier.parameters().shape;
         let one = |announced: super::talk::Announced| {
             let node = NodeId::from_bytes(announced.node);
             let meeting = Meeting::check(&announced.note, &grid, &node, name, now);
-            meeting
-                .inspect_err(|error| tracing::debug!(%error, "an announcement is not believed"))
-                .ok()
-                .map(|m| (node, m))
+            let meeting = meeting.inspect_err(|error| tracing::debug!(%error, "an announcement is not believed"));
+            Some((Place { node, cell: cell(shape, announced.cell)? }, meeting.ok()?))
         };
         let places: Places = announced.into_iter().filter_map(one).collect();
         if !places.is_empty() {
@@ -180,7 +180,7 @@ impl Tunnels {
     }
 
     /// Meets a service at the first of these nodes where it can be met.
-    async fn reach(&self, host: &ServiceHost, key: ServiceKey, nodes: &[NodeId]) -> Result<Visit, VisitError> {
+    async fn reach(&self, host: &ServiceHost, key: ServiceKey, nodes: &[Place]) -> Result<Visit, VisitError> {
         let mut waiting = nodes.iter().cycle().take(nodes.len() * ATTEMPTS);
         let (mut trying, mut failed) = (FuturesUnordered::new(), None);
         loop {
@@ -203,11 +203,11 @@ impl Tunnels {
         }
     }
 
-    async fn meet_at(&self, host: &ServiceHost, key: ServiceKey, node: NodeId) -> Result<Visit, VisitError> {
+    async fn meet_at(&self, host: &ServiceHost, key: ServiceKey, place: Place) -> Result<Visit, VisitError> {
         let me = self.0.node.credentials().own.borrow().id();
-        let tunnel = match node == me {
+        let tunnel = match place.node == me {
             true => None,
-            false => Some(self.tunnel_to(node).await?),
+            false => Some(self.tunnel_to(place).await?),
         };
         let met = timeout(PATIENCE, self.greet(host, key, tunnel.as_ref())).await;
         let met = met.unwrap_or_else(|_| Err(TunnelError::Late(PATIENCE).into()));
@@ -249,16 +249,16 @@ impl Tunnels {
     }
 
     /// A tunnel of which that node is the last one: one that is kept, or a new one.
-    async fn tunnel_to(&self, node: NodeId) -> Result<Mux, TunnelError> {
+    async fn tunnel_to(&self, place: Place) -> Result<Mux, TunnelError> {
         let kept = {
             let mut tunnels = lock(&self.0.visits.tunnels);
             tunnels.retain(|_, ready| ready.is_fit());
-            tunnels.get(&node).map(|ready| ready.mux.clone())
+            tunnels.get(&place.node).map(|ready| ready.mux.clone())
         };
         if let Some(mux) = kept {
             return Ok(mux);
         }
-        let (ready, _) = self.0.lay(Some(node)).await?;
+        let (ready, _) = self.0.lay(Some(place)).await?;
         let mux = ready.mux.clone();
         let mut tunnels = lock(&self.0.visits.tunnels);
         if tunnels.len() >= TUNNELS
@@ -266,7 +266,7 @@ impl Tunnels {
         {
             tunnels.remove(&oldest);
         }
-        tunnels.insert(node, ready);
+        tunnels.insert(place.node, ready);
         Ok(mux)
     }
 

@@ -6,6 +6,7 @@
 //! roster       line | number of members | name 32 and place on the line of each
 //! signed       card without contact | signature 64
 //! certificate  epoch | roster | number of those who have signed | signed of each
+//! brief        epoch | roster | number of those who have signed | of each: place of its card in a list, signature 64
 //! membership   claim | card without contact | place in the roster | number of hashes | hashes 32
 //! equivocation claim | signed | claim | signed
 //! ```
@@ -64,11 +65,20 @@ pub(super) struct WireSigned {
 
 /// A [`Certificate`].
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct WireCertificate {
+pub(crate) struct WireCertificate {
     epoch: u64,
     roster: WireRoster,
     #[serde(deserialize_with = "bounded::list::<MAX_MEMBERS, _, _>")]
-    pub(super) signed: Vec<WireSigned>,
+    signed: Vec<WireSigned>,
+}
+
+/// A [`Certificate`] beside a list of cards, those of its signers among them.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct WireBrief {
+    epoch: u64,
+    roster: WireRoster,
+    #[serde(deserialize_with = "bounded::list::<MAX_MEMBERS, _, _>")]
+    signed: Vec<(u16, WireSignature)>,
 }
 
 /// A [`Membership`].
@@ -130,12 +140,49 @@ impl WireSigned {
 }
 
 impl WireCertificate {
+    /// The cards of those who have signed, in order.
+    pub(crate) fn cards(&self) -> impl Iterator<Item = &WireCard> {
+        self.signed.iter().map(|signed| &signed.card)
+    }
+
     /// The certificate; `peers` are those of the cards, in order.
-    pub(super) fn check(self, shape: Shape, grid: &GridId, peers: &[Peer]) -> Result<Certificate, WireError> {
+    ///
+    /// # Errors
+    /// [`WireError`] for the first thing that is wrong.
+    pub(crate) fn check(self, shape: Shape, grid: &GridId, peers: &[Peer]) -> Result<Certificate, WireError> {
         let roster = self.roster.check(shape)?;
         let claim = Claim::of(&roster, Epoch::new(self.epoch));
         let signed = self.signed.iter().zip(peers).map(|(signed, peer)| signed.check(peer, claim, grid));
         let signed = signed.collect::<Result<Vec<_>, _>>()?;
+        Ok(Certificate::new(claim, roster, signed)?)
+    }
+}
+
+impl WireBrief {
+    /// The same as bytes. `place` says where in the list the card of a signer stands.
+    pub(crate) fn new(certificate: &Certificate, mut place: impl FnMut(&Peer) -> u16) -> Self {
+        let mut one = |signed: &SignedClaim| (place(signed.peer()), halves(signed.signature()));
+        let signed = certificate.signed().iter().map(&mut one).collect();
+        Self { epoch: certificate.claim().epoch.number(), roster: certificate.roster().into(), signed }
+    }
+
+    /// The certificate. `peer` gives the verified node of the card at a place.
+    ///
+    /// # Errors
+    /// [`WireError`] for the first thing that is wrong, the card of a signer that is not there included.
+    pub(crate) fn check<'a>(
+        &self,
+        shape: Shape,
+        grid: &GridId,
+        peer: impl Fn(u16) -> Option<&'a Peer>,
+    ) -> Result<Certificate, WireError> {
+        let roster = self.roster.check(shape)?;
+        let claim = Claim::of(&roster, Epoch::new(self.epoch));
+        let one = |&(place, its): &(u16, WireSignature)| {
+            let peer = peer(place).ok_or(WireError::RefusedCard)?;
+            Ok(SignedClaim::check(peer, claim, signature(its), grid, is_signed_by)?)
+        };
+        let signed = self.signed.iter().map(one).collect::<Result<Vec<_>, WireError>>()?;
         Ok(Certificate::new(claim, roster, signed)?)
     }
 }

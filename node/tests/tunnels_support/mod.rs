@@ -12,11 +12,17 @@ const NODES: usize = 16;
 
 /// A grid of processes of which each has links to all its neighbours.
 pub fn grid(place: &Place) -> Vec<Node> {
-    let grid = place.grid("tunnels", 2, 2);
+    grid_with(place, 2, 2, &[])
+}
+
+/// The same, of so many axes and cells on each, with further arguments for every node.
+pub fn grid_with(place: &Place, dims: u8, side: u16, more: &[&str]) -> Vec<Node> {
+    let grid = place.grid("tunnels", dims, side);
     let mut nodes: Vec<Node> = Vec::new();
     for number in 0..NODES {
         let identity = place.mint(&grid, &format!("{number}.pem"));
         let mut args = place.run_args(&identity, &format!("data-{number}"));
+        args.extend(more.iter().map(|&one| one.to_owned()));
         if let Some(first) = nodes.first() {
             args.extend(["--peer".to_owned(), first.listen[0].clone()]);
         }

@@ -4,12 +4,9 @@ use alloc::vec::Vec;
 
 use crate::cell::{Cell, Line};
 use crate::certified::{Certificate, Epoch};
-use crate::density;
+use crate::density::{self, STRANGERS_ALPHA};
 use crate::message::AnswerBody;
 use crate::output::RequestFailure;
-
-/// The chance on each side with which an honest roster may be turned down for its length: one in a million on both.
-const ALPHA: f64 = 5e-7;
 
 /// What is asked, and what is needed to judge the answer.
 #[derive(Debug)]
@@ -51,7 +48,7 @@ impl Question {
         if claim.line != self.line || !is_current {
             return Err(RequestFailure::Uncertified(self.cell));
         }
-        match density::fits(claim.count, &self.own, ALPHA) {
+        match density::fits(claim.count, &self.own, STRANGERS_ALPHA) {
             true => Ok(certificate),
             false => Err(RequestFailure::Doubtful { line: self.line, count: claim.count }),
         }

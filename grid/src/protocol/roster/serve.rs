@@ -66,6 +66,11 @@ impl Rosters {
         }
     }
 
+    /// All certificates of our lines that still count: of this epoch and of the one before.
+    pub(crate) fn recent(&self) -> Vec<Certificate> {
+        self.rounds.values().filter_map(|round| round.certificate().cloned()).collect()
+    }
+
     /// The certificates of our lines, the newest of each.
     pub(crate) fn certificates(&self, axes: impl Iterator<Item = Axis>) -> Vec<Certificate> {
         axes.filter_map(|axis| self.newest(axis).cloned()).collect()

@@ -20,7 +20,7 @@ fn what_is_too_long_is_refused_before_it_is_kept() {
     let long = codec::encode(&meet(vec![b'a'; MAX_NAME + 1], Vec::new()));
     assert!(codec::decode::<Ask>(&long).is_err());
     assert!(codec::decode::<Ask>(&codec::encode(&meet(Vec::new(), vec![0; SIGNATURE + 1]))).is_err());
-    let announced = |note| Announced { node: [1; 32], note };
+    let announced = |note| Announced { node: [1; 32], cell: 3, note };
     let many = (0..=MAX_ANSWERED).map(|_| announced(Vec::new())).collect();
     assert!(codec::decode::<Answer>(&codec::encode(&Answer::Meetings(many))).is_err());
     let long = Answer::Meetings(vec![announced(vec![0; MAX_NOTE + 1])]);

@@ -1,7 +1,12 @@
 use super::*;
 
-fn place(node: u8, key: u8, expires: u64) -> (NodeId, Meeting) {
-    (NodeId::from_bytes([node; 32]), Meeting { key: ServiceKey([key; 32]), expires, signature: Vec::new() })
+fn node(number: u8) -> Place {
+    let cell = grid::cell::Shape::new(2, 4).unwrap().cell_at(number.into());
+    Place { node: NodeId::from_bytes([number; 32]), cell }
+}
+
+fn place(number: u8, key: u8, expires: u64) -> (Place, Meeting) {
+    (node(number), Meeting { key: ServiceKey([key; 32]), expires, signature: Vec::new() })
 }
 
 fn host(text: &str) -> ServiceHost {
@@ -15,7 +20,7 @@ fn a_name_of_two_services_means_neither() {
     let full = |key: u8| format!("notes.{}.rook", ServiceKey([key; 32]));
     assert!(error.to_string().contains(&full(1)) && error.to_string().contains(&full(2)), "{error}");
     let (key, nodes) = visits.choose(&host(&full(2)), &places).unwrap();
-    assert_eq!((key, nodes), (ServiceKey([2; 32]), vec![NodeId::from_bytes([2; 32])]));
+    assert_eq!((key, nodes), (ServiceKey([2; 32]), vec![node(2)]));
 }
 
 #[test]
@@ -24,7 +29,7 @@ fn who_had_a_name_first_keeps_it() {
     let first = Places::from([place(1, 1, 5), place(3, 1, 9)]);
     let (key, nodes) = visits.choose(&host("notes.rook"), &first).unwrap();
     assert_eq!(key, ServiceKey([1; 32]));
-    assert_eq!(nodes, [3, 1].map(|node| NodeId::from_bytes([node; 32])), "the youngest first");
+    assert_eq!(nodes, [3, 1].map(node), "the youngest first");
     let later = Places::from([place(1, 1, 5), place(2, 2, 9)]);
     assert_eq!(visits.choose(&host("notes.rook"), &later).unwrap().0, ServiceKey([1; 32]));
     let other = Places::from([place(2, 2, 9)]);

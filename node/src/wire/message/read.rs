@@ -182,8 +182,7 @@ impl Reader<'_> {
 
     /// A certificate means nothing without any of those who have signed it.
     fn certificate(&mut self, certificate: WireCertificate) -> Result<Certificate, WireError> {
-        let cards = certificate.signed.iter().map(|signed| signed.card.clone());
-        let peers = cards.map(|card| self.peer(card)).collect::<Result<Vec<_>, _>>()?;
+        let peers = certificate.cards().cloned().map(|card| self.peer(card)).collect::<Result<Vec<_>, _>>()?;
         certificate.check(self.shape, self.rules.grid(), &peers)
     }
 
