@@ -66,6 +66,8 @@ const WAYS: usize = 6;
 const TRIES: usize = 3;
 /// After how long a request goes through a second tunnel as well. A relay that was killed says nothing of it.
 const HEDGE: Duration = Duration::from_millis(700);
+/// After how long without a sign of life from its last node a tunnel is not used again when another one is asked as well.
+const SILENT: Duration = Duration::from_millis(600);
 /// How long a tunnel is waited for, and then the last node for what it was asked.
 const PATIENCE: Duration = Duration::from_secs(45);
 
@@ -273,30 +275,42 @@ impl Tunnels {
     /// Asks a tunnel's last node; through another tunnel as well if that one breaks, or says nothing for a while. What is
     /// asked does no harm twice.
     async fn ask(&self, question: &Ask) -> Result<Answer, TunnelError> {
-        let (mut asking, mut used, mut failed) = (FuturesUnordered::new(), Vec::<Mux>::new(), None);
+        let (mut asking, mut used, mut failed) = (FuturesUnordered::new(), Vec::<Ready>::new(), None);
         let (mut is_due, mut hedge) = (true, Instant::now());
         loop {
             let more = used.len() < TRIES;
             tokio::select! {
                 found = self.0.stock.take(self, &used), if is_due && more => match found {
-                    Ok(mux) => {
-                        used.push(mux.clone());
-                        asking.push(async move { (self.ask_through(&mux, question).await, mux) });
+                    Ok(ready) => {
+                        used.push(ready.clone());
+                        asking.push(async move { (self.ask_through(&ready.mux, question).await, ready) });
                         (is_due, hedge) = (false, Instant::now() + HEDGE);
                     }
                     Err(error) if asking.is_empty() => return Err(failed.unwrap_or(error)),
                     // Those that are asked already may still answer.
                     Err(_) => (is_due, hedge) = (false, Instant::now() + PATIENCE),
                 },
-                Some((outcome, mux)) = asking.next() => match outcome {
+                Some((outcome, ready)) = asking.next() => match outcome {
                     Err(error) if error.is_the_tunnels() => {
                         tracing::info!(%error, "a tunnel did not do");
-                        self.0.stock.broke(&mux);
+                        self.0.relays.avoid(&ready.way);
+                        self.0.stock.broke(&ready.mux);
                         (failed, is_due) = (Some(error), true);
                     }
-                    outcome => return outcome,
+                    outcome => {
+                        self.0.relays.trust(&ready.way);
+                        return outcome;
+                    }
                 },
-                () = sleep_until(hedge), if !is_due && more => is_due = true,
+                () = sleep_until(hedge), if !is_due && more => {
+                    let now = self.0.builder.now();
+                    // A relay that was killed says nothing of it, and another tunnel may lead over it as well.
+                    for ready in used.iter().filter(|ready| ready.mux.is_silent(now, SILENT)) {
+                        self.0.relays.avoid(&ready.way);
+                        self.0.stock.broke(&ready.mux);
+                    }
+                    is_due = true;
+                }
                 else => return Err(failed.unwrap_or(TunnelError::Broke)),
             }
         }
@@ -349,6 +363,7 @@ impl Shared {
             }
             Err(error) => {
                 self.relays.forget(&way);
+                self.relays.avoid(&way.iter().map(Peer::id).collect::<Vec<_>>());
                 Err(error.into())
             }
         }

@@ -7,11 +7,13 @@
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
+use grid::time::Time;
 use tokio::sync::{mpsc, oneshot};
 use yamux::{Config, Connection, ConnectionError, Mode, Stream};
 
-use super::pipe::Pipe;
+use super::pipe::{Pipe, Pulse};
 
 /// Streams of one tunnel at a time.
 pub(super) const STREAMS: usize = 64;
@@ -27,6 +29,7 @@ pub(super) struct Gone;
 #[derive(Clone, Debug)]
 pub(super) struct Mux {
     wishes: mpsc::Sender<oneshot::Sender<Stream>>,
+    pulse: Pulse,
 }
 
 impl Mux {
@@ -37,10 +40,11 @@ impl Mux {
         config.set_max_num_streams(STREAMS).set_max_connection_receive_window(Some(WINDOW));
         let (wishes, wished) = mpsc::channel(STREAMS);
         let (arrivals, arrived) = mpsc::channel(STREAMS);
+        let pulse = pipe.pulse();
         let connection = Connection::new(pipe, config, mode);
         let task = Task { connection, wished, waiting: VecDeque::new(), arrivals };
         tokio::spawn(task.run());
-        (Self { wishes }, arrived)
+        (Self { wishes, pulse }, arrived)
     }
 
     /// Opens a stream.
@@ -51,6 +55,11 @@ impl Mux {
         let (reply, opened) = oneshot::channel();
         self.wishes.send(reply).await.map_err(|_| Gone)?;
         opened.await.map_err(|_| Gone)
+    }
+
+    /// Whether the other side has said nothing for so long. One that works on an answer does say that it has the question.
+    pub(super) fn is_silent(&self, now: Time, least: Duration) -> bool {
+        self.pulse.is_silent(now, least)
     }
 
     /// Whether both are handles of one tunnel.

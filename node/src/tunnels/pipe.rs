@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -27,6 +27,9 @@ const WAITING: usize = 64;
 const MARKS: u64 = 8;
 /// What may have arrived without being read: twice the largest window. Who sends more breaks the rules.
 const UNREAD: usize = 8 << 20;
+
+/// Round trips after which an end that says nothing is called silent.
+const QUIET_ROUNDS: u32 = 3;
 
 /// Why a tunnel's end is of no more use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -87,6 +90,28 @@ impl Shared {
 /// The user's end.
 #[derive(Debug)]
 pub(super) struct Pipe(Arc<Shared>);
+
+/// Shows whether the other side still answers, as long as there is an end.
+#[derive(Clone, Debug)]
+pub(super) struct Pulse(Weak<Shared>);
+
+impl Pulse {
+    /// Whether the other side has not said for so long that it has what was sent, nor for [`QUIET_ROUNDS`] round trips. Where
+    /// none was measured yet nobody is called silent.
+    pub(super) fn is_silent(&self, now: Time, least: Duration) -> bool {
+        self.0.upgrade().is_some_and(|shared| {
+            let state = shared.lock();
+            let patience = state.round_trip.map(|round_trip| least.max(round_trip * QUIET_ROUNDS));
+            patience.is_some_and(|patience| state.flight.waited(now) >= patience)
+        })
+    }
+}
+
+impl Pipe {
+    pub(super) fn pulse(&self) -> Pulse {
+        Pulse(Arc::downgrade(&self.0))
+    }
+}
 
 /// The end of the task of the tunnels.
 #[derive(Debug)]

@@ -9,6 +9,7 @@
 mod firsts;
 mod known;
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::Path as FilePath;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -48,6 +49,8 @@ const CELLS: usize = 3;
 const FRESH: Duration = Duration::from_secs(300);
 /// Rosters that are kept.
 const ROSTERS: NonZeroUsize = NonZeroUsize::new(256).unwrap();
+/// For how long nodes are avoided that were on the way of a tunnel that failed: until others have found out which of them is gone.
+const AVOIDED: Duration = Duration::from_secs(30);
 /// Relays whose rosters were found to be forged that are remembered.
 const DECEIVERS: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
 
@@ -65,6 +68,8 @@ pub(super) struct Relays {
     rosters: Mutex<LruCache<NodeId, (Instant, Arc<Known>)>>,
     opinions: Mutex<Opinions>,
     deceivers: Mutex<LruCache<NodeId, ()>>,
+    /// Nodes that were on ways that failed, when the last one did, and how many: one of each way is gone.
+    failed: Mutex<LruCache<NodeId, (Instant, u32)>>,
     firsts: KeptFirsts,
     witness: tokio::sync::Mutex<Option<Ready>>,
     limit: usize,
@@ -90,6 +95,7 @@ impl Relays {
             rosters: Mutex::new(LruCache::new(ROSTERS)),
             opinions: Mutex::default(),
             deceivers: Mutex::new(LruCache::new(DECEIVERS)),
+            failed: Mutex::new(LruCache::new(ROSTERS)),
             firsts: KeptFirsts::load(folder),
             witness: tokio::sync::Mutex::default(),
             limit,
@@ -189,7 +195,8 @@ impl Relays {
             if draw.nodes.is_empty() {
                 // As far as links are open.
                 all.retain(|one| known.peer(one.id).is_some());
-                let first = self.firsts.choose(self.seed(), &all.iter().map(|one| one.id).collect::<Vec<_>>());
+                let links: Vec<NodeId> = all.iter().map(|one| one.id).collect();
+                let first = self.firsts.choose(self.seed(), &links);
                 all.retain(|one| Some(one.id) == first);
             }
             self.extend(draw, &known, &holder, &all).await?;
@@ -236,8 +243,11 @@ impl Relays {
         all: &[Candidate],
     ) -> Result<(), TunnelError> {
         let place = draw.nodes.len();
-        let ids: Vec<NodeId> = all.iter().map(|one| one.id).filter(|one| !self.is_distrusted(one)).collect();
-        let drawn = draw.path.extend(&ids, &mut rand::rng()).ok_or(TunnelError::Nobody(place))?;
+        let all = all.iter().map(|one| one.id).filter(|one| !self.is_distrusted(one));
+        let mut by_failures = BTreeMap::<u32, Vec<NodeId>>::new();
+        all.for_each(|one| by_failures.entry(self.failures(&one)).or_default().push(one));
+        let drawn = by_failures.values().find_map(|all| draw.path.extend(all, &mut rand::rng()));
+        let drawn = drawn.ok_or(TunnelError::Nobody(place))?;
         // Who keeps back a card may want another one to be drawn, so none is.
         let peer = known.peer(drawn).ok_or(TunnelError::Nobody(place))?.clone();
         if let (Some(witness), false) = (&draw.witness, draw.nodes.is_empty()) {
@@ -395,6 +405,27 @@ impl Relays {
     pub(super) fn forget(&self, way: &[Peer]) {
         let mut rosters = lock(&self.rosters);
         way.iter().for_each(|peer| _ = rosters.pop(&peer.id()));
+    }
+
+    /// A tunnel along this way failed, or is silent: for a while its nodes are drawn only where there are no others. All of
+    /// them, since who knows which of them it was could be made to avoid an honest one.
+    pub(super) fn avoid(&self, way: &[NodeId]) {
+        for &node in way {
+            let failures = self.failures(&node) + 1;
+            lock(&self.failed).put(node, (Instant::now(), failures));
+        }
+    }
+
+    /// A tunnel along this way has brought an answer: nobody on it is gone.
+    pub(super) fn trust(&self, way: &[NodeId]) {
+        let mut failed = lock(&self.failed);
+        way.iter().for_each(|node| _ = failed.pop(node));
+    }
+
+    /// On how many ways a node was that failed lately.
+    pub(super) fn failures(&self, node: &NodeId) -> u32 {
+        let failed = lock(&self.failed).peek(node).copied();
+        failed.filter(|(since, _)| since.elapsed() < AVOIDED).map_or(0, |(_, failures)| failures)
     }
 
     /// Whether relays have to show certified rosters by now, and how many were found to deceive.

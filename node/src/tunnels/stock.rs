@@ -56,11 +56,12 @@ impl Stock {
         self.lock().forget(|ready| ready.mux.is_same(mux));
     }
 
-    /// A tunnel beside those that are used already: one that stands, or the first to stand of those that are laid now.
+    /// A tunnel beside those that are used already: one that stands, rather one without a node of a way that failed, or the first
+    /// to stand of those that are laid now.
     ///
     /// # Errors
     /// Why the last one was not laid, if several were not, or may not be tried yet.
-    pub(super) async fn take(&self, tunnels: &Tunnels, used: &[Mux]) -> Result<Mux, TunnelError> {
+    pub(super) async fn take(&self, tunnels: &Tunnels, used: &[Ready]) -> Result<Ready, TunnelError> {
         let failures = self.lock().failures;
         let taken = async {
             loop {
@@ -69,9 +70,12 @@ impl Stock {
                 let wait = {
                     let mut inner = self.lock();
                     inner.tend(now).into_iter().for_each(|name| _ = tokio::spawn(tunnels.clone().lay_ready(name)));
-                    let is_other = |ready: &Ready| !used.iter().any(|mux| mux.is_same(&ready.mux));
-                    if let Some(ready) = inner.usable(now).into_iter().find(is_other) {
-                        return Ok(ready.mux);
+                    let is_other = |ready: &Ready| !used.iter().any(|one| one.mux.is_same(&ready.mux));
+                    let mut others: Vec<Ready> = inner.usable(now).into_iter().filter(is_other).collect();
+                    let suspicion = |ready: &Ready| ready.way.iter().map(|node| tunnels.0.relays.failures(node)).max();
+                    others.sort_by_key(suspicion);
+                    if let Some(ready) = others.into_iter().next() {
+                        return Ok(ready);
                     }
                     let gives_up = inner.failures - failures >= WAYS || !inner.keeper.is_building();
                     if inner.failures > failures && gives_up {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use grid::id::NodeId;
+use grid::time::Time;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::sync::{mpsc, oneshot};
@@ -64,6 +65,7 @@ enum Wish {
 #[derive(Clone, Debug)]
 pub(super) struct Builder {
     wishes: mpsc::Sender<Wish>,
+    clock: SteadyClock,
 }
 
 impl Builder {
@@ -87,6 +89,11 @@ impl Builder {
         Ok(Mux::start(pipe, Mode::Client))
     }
 
+    /// The time by which tunnels wait for each other's ends.
+    pub(super) fn now(&self) -> Time {
+        self.clock.now()
+    }
+
     /// How many circuits begin at, lead over and end at this node, and what it has seen of all that were.
     ///
     /// # Errors
@@ -105,19 +112,20 @@ pub(super) fn start(node: &NodeHandle, carrier: Carrier, welcome: impl Fn(Pipe) 
     let (notices, noticed) = mpsc::unbounded_channel();
     let Carrier { links, cells, onion } = carrier;
     links.serve();
+    let clock = SteadyClock::start();
     let task = Task {
         table: Table::new(name(me), OnionSecret::from_bytes(onion), Config::default()),
         links,
         ends: HashMap::new(),
         laying: HashMap::new(),
         rng: StdRng::from_seed(rand::random()),
-        clock: SteadyClock::start(),
+        clock,
         notices,
         welcome: Box::new(welcome),
         outputs: Vec::new(),
     };
     tokio::spawn(task.run(cells, wished, noticed));
-    Builder { wishes }
+    Builder { wishes, clock }
 }
 
 /// A tunnel that ends here.

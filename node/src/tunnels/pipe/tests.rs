@@ -160,3 +160,32 @@ async fn a_broken_tunnel_ends_reading_and_writing() {
     assert_eq!(reading.await.unwrap(), Err(io::ErrorKind::ConnectionAborted));
     assert_eq!(left.write(&[1]).await.unwrap_err().kind(), io::ErrorKind::BrokenPipe);
 }
+
+#[test]
+fn an_end_is_silent_after_some_round_trips_and_not_before_one_is_known() {
+    let (mut left, mut right, mut way) = way(Duration::from_millis(100), 64);
+    let (pulse, least) = (left.pulse(), Duration::from_millis(400));
+    let silent = |way: &Way| pulse.is_silent(way.now, least);
+    write(&mut left, &[1; 100]);
+    (0..150).for_each(|_| way.pass());
+    assert!(!silent(&way), "nothing has come back yet");
+    (0..150).for_each(|_| way.pass());
+    assert!(read(&mut right, &mut Vec::new()) || !silent(&way));
+    // The other side is there, and works on an answer for minutes.
+    (0..100_000).for_each(|_| way.pass());
+    assert!(!silent(&way));
+    // From now on nothing arrives any more: three round trips of 200 ms are longer than the least.
+    write(&mut left, &[1; 100]);
+    way.pass();
+    way.cells.iter_mut().for_each(VecDeque::clear);
+    let waits = (0..2000).take_while(|_| {
+        way.pass();
+        way.cells.iter_mut().for_each(VecDeque::clear);
+        !silent(&way)
+    });
+    let waits = waits.count();
+    assert!((590..=620).contains(&waits), "{waits} ms");
+    drop(left);
+    drop(way);
+    assert!(!pulse.is_silent(Time::from_micros(u64::MAX), least), "it is gone, which others say");
+}
