@@ -37,7 +37,7 @@ use grid::output::{GetReport, PutReport};
 use grid::peer::Peer;
 use grid::record::{Pointer, Record, Rules};
 use tokio::sync::{Mutex, mpsc};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 pub use tunnel::table::Counts;
 use yamux::Stream;
 
@@ -45,7 +45,7 @@ use self::host::Host;
 use self::mux::Mux;
 use self::publish::Running;
 pub use self::publish::{PublishError, Published};
-use self::relays::{Place, Relays, hops};
+use self::relays::{Place, Relays};
 pub use self::service::{NameError, ServiceHost, ServiceKey, ServiceName};
 use self::socks::Proxy;
 pub use self::socks::{SocksError, SocksStatus};
@@ -68,6 +68,8 @@ const TRIES: usize = 3;
 const HEDGE: Duration = Duration::from_millis(700);
 /// After how long without a sign of life from its last node a tunnel is not used again when another one is asked as well.
 const SILENT: Duration = Duration::from_millis(600);
+/// How often it is looked for that.
+const LOOK: Duration = Duration::from_millis(100);
 /// How long a tunnel is waited for, and then the last node for what it was asked.
 const PATIENCE: Duration = Duration::from_secs(45);
 
@@ -316,6 +318,13 @@ impl Tunnels {
         }
     }
 
+    /// Returns when the last node of a tunnel is silent: a relay was killed, perhaps.
+    async fn silence(&self, mux: &Mux) {
+        while !mux.is_silent(self.0.builder.now(), SILENT) {
+            sleep(LOOK).await;
+        }
+    }
+
     async fn ask_through(&self, mux: &Mux, question: &Ask) -> Result<Answer, TunnelError> {
         let talk = async {
             let mut stream = mux.open().await.map_err(|_| TunnelError::Broke)?;
@@ -344,7 +353,7 @@ impl Shared {
                     }
                     outcome => return outcome,
                 },
-                () = tokio::time::sleep(HEDGE), if ways < WAYS => {}
+                () = sleep(HEDGE), if ways < WAYS => {}
                 else => return Err(failed.unwrap_or(TunnelError::Broke)),
             }
         }
@@ -355,17 +364,7 @@ impl Shared {
             None => self.relays.draw(self.preset, &self.builder).await?,
             Some(last) => self.relays.draw_to(last, self.preset, &self.builder).await?,
         };
-        let hops = hops(&self.node.credentials().verifier, &way)?;
-        match self.builder.lay_for_visits(hops).await {
-            Ok((mux, streams)) => {
-                let way = way.iter().map(Peer::id).collect();
-                Ok((Ready { mux, since: Instant::now(), way }, streams))
-            }
-            Err(error) => {
-                self.relays.forget(&way);
-                self.relays.avoid(&way.iter().map(Peer::id).collect::<Vec<_>>());
-                Err(error.into())
-            }
-        }
+        let (mux, streams) = self.relays.lay(&way, &self.builder).await?;
+        Ok((Ready { mux, since: Instant::now(), way: way.iter().map(Peer::id).collect() }, streams))
     }
 }

@@ -62,6 +62,11 @@ impl Mux {
         self.pulse.is_silent(now, least)
     }
 
+    /// Asks the other side for a sign of life: one cell there, one back.
+    pub(super) fn beat(&self) {
+        self.pulse.beat();
+    }
+
     /// Whether both are handles of one tunnel.
     pub(super) fn is_same(&self, other: &Self) -> bool {
         self.wishes.same_channel(&other.wishes)

@@ -107,7 +107,21 @@ impl Pulse {
     }
 }
 
+impl Pulse {
+    /// Sends an empty cell, which is answered as others are, unless there is something under way already.
+    pub(super) fn beat(&self) {
+        if let Some(shared) = self.0.upgrade() {
+            let mut state = shared.lock();
+            if state.waiting.is_empty() && state.flight.bytes() == 0 && !state.closed {
+                state.waiting.push_back(Vec::new());
+                shared.notice(&mut state);
+            }
+        }
+    }
+}
+
 impl Pipe {
+    /// What shows whether the other side answers.
     pub(super) fn pulse(&self) -> Pulse {
         Pulse(Arc::downgrade(&self.0))
     }

@@ -25,14 +25,16 @@ use crate::private;
 
 /// Services of one node.
 const MOST: usize = 32;
-/// Nodes at which each is met: when one of them or a relay before it is gone, there is another.
-const MEETINGS: usize = 2;
+/// Nodes at which each is met: when one of them or a relay before it is gone, there are others, though a relay be on two of the ways.
+const MEETINGS: usize = 3;
 /// For how long it is announced that it is met there, in seconds: as long as a tunnel lives.
 const SECONDS: u64 = 600;
 /// How long the meeting node may take to announce it.
 const MEETING: Duration = Duration::from_secs(20);
-/// How often the meeting node is asked whether it is still there, and how long it may take to say so.
-const BEAT: Duration = Duration::from_secs(3);
+/// How often it is looked whether the tunnel to the meeting node still stands.
+const BEAT: Duration = Duration::from_secs(1);
+/// How often the meeting node is asked whether the service is still met there, and how long it may take to say so.
+const STILL: Duration = Duration::from_secs(10);
 /// Pauses between attempts to be met: they double.
 const PAUSES: [Duration; 2] = [Duration::from_millis(500), Duration::from_secs(30)];
 /// How long a visitor may take to show who is who, and the service to take the connection up.
@@ -119,6 +121,14 @@ fn load(folder: &Path, name: &ServiceName) -> Result<(Keypair, ServiceKey), Publ
     let keypair = Keypair::ed25519_from_bytes(secret).map_err(|error| refuse(invalid(&error)))?;
     let public = keypair.public().try_into_ed25519().map_err(|error| refuse(invalid(&error)))?;
     Ok((keypair, ServiceKey(public.to_bytes())))
+}
+
+/// Asks a tunnel's last node for a sign of life, again and again.
+async fn beats(mux: &Mux) {
+    while !mux.is_gone() {
+        sleep(BEAT).await;
+        mux.beat();
+    }
 }
 
 impl Tunnels {
@@ -216,15 +226,19 @@ impl Tunnels {
         streams: &mut mpsc::Receiver<Stream>,
         visits: &mut JoinSet<()>,
     ) -> bool {
-        let beats = async {
-            loop {
-                sleep(BEAT).await;
-                if let Err(error) = self.done(&ready.mux, &Ask::Still { key: service.key.0 }, BEAT).await {
-                    return tracing::info!(%error, name = %service.name, "a service is met there no longer");
+        let lasts = async {
+            tokio::select! {
+                error = self.questions(&ready.mux, service) => {
+                    tracing::info!(%error, name = %service.name, "a service is met there no longer");
+                }
+                () = beats(&ready.mux) => {}
+                () = self.silence(&ready.mux) => {
+                    tracing::info!(name = %service.name, "the tunnel to where a service is met is silent");
+                    self.0.relays.avoid(&ready.way);
                 }
             }
         };
-        tokio::pin!(beats);
+        tokio::pin!(lasts);
         loop {
             tokio::select! {
                 stream = streams.recv() => match stream {
@@ -234,8 +248,18 @@ impl Tunnels {
                     }
                     None => return false,
                 },
-                () = &mut beats => return false,
+                () = &mut lasts => return false,
                 () = sleep_until(ready.since + USED) => return true,
+            }
+        }
+    }
+
+    /// Asks the meeting node now and then, until it says that the service is not met there.
+    async fn questions(&self, mux: &Mux, service: &Service) -> TunnelError {
+        loop {
+            sleep(STILL).await;
+            if let Err(error) = self.done(mux, &Ask::Still { key: service.key.0 }, STILL).await {
+                return error;
             }
         }
     }

@@ -22,13 +22,16 @@ use grid::mimics::{Candidate, Path, Preset, Seed, links, nearer};
 use grid::peer::Peer;
 use lru::LruCache;
 use rand::seq::{IndexedRandom, SliceRandom};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 use tunnel::keys::{Hop, OnionPublic};
 use tunnel::layer::HOPS;
 use tunnel::name::Name;
+use yamux::Stream;
 
 use self::firsts::KeptFirsts;
 use self::known::Known;
+use super::mux::Mux;
 use super::talk::{Answer, Ask, TalkError, ask};
 use super::task::Builder;
 use super::{Ready, TunnelError};
@@ -39,6 +42,9 @@ use crate::wire::WireCertificate;
 
 /// Ways that are drawn until one can lead to a given node.
 const DRAWS: usize = 64;
+/// After how long a tunnel that is being laid is slow, and how much longer it is waited for.
+const SLOW: Duration = Duration::from_millis(700);
+const SLOWEST: Duration = Duration::from_secs(4);
 /// How long a relay may take to tell its roster.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a line may take to tell its own.
@@ -170,7 +176,7 @@ impl Relays {
         let mut draw = self.begin_without_witness(preset, builder).await?;
         self.relays(&mut draw, None).await?;
         self.last(&mut draw).await?;
-        let mux = builder.lay(hops(self.verifier(), &draw.nodes)?).await?;
+        let (mux, _) = self.lay(&draw.nodes, builder).await?;
         let way = draw.nodes.iter().map(Peer::id).collect();
         Ok(witness.insert(Ready { mux, since: Instant::now(), way }).clone())
     }
@@ -385,7 +391,7 @@ impl Relays {
         if let Some(roster) = self.kept(&holder.id()) {
             return Ok(roster);
         }
-        let mux = builder.lay(hops(self.verifier(), way)?).await?;
+        let (mux, _) = self.lay(way, builder).await?;
         let mut stream = mux.open().await.map_err(|_| TunnelError::Broke)?;
         let late = TunnelError::Late(PATIENCE);
         let answer = timeout(PATIENCE, ask(&mut stream, &Ask::Roster, self.limit)).await.map_err(|_| late)?;
@@ -401,14 +407,40 @@ impl Relays {
         lock(&self.rosters).get(node).filter(|(since, _)| since.elapsed() < FRESH).map(|(_, roster)| roster.clone())
     }
 
-    /// A way along which no tunnel could be laid: what was known of its nodes may be out of date.
-    pub(super) fn forget(&self, way: &[Peer]) {
-        let mut rosters = lock(&self.rosters);
-        way.iter().for_each(|peer| _ = rosters.pop(&peer.id()));
+    /// Lays a tunnel along a way, and gives what its last node opens besides. Of a relay that was killed nobody says anything for
+    /// some seconds, so after a moment other ways are drawn around these nodes, until they answer.
+    ///
+    /// # Errors
+    /// [`TunnelError`] if it does not come to stand; what was known of its nodes may be out of date and is forgotten.
+    pub(super) async fn lay(
+        &self,
+        way: &[Peer],
+        builder: &Builder,
+    ) -> Result<(Mux, mpsc::Receiver<Stream>), TunnelError> {
+        let ids: Vec<NodeId> = way.iter().map(Peer::id).collect();
+        let laying = builder.lay(hops(self.verifier(), way)?);
+        tokio::pin!(laying);
+        let laid = match timeout(SLOW, &mut laying).await {
+            Ok(laid) => laid.map_err(TunnelError::from),
+            Err(_) => {
+                self.avoid(&ids);
+                let late = || TunnelError::Late(SLOW + SLOWEST);
+                timeout(SLOWEST, &mut laying).await.map_err(|_| late()).and_then(|laid| laid.map_err(Into::into))
+            }
+        };
+        match &laid {
+            Ok(_) => self.trust(&ids),
+            Err(_) => {
+                self.avoid(&ids);
+                let mut rosters = lock(&self.rosters);
+                ids.iter().for_each(|node| _ = rosters.pop(node));
+            }
+        }
+        laid
     }
 
     /// A tunnel along this way failed, or is silent: for a while its nodes are drawn only where there are no others. All of
-    /// them, since who knows which of them it was could be made to avoid an honest one.
+    /// them, since it is not known which of them it was.
     pub(super) fn avoid(&self, way: &[NodeId]) {
         for &node in way {
             let failures = self.failures(&node) + 1;
@@ -446,7 +478,7 @@ fn candidate(peer: &Peer) -> Candidate {
 ///
 /// # Errors
 /// [`TunnelError::Nobody`] if a credential names no onion key, which a verified one does.
-pub(super) fn hops(verifier: &Verifier, way: &[Peer]) -> Result<Vec<Hop>, TunnelError> {
+fn hops(verifier: &Verifier, way: &[Peer]) -> Result<Vec<Hop>, TunnelError> {
     let hop = |(place, peer): (usize, &Peer)| {
         let onion = verifier.onion_of(peer).ok_or(TunnelError::Nobody(place))?;
         Ok(Hop { name: Name::from_bytes(*peer.id().as_bytes()), onion: OnionPublic::from_bytes(onion) })

@@ -69,20 +69,11 @@ pub(super) struct Builder {
 }
 
 impl Builder {
-    /// Lays a tunnel over these nodes, the first relay first.
+    /// Lays a tunnel over these nodes, the first relay first, and gives the streams that its last node opens besides.
     ///
     /// # Errors
     /// [`LayError`] if it does not come to stand.
-    pub(super) async fn lay(&self, way: Vec<Hop>) -> Result<Mux, LayError> {
-        // Where nothing is met, the last node has no reason to open streams to us.
-        Ok(self.lay_for_visits(way).await?.0)
-    }
-
-    /// The same, with the streams that the last node opens.
-    ///
-    /// # Errors
-    /// [`LayError`] if it does not come to stand.
-    pub(super) async fn lay_for_visits(&self, way: Vec<Hop>) -> Result<(Mux, mpsc::Receiver<Stream>), LayError> {
+    pub(super) async fn lay(&self, way: Vec<Hop>) -> Result<(Mux, mpsc::Receiver<Stream>), LayError> {
         let (reply, laid) = oneshot::channel();
         self.wishes.send(Wish::Lay(way, reply)).await.map_err(|_| LayError::Stopped)?;
         let pipe = laid.await.map_err(|_| LayError::Stopped)??;

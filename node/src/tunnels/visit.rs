@@ -31,7 +31,7 @@ const FRESH: Duration = Duration::from_secs(30);
 /// Tunnels to meeting nodes that are kept.
 const TUNNELS: usize = 32;
 /// After how long a service is sought at another node as well.
-const STAGGER: Duration = Duration::from_millis(1200);
+const STAGGER: Duration = Duration::from_millis(700);
 /// How long a service that was announced is sought again: it may be on its way to another node.
 const PERSISTENCE: Duration = Duration::from_secs(8);
 const PAUSE: Duration = Duration::from_millis(500);
@@ -209,10 +209,18 @@ impl Tunnels {
             true => None,
             false => Some(self.tunnel_to(place).await?),
         };
-        let met = timeout(PATIENCE, self.greet(host, key, tunnel.as_ref())).await;
-        let met = met.unwrap_or_else(|_| Err(TunnelError::Late(PATIENCE).into()));
-        if let (Err(VisitError::Tunnel(_)), Some(mux)) = (&met, &tunnel) {
+        let Some(Ready { mux, way, .. }) = &tunnel else { return self.greet(host, key, None).await };
+        let met = tokio::select! {
+            met = timeout(PATIENCE, self.greet(host, key, Some(mux))) => {
+                met.unwrap_or_else(|_| Err(TunnelError::Late(PATIENCE).into()))
+            }
+            () = self.silence(mux) => Err(TunnelError::Broke.into()),
+        };
+        if let Err(VisitError::Tunnel(error)) = &met {
             lock(&self.0.visits.tunnels).retain(|_, ready| !ready.mux.is_same(mux));
+            if error.is_the_tunnels() {
+                self.0.relays.avoid(way);
+            }
         }
         met
     }
@@ -249,25 +257,24 @@ impl Tunnels {
     }
 
     /// A tunnel of which that node is the last one: one that is kept, or a new one.
-    async fn tunnel_to(&self, place: Place) -> Result<Mux, TunnelError> {
+    async fn tunnel_to(&self, place: Place) -> Result<Ready, TunnelError> {
         let kept = {
             let mut tunnels = lock(&self.0.visits.tunnels);
             tunnels.retain(|_, ready| ready.is_fit());
-            tunnels.get(&place.node).map(|ready| ready.mux.clone())
+            tunnels.get(&place.node).cloned()
         };
-        if let Some(mux) = kept {
-            return Ok(mux);
+        if let Some(ready) = kept {
+            return Ok(ready);
         }
         let (ready, _) = self.0.lay(Some(place)).await?;
-        let mux = ready.mux.clone();
         let mut tunnels = lock(&self.0.visits.tunnels);
         if tunnels.len() >= TUNNELS
             && let Some(oldest) = tunnels.iter().min_by_key(|(_, ready)| ready.since).map(|(node, _)| *node)
         {
             tunnels.remove(&oldest);
         }
-        tunnels.insert(place.node, ready);
-        Ok(mux)
+        tunnels.insert(place.node, ready.clone());
+        Ok(ready)
     }
 
     /// The ways of the tunnels to meeting nodes.
