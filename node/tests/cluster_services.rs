@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use cli_support::{Node, Place, die_with_us};
 use serde_json::Value;
-use tunnels_support::{grid, tunnels};
+use tunnels_support::{grid, grid_with, tunnels};
 
 /// Whoever is killed, the next request works within this time.
 const AGAIN: Duration = Duration::from_secs(15);
@@ -106,6 +106,26 @@ fn kill_relays(place: &Place, nodes: &mut Vec<Node>, visitor: &Node) -> usize {
         }
     }
     killed
+}
+
+/// Where no way of three relays leads beside the node at which a service is met, one more node leads on to it.
+#[test]
+fn a_service_is_met_in_a_grid_of_four_axes() {
+    if Command::new("curl").arg("--version").stdout(Stdio::null()).status().is_err() {
+        println!("skipped: curl is not installed");
+        return;
+    }
+    let place = Place::new();
+    let nodes = grid_with(&place, 4, 2, &[]);
+    serve(&place, &nodes[5], "notes", http());
+    let mut lengths = Vec::new();
+    for visitor in [&nodes[1], &nodes[9], &nodes[14]] {
+        let proxy = place.json(["socks", "--listen", "127.0.0.1:0", "--json", "--api", &visitor.api]);
+        println!("four axes: {:?}", fetch(&place, proxy["listen"].as_str().unwrap(), "notes.rook", 1000));
+        lengths.extend(visiting(&place, visitor).iter().map(|tunnel| tunnel["way"].as_array().unwrap().len()));
+    }
+    println!("ways to the service have {lengths:?} nodes");
+    assert!(lengths.iter().all(|length| [4, 5].contains(length)));
 }
 
 #[test]

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::num::NonZeroUsize;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -32,6 +33,8 @@ const FRESH: Duration = Duration::from_secs(30);
 const TUNNELS: usize = 32;
 /// After how long a service is sought at another node as well.
 const STAGGER: Duration = Duration::from_millis(700);
+/// After how long it is asked anew where a service is met, when it is not reached where it was.
+const SLOW: Duration = Duration::from_millis(900);
 /// How long a service that was announced is sought again: it may be on its way to another node.
 const PERSISTENCE: Duration = Duration::from_secs(8);
 const PAUSE: Duration = Duration::from_millis(500);
@@ -137,15 +140,39 @@ impl Tunnels {
     /// # Errors
     /// [`VisitError`]
     pub(super) async fn visit(&self, host: &ServiceHost) -> Result<Visit, VisitError> {
-        let kept = lock(&self.0.visits.places).get(&host.name).filter(|(since, _)| since.elapsed() < FRESH).cloned();
-        if let Some((_, places)) = kept
-            && let Ok((key, nodes)) = self.0.visits.choose(host, &places)
-        {
-            match self.reach(host, key, &nodes).await {
-                Err(VisitError::Tunnel(error)) => tracing::info!(%error, %host, "a service has moved"),
-                outcome => return outcome,
-            }
+        let (mut known, mut anew) = (pin!(self.visit_where_known(host)), pin!(self.visit_anew(host)));
+        // Where it was known to be met the nodes may be gone, and who is gone says nothing.
+        tokio::select! {
+            outcome = &mut known => match outcome {
+                Some(outcome) => return outcome,
+                None => return anew.await,
+            },
+            () = sleep(SLOW) => {}
         }
+        tokio::select! {
+            outcome = &mut anew => outcome,
+            outcome = &mut known => match outcome {
+                Some(outcome) => outcome,
+                None => anew.await,
+            },
+        }
+    }
+
+    /// Leads to a service where it was met a short while ago; `None` if that is not known, or it is not met there now.
+    async fn visit_where_known(&self, host: &ServiceHost) -> Option<Result<Visit, VisitError>> {
+        let kept = lock(&self.0.visits.places).get(&host.name).filter(|(since, _)| since.elapsed() < FRESH).cloned();
+        let (key, nodes) = self.0.visits.choose(host, &kept?.1).ok()?;
+        match self.reach(host, key, &nodes).await {
+            Err(VisitError::Tunnel(error)) => {
+                tracing::info!(%error, %host, "a service has moved");
+                None
+            }
+            outcome => Some(outcome),
+        }
+    }
+
+    /// Asks where a service is met, and leads there.
+    async fn visit_anew(&self, host: &ServiceHost) -> Result<Visit, VisitError> {
         let begun = Instant::now();
         loop {
             let places = self.seek(&host.name).await?;
