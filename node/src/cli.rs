@@ -14,6 +14,7 @@ mod identity;
 mod identity_file;
 mod ledger;
 mod log;
+mod manual;
 mod mint;
 mod offers;
 mod price;
@@ -36,7 +37,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 /// A grid of strangers that stores data you can rely on.
 #[derive(Debug, Parser)]
@@ -96,11 +97,13 @@ enum Command {
     Ledger(state::StateArgs),
     /// The node's tunnels, and what it relays for others.
     ///
-    /// JSON: own (way, age_s, visits), circuits, relayed (away from who laid the tunnel, towards it), taken, refused, forged.
+    /// JSON: own (way, age_s, visits), certified (relays have to show certified rosters), deceivers (relays that showed forged ones), circuits, relayed (away from who laid the tunnel, towards it), taken, refused, forged.
     Tunnels(state::StateArgs),
     Serve(services::ServeArgs),
     Socks(services::SocksArgs),
     Demo(demo::DemoArgs),
+    Completions(manual::CompletionsArgs),
+    Man(manual::ManArgs),
     /// Measure this machine.
     #[command(subcommand)]
     Bench(bench::BenchCommand),
@@ -181,6 +184,8 @@ fn perform(command: Command) -> Result<(), Failure> {
         Command::Socks(args) => block_on(services::socks(args)),
         Command::Run(args) => block_on(run::run(*args)),
         Command::Demo(args) => block_on(demo::demo(args)),
+        Command::Completions(args) => manual::completions(&args, Arguments::command()),
+        Command::Man(args) => manual::man(&args, Arguments::command()),
     }
 }
 
@@ -208,8 +213,6 @@ fn api_address(text: &str) -> Result<SocketAddr, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
-
     use super::*;
 
     #[test]
