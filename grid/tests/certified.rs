@@ -212,33 +212,37 @@ fn a_young_grid_doubts_nothing_and_an_old_one_what_is_too_short_or_stale() {
 fn of_two_certificates_the_one_of_the_majority_counts_and_who_signed_both_is_a_liar() {
     let (forged, truth) = (certificate(0..31, 0..16, 5), certificate(0..64, 13..50, 5));
     let mut knows = opinions();
-    assert_eq!(knows.weigh(line(), &[forged.clone()], &truth), Err(Doubt::Outweighed(line())));
-    assert_eq!(knows.settled(&[forged.clone()]), None);
+    assert_eq!(knows.weigh(line(), std::slice::from_ref(&forged), &truth), Err(Doubt::Outweighed(line())));
+    assert_eq!(knows.settled(std::slice::from_ref(&forged)), None);
     let liars: Vec<_> = (0..64).filter(|&place| knows.is_liar(&member(place).id())).collect();
     assert_eq!((liars, knows.proofs().count()), (vec![13, 14, 15], 3));
     // The other way round, the one that is asked lies: what was shown counts, and goes on to.
     let mut knows = opinions();
     assert_eq!(knows.weigh(line(), &[certificate(0..64, 0..33, 4), truth.clone()], &forged), Ok(truth.clone()));
     assert_eq!(knows.proofs().count(), 3);
-    assert_eq!(knows.settled(&[truth.clone()]), Some(&truth));
+    assert_eq!(knows.settled(std::slice::from_ref(&truth)), Some(&truth));
     assert_eq!(knows.settled(&[forged]), None, "what was not weighed is not settled");
     // Two epochs later it has to be asked again.
     knows.renew(&[certificate(0..64, 0..33, 7)]);
-    assert_eq!(knows.settled(&[truth.clone()]), None);
+    assert_eq!(knows.settled(std::slice::from_ref(&truth)), None);
     // More signatures on the same list settle it too.
     let fuller = certificate(0..64, 3..50, 5);
-    assert_eq!(opinions().weigh(line(), &[truth.clone()], &fuller), Ok(truth.clone()));
+    assert_eq!(opinions().weigh(line(), std::slice::from_ref(&truth), &fuller), Ok(truth.clone()));
 }
 
 #[test]
 fn what_cannot_be_held_against_each_other_decides_nothing() {
     let truth = certificate(0..64, 0..33, 5);
     let undecided = Err(Doubt::Undecided(line()));
-    assert_eq!(opinions().weigh(line(), &[truth.clone()], &certificate(0..64, 0..33, 4)), undecided, "another epoch");
+    assert_eq!(
+        opinions().weigh(line(), std::slice::from_ref(&truth), &certificate(0..64, 0..33, 4)),
+        undecided,
+        "another epoch"
+    );
     assert_eq!(opinions().weigh(line(), &[], &truth), undecided);
     assert_eq!(opinions().weigh(line(), &[certificate(0..60, 0..33, 5)], &truth), undecided, "as many signatures");
     let elsewhere = Line::through(cell(0, 4), line().axis());
-    assert_eq!(opinions().weigh(elsewhere, &[truth.clone()], &truth), Err(Doubt::Undecided(elsewhere)));
+    assert_eq!(opinions().weigh(elsewhere, std::slice::from_ref(&truth), &truth), Err(Doubt::Undecided(elsewhere)));
 }
 
 proptest! {
