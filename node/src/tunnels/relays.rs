@@ -51,8 +51,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const LINE_PATIENCE: Duration = Duration::from_secs(4);
 /// Cells of a line that are asked until one answers.
 const CELLS: usize = 3;
-/// How long a roster counts.
+/// How long a roster counts; and how long one of which no line is certified that should be.
 const FRESH: Duration = Duration::from_secs(300);
+const UNCERTIFIED: Duration = Duration::from_secs(10);
 /// Rosters that are kept.
 const ROSTERS: NonZeroUsize = NonZeroUsize::new(256).unwrap();
 /// For how long nodes are avoided that were on the way of a tunnel that failed: until others have found out which of them is gone.
@@ -89,8 +90,8 @@ struct Draw<'a> {
     nodes: Vec<Peer>,
     preset: Preset,
     builder: &'a Builder,
-    /// Who is asked about other people's lines; nobody if they need not be certified, or for the witness itself.
-    witness: Option<Ready>,
+    /// Whether certified lines are held against a second opinion: for all ways but those of witnesses.
+    is_confirmed: bool,
 }
 
 impl Relays {
@@ -118,6 +119,7 @@ impl Relays {
     /// [`TunnelError`] if a relay cannot be reached, deceives, or nobody is left to be drawn; another way may do better.
     pub(super) async fn draw(&self, preset: Preset, builder: &Builder) -> Result<Vec<Peer>, TunnelError> {
         let mut draw = self.begin(preset, builder).await?;
+        draw.is_confirmed = true;
         self.relays(&mut draw, None).await?;
         self.last(&mut draw).await?;
         Ok(draw.nodes)
@@ -136,6 +138,7 @@ impl Relays {
     ) -> Result<Vec<Peer>, TunnelError> {
         for _ in 0..DRAWS {
             let mut draw = self.begin(preset, builder).await?;
+            draw.is_confirmed = true;
             match self.relays(&mut draw, Some(last.cell)).await {
                 // This relay has no link that is near enough; another one may.
                 Err(TunnelError::Nobody(place)) if place + 1 == preset.relays => continue,
@@ -149,20 +152,12 @@ impl Relays {
     }
 
     async fn begin<'a>(&self, preset: Preset, builder: &'a Builder) -> Result<Draw<'a>, TunnelError> {
-        let mut draw = self.begin_without_witness(preset, builder).await?;
-        if lock(&self.opinions).are_wanted() {
-            draw.witness = Some(self.witness(preset, builder).await?);
-        }
-        Ok(draw)
-    }
-
-    async fn begin_without_witness<'a>(&self, preset: Preset, builder: &'a Builder) -> Result<Draw<'a>, TunnelError> {
         let me = self.node.credentials().own.borrow().clone();
         let (peers, lines) = (self.node.neighbours(true).await?, self.node.certificates().await?);
         lock(&self.opinions).renew(&lines);
         let own = Arc::new(Known::new(peers, lines));
         let path = Path::new(me.id(), preset.relays);
-        Ok(Draw { me, own, path, nodes: Vec::new(), preset, builder, witness: None })
+        Ok(Draw { me, own, path, nodes: Vec::new(), preset, builder, is_confirmed: false })
     }
 
     /// A tunnel by whose last node other lines are asked. Who is on its way is not held against another opinion: whoever
@@ -173,7 +168,7 @@ impl Relays {
             return Ok(ready.clone());
         }
         *witness = None;
-        let mut draw = self.begin_without_witness(preset, builder).await?;
+        let mut draw = self.begin(preset, builder).await?;
         self.relays(&mut draw, None).await?;
         self.last(&mut draw).await?;
         let (mux, _) = self.lay(&draw.nodes, builder).await?;
@@ -256,9 +251,11 @@ impl Relays {
         let drawn = drawn.ok_or(TunnelError::Nobody(place))?;
         // Who keeps back a card may want another one to be drawn, so none is.
         let peer = known.peer(drawn).ok_or(TunnelError::Nobody(place))?.clone();
-        if let (Some(witness), false) = (&draw.witness, draw.nodes.is_empty()) {
+        let is_wanted = draw.is_confirmed && !draw.nodes.is_empty() && lock(&self.opinions).are_wanted();
+        if is_wanted {
             let axis = holder.cell().differing_axes(&peer.cell()).next().unwrap_or(Axis::FIRST);
-            self.settle(holder, axis, known, witness).await?;
+            // A witness has a way of its own, which is drawn by this very function.
+            Box::pin(self.settle(holder, axis, known, draw)).await?;
         }
         draw.nodes.push(peer);
         Ok(())
@@ -315,12 +312,13 @@ impl Relays {
     }
 
     /// Holds a line of a relay against what another cell of it says.
-    async fn settle(&self, holder: &Peer, axis: Axis, known: &Known, witness: &Ready) -> Result<(), TunnelError> {
+    async fn settle(&self, holder: &Peer, axis: Axis, known: &Known, draw: &Draw<'_>) -> Result<(), TunnelError> {
         let line = Line::through(holder.cell(), axis);
         let shown: Vec<Certificate> = known.certificates(line).cloned().collect();
         if lock(&self.opinions).settled(&shown).is_some() {
             return Ok(());
         }
+        let witness = &self.witness(draw.preset, draw.builder).await?;
         let mut cells: Vec<Cell> = shown.iter().flat_map(|one| one.roster().members()).map(|(_, cell)| cell).collect();
         cells.sort_unstable();
         cells.dedup();
@@ -358,8 +356,9 @@ impl Relays {
                 Err(doubt) => tracing::debug!(%cell, %doubt, "a second opinion does not help"),
             }
         }
-        // Its last node may be one that tells nothing.
+        // The witness's last node may be one that tells nothing; or a new epoch has begun since the relay was asked.
         self.dismiss(witness).await;
+        lock(&self.rosters).pop(&holder.id());
         Err(TunnelError::Unconfirmed(line))
     }
 
@@ -404,7 +403,11 @@ impl Relays {
     }
 
     fn kept(&self, node: &NodeId) -> Option<Arc<Known>> {
-        lock(&self.rosters).get(node).filter(|(since, _)| since.elapsed() < FRESH).map(|(_, roster)| roster.clone())
+        let (since, known) = lock(&self.rosters).get(node).cloned()?;
+        let (age, opinions) = (since.elapsed(), lock(&self.opinions));
+        // Its lines may have been certified since, or again where epochs are short.
+        let counts = !opinions.are_wanted() || known.all_certificates().any(|one| opinions.check(one).is_ok());
+        (age < UNCERTIFIED || counts && age < FRESH).then_some(known)
     }
 
     /// Lays a tunnel along a way, and gives what its last node opens besides. Of a relay that was killed nobody says anything for

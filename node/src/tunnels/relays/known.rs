@@ -52,6 +52,11 @@ impl Known {
         self.peers.binary_search_by_key(&node, Peer::id).ok().and_then(|place| self.peers.get(place))
     }
 
+    /// All certificates, line by line.
+    pub(super) fn all_certificates(&self) -> impl Iterator<Item = &Certificate> {
+        self.lines.values().flatten()
+    }
+
     /// The certificates of a line, the newest first.
     pub(super) fn certificates(&self, line: Line) -> impl Iterator<Item = &Certificate> {
         self.lines.get(&line).into_iter().flatten()
