@@ -213,21 +213,32 @@ fn of_two_certificates_the_one_of_the_majority_counts_and_who_signed_both_is_a_l
     let (forged, truth) = (certificate(0..31, 0..16, 5), certificate(0..64, 13..50, 5));
     let mut knows = opinions();
     assert_eq!(knows.weigh(line(), std::slice::from_ref(&forged), &truth), Err(Doubt::Outweighed(line())));
-    assert_eq!(knows.settled(std::slice::from_ref(&forged)), None);
+    assert!(!knows.is_settled(&forged));
     let liars: Vec<_> = (0..64).filter(|&place| knows.is_liar(&member(place).id())).collect();
     assert_eq!((liars, knows.proofs().count()), (vec![13, 14, 15], 3));
     // The other way round, the one that is asked lies: what was shown counts, and goes on to.
     let mut knows = opinions();
     assert_eq!(knows.weigh(line(), &[certificate(0..64, 0..33, 4), truth.clone()], &forged), Ok(truth.clone()));
     assert_eq!(knows.proofs().count(), 3);
-    assert_eq!(knows.settled(std::slice::from_ref(&truth)), Some(&truth));
-    assert_eq!(knows.settled(&[forged]), None, "what was not weighed is not settled");
+    assert!(knows.is_settled(&truth));
+    assert!(!knows.is_settled(&forged), "what was not weighed is not settled");
     // Two epochs later it has to be asked again.
     knows.renew(&[certificate(0..64, 0..33, 7)]);
-    assert_eq!(knows.settled(std::slice::from_ref(&truth)), None);
+    assert!(!knows.is_settled(&truth));
     // More signatures on the same list settle it too.
     let fuller = certificate(0..64, 3..50, 5);
     assert_eq!(opinions().weigh(line(), std::slice::from_ref(&truth), &fuller), Ok(truth.clone()));
+}
+
+#[test]
+fn a_true_certificate_of_one_epoch_does_not_vouch_for_a_forged_one_of_the_next() {
+    let (before, forged) = (certificate(0..64, 0..33, 4), certificate(0..60, 0..31, 5));
+    let (mut knows, shown) = (opinions(), [forged.clone(), before.clone()]);
+    assert_eq!(knows.choose(shown.iter()), Some(&forged), "the newest, as long as nothing is known");
+    assert_eq!(knows.weigh(line(), &shown, &certificate(0..64, 9..60, 4)), Ok(before.clone()));
+    assert!(knows.is_settled(&before) && !knows.is_settled(&forged));
+    assert_eq!(knows.choose(shown.iter()), Some(&before), "what was confirmed goes before what is newer");
+    assert_eq!(knows.choose([certificate(0..9, 0..9, 5)].iter()), None);
 }
 
 #[test]

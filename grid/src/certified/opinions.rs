@@ -93,10 +93,17 @@ impl Opinions {
         }
     }
 
-    /// The certificate of a line that was held against another one already, if it is one of these that are shown now.
-    pub fn settled(&self, shown: &[Certificate]) -> Option<&Certificate> {
-        let settled = self.settled.get(&shown.first()?.claim().line)?;
-        shown.iter().any(|one| one.claim() == settled.claim()).then_some(settled)
+    /// Whether this very certificate was held against another one. That one of another epoch was says nothing of it: who shows a
+    /// true one of the epoch before could forge this one.
+    pub fn is_settled(&self, shown: &Certificate) -> bool {
+        self.settled.get(&shown.claim().line).is_some_and(|settled| settled.claim() == shown.claim())
+    }
+
+    /// Which of the certificates of a line to go by, that a node shows, the newest first: the one that is settled, or else the
+    /// first that may be true.
+    pub fn choose<'a>(&self, shown: impl Iterator<Item = &'a Certificate> + Clone) -> Option<&'a Certificate> {
+        let mut sound = shown.filter(|one| self.check(one).is_ok());
+        sound.clone().find(|one| self.is_settled(one)).or_else(|| sound.next())
     }
 
     /// Holds the certificates of a line that one node shows, of different epochs, against what another cell of the line

@@ -105,9 +105,7 @@ impl Pulse {
             patience.is_some_and(|patience| state.flight.waited(now) >= patience)
         })
     }
-}
 
-impl Pulse {
     /// Sends an empty cell, which is answered as others are, unless there is something under way already.
     pub(super) fn beat(&self) {
         if let Some(shared) = self.0.upgrade() {

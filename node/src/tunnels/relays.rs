@@ -82,6 +82,9 @@ pub(super) struct Relays {
     limit: usize,
 }
 
+/// The certificates by which a step of a way is drawn.
+type GoneBy = BTreeMap<Line, Certificate>;
+
 /// A way that is being drawn, and what there is to draw it by.
 struct Draw<'a> {
     me: Peer,
@@ -118,8 +121,7 @@ impl Relays {
     /// # Errors
     /// [`TunnelError`] if a relay cannot be reached, deceives, or nobody is left to be drawn; another way may do better.
     pub(super) async fn draw(&self, preset: Preset, builder: &Builder) -> Result<Vec<Peer>, TunnelError> {
-        let mut draw = self.begin(preset, builder).await?;
-        draw.is_confirmed = true;
+        let mut draw = self.begin(preset, builder, true).await?;
         self.relays(&mut draw, None).await?;
         self.last(&mut draw).await?;
         Ok(draw.nodes)
@@ -137,8 +139,7 @@ impl Relays {
         builder: &Builder,
     ) -> Result<Vec<Peer>, TunnelError> {
         for _ in 0..DRAWS {
-            let mut draw = self.begin(preset, builder).await?;
-            draw.is_confirmed = true;
+            let mut draw = self.begin(preset, builder, true).await?;
             match self.relays(&mut draw, Some(last.cell)).await {
                 // This relay has no link that is near enough; another one may.
                 Err(TunnelError::Nobody(place)) if place + 1 == preset.relays => continue,
@@ -151,13 +152,18 @@ impl Relays {
         Err(TunnelError::OutOfReach)
     }
 
-    async fn begin<'a>(&self, preset: Preset, builder: &'a Builder) -> Result<Draw<'a>, TunnelError> {
+    async fn begin<'a>(
+        &self,
+        preset: Preset,
+        builder: &'a Builder,
+        is_confirmed: bool,
+    ) -> Result<Draw<'a>, TunnelError> {
         let me = self.node.credentials().own.borrow().clone();
         let (peers, lines) = (self.node.neighbours(true).await?, self.node.certificates().await?);
         lock(&self.opinions).renew(&lines);
         let own = Arc::new(Known::new(peers, lines));
         let path = Path::new(me.id(), preset.relays);
-        Ok(Draw { me, own, path, nodes: Vec::new(), preset, builder, is_confirmed: false })
+        Ok(Draw { me, own, path, nodes: Vec::new(), preset, builder, is_confirmed })
     }
 
     /// A tunnel by whose last node other lines are asked. Who is on its way is not held against another opinion: whoever
@@ -168,7 +174,7 @@ impl Relays {
             return Ok(ready.clone());
         }
         *witness = None;
-        let mut draw = self.begin(preset, builder).await?;
+        let mut draw = self.begin(preset, builder, false).await?;
         self.relays(&mut draw, None).await?;
         self.last(&mut draw).await?;
         let (mux, _) = self.lay(&draw.nodes, builder).await?;
@@ -189,7 +195,8 @@ impl Relays {
         let moves = HOPS.saturating_sub(draw.preset.relays);
         while !draw.path.wants_last() {
             let (known, holder) = self.at_end(draw).await?;
-            let mut all = self.links(&holder, &known, draw);
+            let gone_by = self.choose(&holder, &known);
+            let mut all = self.links(&holder, &known, &gone_by, draw);
             if let Some(to) = near.filter(|_| draw.nodes.len() + 1 == draw.preset.relays) {
                 all.retain(|one| usize::from(one.cell.distance(&to)) <= moves);
             }
@@ -200,7 +207,7 @@ impl Relays {
                 let first = self.firsts.choose(self.seed(), &links);
                 all.retain(|one| Some(one.id) == first);
             }
-            self.extend(draw, &known, &holder, &all).await?;
+            self.extend(draw, &known, &holder, &gone_by, &all).await?;
         }
         Ok(())
     }
@@ -208,8 +215,10 @@ impl Relays {
     /// Draws the last node, of all that are on the last relay's lines.
     async fn last(&self, draw: &mut Draw<'_>) -> Result<(), TunnelError> {
         let (known, holder) = self.at_end(draw).await?;
-        let all: Vec<Candidate> = self.lines(&holder, &known, draw).into_iter().flat_map(|(_, line)| line).collect();
-        self.extend(draw, &known, &holder, &all).await
+        let gone_by = self.choose(&holder, &known);
+        let lines = self.lines(&holder, &known, &gone_by, draw);
+        let all: Vec<Candidate> = lines.into_iter().flat_map(|(_, line)| line).collect();
+        self.extend(draw, &known, &holder, &gone_by, &all).await
     }
 
     /// Leads a way on from its last relay to a node, along the grid. Whether it arrives.
@@ -241,6 +250,7 @@ impl Relays {
         draw: &mut Draw<'_>,
         known: &Known,
         holder: &Peer,
+        gone_by: &GoneBy,
         all: &[Candidate],
     ) -> Result<(), TunnelError> {
         let place = draw.nodes.len();
@@ -255,7 +265,7 @@ impl Relays {
         if is_wanted {
             let axis = holder.cell().differing_axes(&peer.cell()).next().unwrap_or(Axis::FIRST);
             // A witness has a way of its own, which is drawn by this very function.
-            Box::pin(self.settle(holder, axis, known, draw)).await?;
+            Box::pin(self.settle(holder, axis, known, gone_by, draw)).await?;
         }
         draw.nodes.push(peer);
         Ok(())
@@ -273,17 +283,24 @@ impl Relays {
         Seed::at(&self.verifier().grid(), clock::unix_seconds())
     }
 
+    /// The certificate of each line of a node to go by, where there is one.
+    fn choose(&self, holder: &Peer, known: &Known) -> GoneBy {
+        let opinions = lock(&self.opinions);
+        let lines = self.verifier().parameters().shape.axes().map(|axis| Line::through(holder.cell(), axis));
+        lines.filter_map(|line| Some((line, opinions.choose(known.certificates(line))?.clone()))).collect()
+    }
+
     /// Who is on the lines of a node: those that are certified, or else, where that is not wanted yet, those that it names.
-    fn lines(&self, holder: &Peer, known: &Known, draw: &Draw<'_>) -> Vec<(Axis, Vec<Candidate>)> {
+    fn lines(&self, holder: &Peer, known: &Known, gone_by: &GoneBy, draw: &Draw<'_>) -> Vec<(Axis, Vec<Candidate>)> {
         let shape = self.verifier().parameters().shape;
         let is_own = holder.id() == draw.me.id();
-        let opinions = lock(&self.opinions);
+        let are_wanted = lock(&self.opinions).are_wanted();
         let on = |axis: Axis| {
             let line = Line::through(holder.cell(), axis);
-            let certified = known.certificates(line).find(|one| opinions.check(one).is_ok());
+            let certified = gone_by.get(&line);
             let mut members: Vec<Candidate> = match certified {
                 Some(one) => one.roster().members().map(|(id, cell)| Candidate { id, cell }).collect(),
-                None if is_own || !opinions.are_wanted() => {
+                None if is_own || !are_wanted => {
                     known.peers().iter().map(candidate).filter(|one| line.contains(&one.cell)).collect()
                 }
                 None => Vec::new(),
@@ -298,24 +315,32 @@ impl Relays {
     }
 
     /// With whom a node has tunnel links.
-    fn links(&self, holder: &Peer, known: &Known, draw: &Draw<'_>) -> Vec<Candidate> {
+    fn links(&self, holder: &Peer, known: &Known, gone_by: &GoneBy, draw: &Draw<'_>) -> Vec<Candidate> {
         let (seed, dims) = (self.seed(), self.verifier().parameters().shape.dims());
         let of_line = |(axis, line): (Axis, Vec<Candidate>)| {
             let linked = links(&seed, &candidate(holder), axis, dims, &line, draw.preset.mimics);
             line.into_iter().filter(move |one| linked.contains(&one.id))
         };
-        self.lines(holder, known, draw).into_iter().flat_map(of_line).collect()
+        self.lines(holder, known, gone_by, draw).into_iter().flat_map(of_line).collect()
     }
 
     fn is_distrusted(&self, node: &NodeId) -> bool {
         lock(&self.deceivers).contains(node) || lock(&self.opinions).is_liar(node)
     }
 
-    /// Holds a line of a relay against what another cell of it says.
-    async fn settle(&self, holder: &Peer, axis: Axis, known: &Known, draw: &Draw<'_>) -> Result<(), TunnelError> {
+    /// Holds the certificate of a relay's line that was gone by against what another cell of the line says.
+    async fn settle(
+        &self,
+        holder: &Peer,
+        axis: Axis,
+        known: &Known,
+        gone_by: &GoneBy,
+        draw: &Draw<'_>,
+    ) -> Result<(), TunnelError> {
         let line = Line::through(holder.cell(), axis);
+        let drawn_by = gone_by.get(&line).ok_or(TunnelError::Unconfirmed(line))?;
         let shown: Vec<Certificate> = known.certificates(line).cloned().collect();
-        if lock(&self.opinions).settled(&shown).is_some() {
+        if lock(&self.opinions).is_settled(drawn_by) {
             return Ok(());
         }
         let witness = &self.witness(draw.preset, draw.builder).await?;
@@ -341,6 +366,8 @@ impl Relays {
             }
             let weighed = lock(&self.opinions).weigh(line, &shown, &second);
             match weighed {
+                // Where that is the one of the epoch before, the next way is drawn by it.
+                Ok(one) if one.claim() != drawn_by.claim() => return Err(TunnelError::Unconfirmed(line)),
                 Ok(_) => return Ok(()),
                 Err(doubt @ grid::certified::Doubt::Outweighed(_)) => {
                     let deceiver = holder.id();

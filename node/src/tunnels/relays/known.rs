@@ -58,7 +58,7 @@ impl Known {
     }
 
     /// The certificates of a line, the newest first.
-    pub(super) fn certificates(&self, line: Line) -> impl Iterator<Item = &Certificate> {
+    pub(super) fn certificates(&self, line: Line) -> impl Iterator<Item = &Certificate> + Clone {
         self.lines.get(&line).into_iter().flatten()
     }
 }
