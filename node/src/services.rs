@@ -19,7 +19,7 @@ use crate::gateway::{
 };
 use crate::handle::{NodeHandle, Stopped};
 use crate::transport::ListenError;
-use crate::tunnels::Tunnels;
+use crate::tunnels::{ExitPolicy, Tunnels};
 
 /// Which services a node runs, and how.
 #[derive(Clone, Debug, Default)]
@@ -34,6 +34,8 @@ pub struct ServiceOptions {
     pub reading: ReadingOptions,
     /// Serves DAP clients, if it is said how.
     pub gateway: Option<GatewayOptions>,
+    /// Whereto strangers are let out of the grid through tunnels.
+    pub exit: ExitPolicy,
     /// What the data service does wrong on purpose, and the seed of that.
     pub fault: Option<(Fault, u64)>,
 }
@@ -133,7 +135,7 @@ impl Services {
             Some(options) => Some(Gateway::start(options, reading.clone()).await?),
             None => None,
         };
-        let tunnels = Tunnels::start(node.clone(), keys)?;
+        let tunnels = Tunnels::start(node.clone(), keys, options.exit)?;
         let tasks = vec![
             tokio::spawn(gateway::serve_along(node, library)),
             tokio::spawn(trust.clone().keep()),

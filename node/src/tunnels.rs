@@ -9,9 +9,11 @@
 //!
 //! What a tunnel is, cell by cell, is decided in the crate `tunnel`; through whom it leads, in [`grid::mimics`].
 
+mod exit;
 mod host;
 mod meet;
 mod mux;
+mod outward;
 mod pipe;
 mod publish;
 mod relays;
@@ -41,8 +43,11 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 pub use tunnel::table::Counts;
 use yamux::Stream;
 
+use self::exit::Exit;
+pub use self::exit::{ExitPolicy, PolicyError};
 use self::host::Host;
 use self::mux::Mux;
+use self::outward::Exits;
 use self::publish::Running;
 pub use self::publish::{PublishError, Published};
 use self::relays::{Place, Relays};
@@ -161,6 +166,8 @@ pub struct TunnelStatus {
     pub certified: bool,
     /// Relays that were found to show forged ones.
     pub deceivers: usize,
+    /// The rules by which strangers are let out of the grid here; none if they are not.
+    pub exit: Vec<String>,
     /// Circuits that begin at, lead over or end at it; of others it knows the two neighbours and no more.
     pub circuits: usize,
     /// What it has seen of all tunnels since its start.
@@ -198,6 +205,7 @@ struct Shared {
     folder: PathBuf,
     published: Mutex<BTreeMap<ServiceName, Running>>,
     visits: Visits,
+    exits: Exits,
     socks: Mutex<Option<Proxy>>,
 }
 
@@ -214,16 +222,19 @@ pub(crate) struct Carrier {
 }
 
 impl Tunnels {
-    /// Begins to relay for others and to do for strangers what they ask, and lays tunnels when they are wanted. The keys of
+    /// Begins to relay for others and to do for strangers what they ask, and lays tunnels when they are wanted; `exit` says
+    /// whereto strangers are let out of the grid. The keys of
     /// services and the first relays are kept in a folder.
     ///
     /// # Errors
     /// [`Stopped`] if the node has stopped, or has tunnels already.
-    pub fn start(node: NodeHandle, folder: PathBuf) -> Result<Self, Stopped> {
+    pub fn start(node: NodeHandle, folder: PathBuf, exit: ExitPolicy) -> Result<Self, Stopped> {
         let carrier = node.credentials().carrier.lock().unwrap_or_else(PoisonError::into_inner).take();
         let carrier = carrier.ok_or(Stopped)?;
         let rules = Rules::of(node.credentials().verifier.parameters());
-        let host = Host::new(node.clone());
+        let exit = Exit::new(exit);
+        tokio::spawn(exit.clone().announce(node.clone()));
+        let host = Host::new(node.clone(), exit);
         let welcome = host.clone();
         let builder = task::start(&node, carrier, move |pipe| welcome.welcome(pipe));
         let relays = Relays::new(node.clone(), &folder, longest(&rules));
@@ -239,6 +250,7 @@ impl Tunnels {
             folder,
             published: Mutex::default(),
             visits: Visits::default(),
+            exits: Exits::default(),
             socks: Mutex::default(),
         })))
     }
@@ -271,7 +283,8 @@ impl Tunnels {
         let all = ready.chain(visiting.map(|one| (one, true))).filter(|(ready, _)| ready.is_fit());
         let own = all.map(|(ready, visits)| OwnTunnel { way: ready.way.to_vec(), age: ready.since.elapsed(), visits });
         let (certified, deceivers) = self.0.relays.standing();
-        Ok(TunnelStatus { own: own.collect(), certified, deceivers, circuits, counts })
+        let exit = self.0.host.exit().policy().rules().collect();
+        Ok(TunnelStatus { own: own.collect(), certified, deceivers, exit, circuits, counts })
     }
 
     /// Asks a tunnel's last node; through another tunnel as well if that one breaks, or says nothing for a while. What is

@@ -6,76 +6,18 @@
 mod cli_support;
 mod tunnels_support;
 
-use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use cli_support::{Node, Place, die_with_us};
+use cli_support::{Node, Place};
 use serde_json::Value;
+use tunnels_support::fetch::{body, curl, fetch, http, refused};
 use tunnels_support::{grid, grid_with, tunnels};
 
 /// Whoever is killed, the next request works within this time.
 const AGAIN: Duration = Duration::from_secs(15);
-
-fn body(length: usize) -> Vec<u8> {
-    (0..length as u32).map(|n| (n ^ n >> 8 ^ n >> 16) as u8).collect()
-}
-
-/// A server of HTTP that answers with so many bytes as its path says.
-fn http() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            // A client that goes away is none of our business.
-            std::thread::spawn(move || _ = answer(stream.unwrap()));
-        }
-    });
-    address
-}
-
-fn answer(mut stream: TcpStream) -> std::io::Result<()> {
-    let (mut request, mut byte) = (Vec::new(), [0]);
-    while !request.ends_with(b"\r\n\r\n") {
-        stream.read_exact(&mut byte)?;
-        request.push(byte[0]);
-    }
-    let line = String::from_utf8(request).unwrap();
-    let length = line.split([' ', '/']).find_map(|part| part.parse().ok()).unwrap();
-    write!(stream, "HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n")?;
-    stream.write_all(&body(length))
-}
-
-fn curl(proxy: &str, host: &str, length: usize, to: &Path) -> Child {
-    let mut command = Command::new("curl");
-    command.args(["-sS", "--fail", "--max-time", "300", "--noproxy", "", "--socks5-hostname", proxy, "-o"]);
-    command.arg(to).arg(format!("http://{host}/{length}")).stderr(Stdio::piped());
-    die_with_us(&mut command);
-    command.spawn().unwrap()
-}
-
-/// Fetches so many bytes, and says how long that took.
-fn fetch(place: &Place, proxy: &str, host: &str, length: usize) -> Duration {
-    let (copy, begun) = (place.path("copy"), Instant::now());
-    let output = curl(proxy, host, length, &copy).wait_with_output().unwrap();
-    assert!(output.status.success(), "{}: {}", output.status, String::from_utf8_lossy(&output.stderr));
-    let took = begun.elapsed();
-    assert!(std::fs::read(copy).unwrap() == body(length), "what came is not what the server sent");
-    took
-}
-
-/// Fails to fetch with that reply of the proxy, and returns what the proxy says of it.
-fn refused(place: &Place, node: &Node, proxy: &str, host: &str, reply: u8) -> String {
-    let output = curl(proxy, host, 9, &place.path("nothing")).wait_with_output().unwrap();
-    let error = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(!output.status.success() && error.contains(&format!("({reply})")), "{host}: {error}");
-    let socks = place.json(["socks", "--json", "--api", &node.api]);
-    let why = socks["refusal"].as_str().unwrap().to_owned();
-    println!("{host} is refused: {why}");
-    why
-}
 
 fn serve(place: &Place, node: &Node, name: &str, to: SocketAddr) -> Value {
     let begun = Instant::now();
@@ -190,8 +132,9 @@ fn key_is_private(key: &PathBuf) {
 
 fn what_cannot_be_is_refused(place: &Place, visitor: &Node, other: &Node, proxy: &str) {
     assert!(refused(place, visitor, proxy, "nobody.rook", 4).contains("no service nobody.rook is known"));
-    assert!(refused(place, visitor, proxy, "example.com", 2).contains("no exit policy"));
-    assert!(refused(place, visitor, proxy, "127.0.0.1", 2).contains("no exit policy"));
+    // Nobody lets strangers out here.
+    assert!(refused(place, visitor, proxy, "example.com", 2).contains("no node of the grid"));
+    assert!(refused(place, visitor, proxy, "127.0.0.1", 2).contains("lets strangers out to port 80"));
     let open = place.fails(1, ["socks", "--listen", "0.0.0.0:0", "--api", &other.api]);
     assert!(open.contains("could be used by other machines"), "{open}");
     // A port on which nobody listens any more.

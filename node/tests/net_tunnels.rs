@@ -29,9 +29,12 @@ async fn counted(tunnels: &Tunnels, what: &str, wanted: impl Fn(&Counts) -> bool
 #[tokio::test(flavor = "multi_thread")]
 async fn rubbish_in_cells_is_counted_and_does_no_harm() {
     let (victim, honest) = victim().await;
-    let tunnels = Tunnels::start(victim.handle.clone(), victim.folder.path().to_owned()).unwrap();
+    let tunnels =
+        Tunnels::start(victim.handle.clone(), victim.folder.path().to_owned(), node::tunnels::ExitPolicy::default())
+            .unwrap();
     assert!(
-        Tunnels::start(victim.handle.clone(), victim.folder.path().to_owned()).is_err(),
+        Tunnels::start(victim.handle.clone(), victim.folder.path().to_owned(), node::tunnels::ExitPolicy::default())
+            .is_err(),
         "a node has its tunnels once"
     );
     let mut attacker = Attacker::connect(&victim.address).await;

@@ -32,6 +32,8 @@ pub struct Tunnels {
     pub certified: bool,
     /// Relays that were found to show forged rosters, and are used no more.
     pub deceivers: usize,
+    /// The rules by which strangers are let out of the grid here; none if they are not.
+    pub exit: Vec<String>,
     /// Circuits that begin at, lead over or end at it.
     pub circuits: usize,
     /// Cells that it has passed on for others, away from who laid the tunnel and towards it.
@@ -57,6 +59,7 @@ impl From<&TunnelStatus> for Tunnels {
             own: own.collect(),
             certified: status.certified,
             deceivers: status.deceivers,
+            exit: status.exit.clone(),
             circuits: status.circuits,
             relayed: [outward, homeward],
             taken: set_ups,

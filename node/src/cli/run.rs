@@ -72,6 +72,8 @@ pub(super) struct RunArgs {
     level: level::LevelArgs,
     #[command(flatten)]
     services: services::ServiceArgs,
+    #[command(flatten)]
+    exit: services::ExitArgs,
     /// A TOML file with all this and more; flags win over it.
     #[arg(long)]
     config: Option<PathBuf>,

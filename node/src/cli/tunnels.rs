@@ -16,7 +16,8 @@ pub(super) async fn tunnels(args: StateArgs) -> Result<(), Failure> {
 }
 
 fn describe(tunnels: &Tunnels) {
-    let Tunnels { own, certified, deceivers, circuits, relayed: [outward, homeward], taken, refused, forged } = tunnels;
+    let Tunnels { own, certified, deceivers, exit, circuits, relayed: [outward, homeward], taken, refused, forged } =
+        tunnels;
     if own.is_empty() {
         say("no tunnel of its own stands: the first `rook get --tunnel` lays one");
     }
@@ -35,6 +36,9 @@ fn describe(tunnels: &Tunnels) {
             "no line of this node is certified yet, so relays are drawn from what they say of their neighbours".into()
         }
     });
+    if !exit.is_empty() {
+        say(format!("strangers are let out of the grid: {}", exit.join(", ")));
+    }
     say(format!("{circuits} circuits now, all in all {taken} set-ups taken for others and {refused} refused"));
     say(format!("{outward} cells relayed outward, {homeward} homeward, {forged} forged or out of order"));
 }

@@ -119,6 +119,22 @@ pub(super) const DATASETS: &[TextKey] = &[
     ),
 ];
 
+/// `[exit]`
+pub(super) const EXIT: &[TextKey] = &[
+    example(
+        "policy",
+        r#"["reject *:25", "accept *:1-65535"]"#,
+        "Whereto strangers are let out of the grid through this node, who then act under its address: rules accept or reject \
+         ADDRESS:PORTS, of which the first that fits decides. Addresses are *, 192.0.2.0/24 or [2001:db8::]/32. Without a rule \
+         that fits nowhere; and never into networks that are not the internet.",
+    ),
+    usual(
+        "private_networks",
+        r#""false""#,
+        "Whether rules that name such networks count: for a grid in a network of its own.",
+    ),
+];
+
 /// Where a number of `T` is kept.
 enum At<T> {
     /// In milliseconds.
@@ -373,7 +389,7 @@ pub fn described() -> Vec<Described> {
         })
     };
     let all = texts("", TOP).chain(texts("datasets", DATASETS));
-    all.chain(of_numbers("protocol", PROTOCOL)).chain(of_numbers("limits", LIMITS)).collect()
+    all.chain(texts("exit", EXIT)).chain(of_numbers("protocol", PROTOCOL)).chain(of_numbers("limits", LIMITS)).collect()
 }
 
 fn of_numbers<T: Clone + Default>(

@@ -10,12 +10,13 @@ use grid::trust::Proofs;
 use libp2p::Multiaddr;
 
 use super::error::{ConfigError, read_text};
-use super::keys::{self, DATASETS, Described, LIMITS, PROTOCOL, TOP};
+use super::keys::{self, DATASETS, Described, EXIT, LIMITS, PROTOCOL, TOP};
 use super::section::Section;
 use crate::cli::quantity;
 use crate::daemon::Limits;
 use crate::data::checksum::Checksum;
 use crate::own::advertised_address;
+use crate::tunnels::{ExitPolicy, PolicyError};
 
 /// How much a node does for others, as its owner says it: a strong one is several normal ones in a process.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -71,6 +72,8 @@ pub struct RunFile {
     pub api: Option<SocketAddr>,
     /// Datasets.
     pub datasets: DatasetSection,
+    /// Whereto strangers are let out.
+    pub exit: ExitSection,
     /// How the node behaves; what the file does not say is as usual.
     pub protocol: Config,
     /// What others may cost us; what the file does not say is as usual.
@@ -98,22 +101,44 @@ pub struct DatasetSection {
     pub checksum: Option<Checksum>,
 }
 
+/// The section about strangers that are let out; `None` where it says nothing.
+#[derive(Clone, Debug, Default)]
+pub struct ExitSection {
+    /// The rules, in order.
+    pub policy: Option<Vec<String>>,
+    /// Whether they may name networks that are not the internet.
+    pub private_networks: Option<bool>,
+}
+
+impl ExitSection {
+    /// The policy; `rules` win over those of the file.
+    ///
+    /// # Errors
+    /// [`PolicyError`] for the first rule that is none, or opens what it must not.
+    pub fn policy(&self, rules: &[String]) -> Result<ExitPolicy, PolicyError> {
+        let rules = if rules.is_empty() { self.policy.as_deref().unwrap_or_default() } else { rules };
+        ExitPolicy::new(rules, self.private_networks.unwrap_or_default())
+    }
+}
+
 /// A file whose keys are all known.
 struct Document<'a> {
     file: &'a Path,
     top: Section<'a>,
     datasets: Option<Section<'a>>,
+    exit: Option<Section<'a>>,
     protocol: Option<Section<'a>>,
     limits: Option<Section<'a>>,
 }
 
 impl<'a> Document<'a> {
     fn of(file: &'a Path, text: &'a str) -> Result<Self, ConfigError> {
-        let known = keys::names(TOP).chain(["datasets", "protocol", "limits"]);
+        let known = keys::names(TOP).chain(["datasets", "exit", "protocol", "limits"]);
         let top = Section::document(file, text, known.collect())?;
         Ok(Self {
             file,
             datasets: top.section("datasets", keys::names(DATASETS).collect())?,
+            exit: top.section("exit", keys::names(EXIT).collect())?,
             protocol: top.section("protocol", keys::names(PROTOCOL).collect())?,
             limits: top.section("limits", keys::names(LIMITS).collect())?,
             top,
@@ -124,6 +149,7 @@ impl<'a> Document<'a> {
     fn raw(&self, key: &Described) -> Option<&str> {
         let section = match key.section {
             "datasets" => self.datasets.as_ref(),
+            "exit" => self.exit.as_ref(),
             "protocol" => self.protocol.as_ref(),
             "limits" => self.limits.as_ref(),
             _ => Some(&self.top),
@@ -148,14 +174,22 @@ impl<'a> Document<'a> {
             peers: section.parsed_list("peers", str::parse)?,
             api: section.parsed("api", str::parse)?,
             datasets: self.datasets.as_ref().map(datasets).transpose()?.unwrap_or_default(),
+            exit: self.exit.as_ref().map(exit).transpose()?.unwrap_or_default(),
             protocol: keys::numbers(self.protocol.as_ref(), PROTOCOL)?,
             limits: keys::numbers(self.limits.as_ref(), LIMITS)?,
         })
     }
 }
 
+fn yes(text: &str) -> Result<bool, String> {
+    text.parse().map_err(|_| format!("{text:?} is neither \"true\" nor \"false\""))
+}
+
+fn exit(section: &Section<'_>) -> Result<ExitSection, ConfigError> {
+    Ok(ExitSection { policy: section.texts("policy")?, private_networks: section.parsed("private_networks", yes)? })
+}
+
 fn datasets(section: &Section<'_>) -> Result<DatasetSection, ConfigError> {
-    let yes = |text: &str| text.parse::<bool>().map_err(|_| format!("{text:?} is neither \"true\" nor \"false\""));
     Ok(DatasetSection {
         listen: section.parsed_list("listen", str::parse)?,
         hide_address: section.parsed("hide_address", yes)?,

@@ -9,11 +9,12 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::time::timeout;
 use yamux::{Mode, Stream};
 
+use super::exit::{Exit, Outward};
 use super::meet::Meetings;
 use super::mux::Mux;
 use super::pipe::Pipe;
 use super::service::{Meeting, NameError, ServiceKey, ServiceName, Statement};
-use super::splice::splice;
+use super::splice::{Local, splice};
 use super::talk::{self, Answer, Ask, TalkError, hear, longest, tell};
 use crate::clock::unix_seconds;
 use crate::handle::{NodeHandle, Stopped};
@@ -34,18 +35,24 @@ pub(super) struct Host {
     slots: Arc<Semaphore>,
     visits: Arc<Semaphore>,
     meetings: Meetings,
+    exit: Exit,
 }
 
 impl Host {
-    pub(super) fn new(node: NodeHandle) -> Self {
+    pub(super) fn new(node: NodeHandle, exit: Exit) -> Self {
         let rules = Rules::of(node.credentials().verifier.parameters());
         let [slots, visits] = [AT_A_TIME, VISITS].map(|most| Arc::new(Semaphore::new(most)));
-        Self { node, rules, slots, visits, meetings: Meetings::default() }
+        Self { node, rules, slots, visits, meetings: Meetings::default(), exit }
     }
 
     /// The services that are met here.
     pub(super) fn meetings(&self) -> &Meetings {
         &self.meetings
+    }
+
+    /// By what strangers are let out here.
+    pub(super) fn exit(&self) -> &Exit {
+        &self.exit
     }
 
     /// Serves a tunnel that ends here, as long as it lasts.
@@ -73,6 +80,9 @@ impl Host {
         let question = timeout(PATIENCE, hear(&mut stream, limit)).await.map_err(|_| late())??;
         if let Ask::Visit { key } = question {
             return self.visit(stream, &ServiceKey(key)).await;
+        }
+        if let Ask::Connect { host, port } = question {
+            return self.connect(stream, &String::from_utf8_lossy(&host), port).await;
         }
         let answer = match self.slots.try_acquire() {
             Ok(_slot) => self.answer(question, mux).await,
@@ -112,8 +122,8 @@ impl Host {
                 Some(_) | None => Answer::failed(&"this service is not met here over this tunnel"),
             },
             Ask::Line { cell, axis } => self.line(cell, axis).await,
-            // It has no answer alone: `converse` sees to it.
-            Ask::Visit { .. } => Answer::failed(&"a visit is made on a stream of its own"),
+            // They have no answer alone: `converse` sees to them.
+            Ask::Visit { .. } | Ask::Connect { .. } => Answer::failed(&"this takes a stream of its own"),
         }
     }
 
@@ -177,6 +187,19 @@ impl Host {
         };
         tell(&mut stream, &Answer::Done).await?;
         Ok(splice(stream, onward).await.map_err(crate::wire::frame::FrameError::from)?)
+    }
+
+    /// Leads a stream on out of the grid.
+    async fn connect(&self, mut stream: Stream, host: &str, port: u16) -> Result<(), TalkError> {
+        match self.exit.connect(&self.node, host, port).await {
+            Ok(Outward { stream: outside, slot }) => {
+                tell(&mut stream, &Answer::Done).await?;
+                let done = splice(stream, Local(outside)).await;
+                drop(slot);
+                Ok(done.map_err(crate::wire::frame::FrameError::from)?)
+            }
+            Err((why, text)) => self.close_with(stream, &Answer::not_connected(why, &text)).await,
+        }
     }
 
     async fn get(&self, pointer: &[u8], chunk: u32) -> Answer {

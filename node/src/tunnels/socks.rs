@@ -1,9 +1,10 @@
-//! A SOCKS5 proxy into the services of the grid (RFC 1928): CONNECT to a `.rook` name, without authentication.
+//! A SOCKS5 proxy into the services of the grid (RFC 1928): CONNECT to a `.rook` name, without authentication; and to any other
+//! host by way of a node that lets strangers out, if there is one. That node resolves the name: nothing of it is asked here.
 //!
-//! It listens on this machine alone. Nothing leads out of the grid: no node has said that it would let strangers out.
+//! It listens on this machine alone.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -14,6 +15,8 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout};
 
 use super::Tunnels;
+use super::exit::Why;
+use super::outward::{Connected, OutwardError};
 use super::service::ServiceHost;
 use super::splice::{Local, splice};
 use super::visit::VisitError;
@@ -73,6 +76,15 @@ impl Reply {
             VisitError::Several { .. } => Self::NotAllowed,
             VisitError::Unknown(_) => Self::HostUnreachable,
             VisitError::Other(_) | VisitError::Tunnel(_) => Self::Failure,
+        }
+    }
+
+    fn of_outward(error: &OutwardError) -> Self {
+        match error {
+            OutwardError::NoExit(_) | OutwardError::Closed(Why::NotAllowed, _) => Self::NotAllowed,
+            OutwardError::Closed(Why::Unreachable, _) => Self::HostUnreachable,
+            OutwardError::Closed(Why::Refused, _) => Self::Refused,
+            OutwardError::Closed(Why::Busy, _) | OutwardError::Tunnel(_) => Self::Failure,
         }
     }
 }
@@ -161,7 +173,7 @@ impl Tunnels {
         client.set_nodelay(true)?;
         let asked = timeout(GREETING, greet(&mut client)).await??;
         let (reply, why) = match asked {
-            Ok(host) => match self.visit(&host).await {
+            Ok(Target::Service(host)) => match self.visit(&host).await {
                 Ok(visit) => {
                     client.write_all(&Reply::Succeeded.bytes()).await?;
                     let tunnel = visit.tunnel;
@@ -170,6 +182,15 @@ impl Tunnels {
                     return done;
                 }
                 Err(error) => (Reply::of(&error), error.to_string()),
+            },
+            Ok(Target::Outside { host, port }) => match self.connect_outward(&host, port).await {
+                Ok(Connected { stream, tunnel }) => {
+                    client.write_all(&Reply::Succeeded.bytes()).await?;
+                    let done = splice(Local(client), stream).await;
+                    drop(tunnel);
+                    return done;
+                }
+                Err(error) => (Reply::of_outward(&error), format!("{host}:{port}: {error}")),
             },
             Err(refused) => refused,
         };
@@ -180,11 +201,22 @@ impl Tunnels {
     }
 }
 
+/// What a client wants.
+#[derive(Debug, PartialEq, Eq)]
+enum Target {
+    Service(ServiceHost),
+    /// A name or an address, and a port.
+    Outside {
+        host: String,
+        port: u16,
+    },
+}
+
 /// What is said to a client, and why.
 type Refused = (Reply, String);
 
 /// Hears what a client wants. What breaks the protocol is an error; what cannot be done is refused.
-async fn greet<S>(client: &mut S) -> io::Result<Result<ServiceHost, Refused>>
+async fn greet<S>(client: &mut S) -> io::Result<Result<Target, Refused>>
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
 {
@@ -211,24 +243,32 @@ where
         DOMAIN => client.read_u8().await?,
         _ => return Ok(Err((Reply::AddressUnknown, format!("an address of the unknown kind {kind}")))),
     };
-    // The port says nothing: a service is one connection, wherever it listens.
-    let mut address = vec![0; usize::from(length) + 2];
+    let mut address = vec![0; length.into()];
     client.read_exact(&mut address).await?;
-    address.truncate(length.into());
+    let port = client.read_u16().await?;
     if command != CONNECT {
         return Ok(Err((Reply::CommandUnknown, "only connections out are made, not in, and no datagrams".into())));
     }
-    match kind {
-        DOMAIN => Ok(host(&String::from_utf8_lossy(&address))),
-        _ => Ok(Err((Reply::NotAllowed, "an IP address leads out of the grid, and there is no exit policy".into()))),
+    let outside = |host: String| Ok(Ok(Target::Outside { host, port }));
+    match (<[u8; 4]>::try_from(&*address), <[u8; 16]>::try_from(&*address), kind) {
+        (Ok(v4), _, IPV4) => outside(Ipv4Addr::from(v4).to_string()),
+        (_, Ok(v6), IPV6) => outside(Ipv6Addr::from(v6).to_string()),
+        _ => Ok(target(&address, port)),
     }
 }
 
-fn host(text: &str) -> Result<ServiceHost, Refused> {
-    let domain = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
-    match domain.ends_with(".rook") {
-        true => domain.parse().map_err(|error| (Reply::HostUnreachable, format!("{domain:?}: {error}"))),
-        false => Err((Reply::NotAllowed, format!("{domain:?} is no .rook name, and there is no exit policy"))),
+/// What a name means. The port of a service says nothing: it is one connection, wherever it listens.
+fn target(name: &[u8], port: u16) -> Result<Target, Refused> {
+    let text = String::from_utf8_lossy(name);
+    let domain = text.strip_suffix('.').unwrap_or(&text).to_ascii_lowercase();
+    if domain.ends_with(".rook") {
+        let unknown = |error| (Reply::HostUnreachable, format!("{domain:?}: {error}"));
+        return domain.parse().map(Target::Service).map_err(unknown);
+    }
+    let holds = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:".contains(&byte);
+    match !domain.is_empty() && domain.bytes().all(holds) {
+        true => Ok(Target::Outside { host: domain, port }),
+        false => Err((Reply::HostUnreachable, format!("{domain:?} is no name of a host"))),
     }
 }
 

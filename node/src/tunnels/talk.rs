@@ -12,6 +12,7 @@ use grid::provider::{MAX_ANSWERED, MAX_NOTE, Provider};
 use grid::record::{Body, Pointer, Record, Rules};
 use serde::{Deserialize, Serialize};
 
+use super::exit::{MAX_HOST, Why};
 use super::service::{MAX_NAME, SIGNATURE};
 use crate::pointer::PointerText;
 use crate::wire::frame::{FrameError, read_frame, write_frame};
@@ -62,6 +63,12 @@ pub(super) enum Ask {
     Visit { key: [u8; 32] },
     /// 7: "Ask a cell for the certified roster of its line along an axis." The cell by its number.
     Line { cell: u64, axis: u8 },
+    /// 8: "Connect this stream to somebody outside", by name or address: after the answer the stream leads there.
+    Connect {
+        #[serde(serialize_with = "bounded::write_bytes", deserialize_with = "bounded::bytes::<MAX_HOST, _, _>")]
+        host: Vec<u8>,
+        port: u16,
+    },
 }
 
 /// A node that has announced something, and its note. The service's signature in the note says what it is worth.
@@ -99,6 +106,12 @@ pub(super) enum Answer {
     Done,
     /// 6: the certificate that the cell has.
     Line(WireCertificate),
+    /// 7: it is not connected, for a reason that has a number (`exit.rs`), in words as well.
+    NotConnected {
+        why: u8,
+        #[serde(serialize_with = "bounded::write_bytes", deserialize_with = "bounded::bytes::<MAX_TEXT, _, _>")]
+        text: Vec<u8>,
+    },
 }
 
 /// Why a question got no answer of use.
@@ -208,6 +221,19 @@ impl Answer {
     pub(super) fn into_done(self) -> Result<(), TalkError> {
         let Self::Done = self.or_failure()? else { return Err(TalkError::Other) };
         Ok(())
+    }
+
+    /// Why somebody was not connected, in words that are cut where they are too long.
+    pub(super) fn not_connected(why: Why, text: &str) -> Self {
+        let mut text = text.as_bytes().to_vec();
+        text.truncate(MAX_TEXT);
+        Self::NotConnected { why: why.number(), text }
+    }
+
+    /// Whether the stream leads outside now, or why not.
+    pub(super) fn into_connected(self) -> Result<Result<(), (Why, String)>, TalkError> {
+        let Self::NotConnected { why, text } = self else { return self.into_done().map(Ok) };
+        Ok(Err((Why::of(why).ok_or(TalkError::Other)?, String::from_utf8_lossy(&text).into_owned())))
     }
 
     fn or_failure(self) -> Result<Self, TalkError> {

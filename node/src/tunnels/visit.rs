@@ -244,7 +244,7 @@ impl Tunnels {
             () = self.silence(mux) => Err(TunnelError::Broke.into()),
         };
         if let Err(VisitError::Tunnel(error)) = &met {
-            lock(&self.0.visits.tunnels).retain(|_, ready| !ready.mux.is_same(mux));
+            self.forget_tunnel(mux);
             if error.is_the_tunnels() {
                 self.0.relays.avoid(way);
             }
@@ -284,7 +284,7 @@ impl Tunnels {
     }
 
     /// A tunnel of which that node is the last one: one that is kept, or a new one.
-    async fn tunnel_to(&self, place: Place) -> Result<Ready, TunnelError> {
+    pub(super) async fn tunnel_to(&self, place: Place) -> Result<Ready, TunnelError> {
         let kept = {
             let mut tunnels = lock(&self.0.visits.tunnels);
             tunnels.retain(|_, ready| ready.is_fit());
@@ -304,7 +304,12 @@ impl Tunnels {
         Ok(ready)
     }
 
-    /// The ways of the tunnels to meeting nodes.
+    /// A tunnel of [`Self::tunnel_to`] did not do.
+    pub(super) fn forget_tunnel(&self, mux: &Mux) {
+        lock(&self.0.visits.tunnels).retain(|_, ready| !ready.mux.is_same(mux));
+    }
+
+    /// The ways of the tunnels to nodes that were chosen.
     pub(super) fn visiting(&self) -> Vec<Ready> {
         lock(&self.0.visits.tunnels).values().filter(|ready| ready.is_fit()).cloned().collect()
     }

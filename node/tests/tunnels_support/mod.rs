@@ -2,6 +2,8 @@
 
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each test uses a part of it")]
 
+pub mod fetch;
+
 use std::time::Duration;
 
 use serde_json::Value;

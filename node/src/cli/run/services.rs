@@ -9,11 +9,12 @@ use libp2p::multiaddr::Protocol;
 
 use crate::cli::{Failure, quantity};
 use crate::config::keys::flag_help;
-use crate::config::run_file::DatasetSection;
+use crate::config::run_file::{DatasetSection, ExitSection};
 use crate::data::checksum::Checksum;
 use crate::data::fault::Fault;
 use crate::gateway::{GatewayOptions, ReadingOptions};
 use crate::services::ServiceOptions;
+use crate::tunnels::ExitPolicy;
 
 /// The usual addresses of the data service: any interface, port 7119.
 pub(super) const DATA_LISTEN_V4: [&str; 1] = ["/ip4/0.0.0.0/tcp/7119"];
@@ -49,9 +50,31 @@ pub(super) struct ServiceArgs {
     faulty: Option<Fault>,
 }
 
+/// The flag about strangers that are let out of the grid.
+#[derive(Debug, Default, clap::Args)]
+#[command(next_help_heading = "Exit")]
+pub(super) struct ExitArgs {
+    /// A rule by which strangers are let out of the grid through this node, like "accept *:443"; may be said more than once, and the
+    /// first that fits decides. What they do they do under this node's address [default: nobody is let out].
+    #[arg(long, value_name = "RULE")]
+    exit: Vec<String>,
+}
+
+impl ExitArgs {
+    /// The policy: of the flags, or else of the file.
+    pub(super) fn policy(&self, file: &ExitSection) -> Result<ExitPolicy, Failure> {
+        file.policy(&self.exit).map_err(|error| Failure::usage(error.to_string()))
+    }
+}
+
 impl ServiceArgs {
-    /// The services, given where the node itself listens.
-    pub(super) fn options(self, file: DatasetSection, listen: Option<&[Multiaddr]>) -> Result<ServiceOptions, Failure> {
+    /// The services, given where the node itself listens, and whereto strangers are let out.
+    pub(super) fn options(
+        self,
+        file: DatasetSection,
+        exit: ExitPolicy,
+        listen: Option<&[Multiaddr]>,
+    ) -> Result<ServiceOptions, Failure> {
         let said = (!self.data_listen.is_empty()).then_some(self.data_listen);
         let reading = ReadingOptions::default();
         let policy = Policy { check_rate: self.check_rate.or(file.check_rate).unwrap_or(CHECK_RATE), ..reading.policy };
@@ -68,6 +91,7 @@ impl ServiceArgs {
                 cache_bytes: self.cache.or(file.cache).unwrap_or(reading.cache_bytes),
             },
             gateway: self.dap.or(file.dap).map(|listen| GatewayOptions { listen, most_bytes }),
+            exit,
             fault: self.faulty.map(|fault| (fault, rand::random())),
         })
     }

@@ -48,7 +48,7 @@ impl Settings {
         let (protocol, also) = args.level.settle(&file, protocol)?;
         let listen = said(args.listen).or(file.listen);
         Ok(Self {
-            services: args.services.options(file.datasets, listen.as_deref())?,
+            services: args.services.options(file.datasets, args.exit.policy(&file.exit)?, listen.as_deref())?,
             identity: needed(args.identity, file.identity, "--identity FILE", "`rook mint` makes one")?,
             grid: args.grid.or(file.grid),
             passphrase_file: args.passphrase_file.or(file.passphrase_file),
@@ -77,6 +77,7 @@ pub(in crate::cli) fn check_file(path: &Path) -> Result<Vec<&'static str>, Failu
     if let Some(grid) = &file.grid {
         grid_file::find(grid)?;
     }
+    file.exit.policy(&[]).map_err(|error| refuse(Failure::new(format!("exit.policy: {error}"))))?;
     LevelArgs::default().settle(&file, file.protocol.clone()).map_err(refuse)?;
     let left = [
         (file.identity.is_none(), "it names no identity: `rook run` wants --identity FILE"),

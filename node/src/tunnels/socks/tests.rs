@@ -4,7 +4,7 @@ use tokio::io::duplex;
 use super::*;
 
 /// What comes of a client's bytes, and what it hears meanwhile.
-fn greeted(bytes: &[u8]) -> (io::Result<Result<ServiceHost, Refused>>, Vec<u8>) {
+fn greeted(bytes: &[u8]) -> (io::Result<Result<Target, Refused>>, Vec<u8>) {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(async {
         let (mut client, mut server) = duplex(1 << 12);
@@ -30,17 +30,27 @@ fn refusal(bytes: &[u8]) -> Reply {
 #[test]
 fn a_name_of_the_grid_is_understood() {
     let (asked, heard) = greeted(&connect(CONNECT, "notes.rook"));
-    assert_eq!(asked.unwrap(), Ok("notes.rook".parse().unwrap()));
+    assert_eq!(asked.unwrap(), Ok(Target::Service("notes.rook".parse().unwrap())));
     assert_eq!(heard, [5, 0]);
 }
 
 #[test]
-fn what_leads_elsewhere_is_refused_with_the_reason() {
-    assert_eq!(refusal(&connect(CONNECT, "example.com")), Reply::NotAllowed);
+fn whatever_else_is_outside_by_name_or_address_and_port() {
+    let outside = |bytes: &[u8]| match greeted(bytes).0.unwrap().unwrap() {
+        Target::Outside { host, port } => (host, port),
+        Target::Service(host) => panic!("{host}"),
+    };
+    assert_eq!(outside(&connect(CONNECT, "Example.com.")), ("example.com".into(), 80));
+    assert_eq!(outside(&[5, 1, 0, 5, 1, 0, 1, 127, 0, 0, 1, 1, 187]), ("127.0.0.1".into(), 443));
+    assert_eq!(outside(&[&[5, 1, 0, 5, 1, 0, 4][..], &[0; 15], &[1, 0, 80]].concat()), ("::1".into(), 80));
+}
+
+#[test]
+fn what_cannot_be_is_refused_with_the_reason() {
+    assert_eq!(refusal(&connect(CONNECT, "two words")), Reply::HostUnreachable);
+    assert_eq!(refusal(&connect(CONNECT, "")), Reply::HostUnreachable);
     assert_eq!(refusal(&connect(CONNECT, "a_b.rook")), Reply::HostUnreachable);
     assert_eq!(refusal(&connect(2, "notes.rook")), Reply::CommandUnknown);
-    assert_eq!(refusal(&[5, 1, 0, 5, 1, 0, 1, 127, 0, 0, 1, 0, 80]), Reply::NotAllowed);
-    assert_eq!(refusal(&[&[5, 1, 0, 5, 1, 0, 4][..], &[0; 18]].concat()), Reply::NotAllowed);
     assert_eq!(refusal(&[5, 1, 0, 5, 1, 0, 9]), Reply::AddressUnknown);
     assert_eq!(Reply::NotAllowed.bytes(), [5, 2, 0, 1, 0, 0, 0, 0, 0, 0]);
 }
