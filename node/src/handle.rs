@@ -278,6 +278,22 @@ impl NodeHandle {
         self.events.subscribe()
     }
 
+    /// Returns when the node has joined its grid; at once if it has.
+    ///
+    /// # Errors
+    /// If the node has stopped.
+    pub async fn joined(&self) -> Result<(), Stopped> {
+        // Listens before it looks, so that nothing happens in between.
+        let mut events = self.events();
+        while !self.status().await?.status.joined {
+            match events.recv().await {
+                Ok(_) | Err(broadcast::error::RecvError::Lagged(_)) => {}
+                Err(broadcast::error::RecvError::Closed) => return Err(Stopped),
+            }
+        }
+        Ok(())
+    }
+
     /// Hands over what nobody else in the cell has, says farewell to the neighbours and ends the node. Returns when it
     /// has ended.
     pub async fn leave(&self) {

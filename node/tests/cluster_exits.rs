@@ -38,13 +38,12 @@ fn strangers_are_let_out_where_an_owner_says_so_and_nowhere_else() {
     assert_eq!(tunnels(&place, &exit)["exit"][0], format!("accept 127.0.0.1/32:{}", open.port()));
     assert_eq!(tunnels(&place, visitor)["exit"].as_array().unwrap().len(), 0);
 
-    let reached = eventually("an exit is known", Duration::from_secs(60), || {
+    eventually("an exit is known", Duration::from_secs(60), || {
         let socks = ["-sS", "--max-time", "20", "--noproxy", "", "--socks5-hostname", proxy];
         let mut curl = Command::new("curl");
         curl.args(socks).arg(format!("http://{open}/9")).stderr(Stdio::null());
         curl.output().is_ok_and(|output| output.status.success()).then_some(())
     });
-    assert_eq!(reached, ());
     println!("by address: {:?}", fetch(&place, proxy, &open.to_string(), 100_000));
     println!("by name: {:?}", fetch(&place, proxy, &format!("localhost:{}", open.port()), 1_000_000));
     let way = tunnels(&place, visitor)["own"].as_array().unwrap().clone();

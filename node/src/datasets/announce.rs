@@ -34,8 +34,12 @@ pub(super) struct Announced {
 }
 
 impl Datasets {
-    /// Announces what is due, and returns when to come again.
+    /// Announces what is due, and returns when to come again: soon, as long as the node has not joined and would be heard by
+    /// nobody but itself.
     pub(super) async fn announce(&self) -> Duration {
+        if !self.0.node.status().await.is_ok_and(|status| status.status.joined) {
+            return RETRY;
+        }
         let _announcing = self.0.announcing.lock().await;
         let wanted = self.wanted();
         let over: Vec<Name> = self.0.announced().keys().filter(|name| !wanted.contains_key(name)).cloned().collect();

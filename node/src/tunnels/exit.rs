@@ -132,6 +132,10 @@ impl Exit {
             return;
         }
         let note = note(&self.policy.ports());
+        // Before, an announcement would be heard by nobody but this node itself.
+        if node.joined().await.is_err() {
+            return;
+        }
         loop {
             match node.provide(topic(), note.clone(), SECONDS).await {
                 Ok(_) => sleep(AGAIN).await,
