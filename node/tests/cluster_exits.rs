@@ -30,9 +30,9 @@ fn strangers_are_let_out_where_an_owner_says_so_and_nowhere_else() {
     // The grid of this test is on loopback, so its exit leads there; a node of the internet refuses such a rule.
     let rules = format!("policy = [\"accept 127.0.0.1:{}\"]\nprivate_networks = \"true\"\n", open.port());
     let config = place.write("exit.toml", format!("[exit]\n{rules}").as_bytes());
-    let identity = place.mint(&place.path("tunnels.toml"), "exit.pem");
+    let identity = place.mint(place.path("tunnels.toml"), "exit.pem");
     let mut args = place.run_args(&identity, "data-exit");
-    args.extend(["--peer", &nodes[0].listen[0], "--config", config.to_str().unwrap()].map(str::to_owned));
+    args.extend(["--peer", nodes[0].listen[0].as_str(), "--config", config.to_str().unwrap()].map(str::to_owned));
     let mut exit = place.node(&args);
     exit.wait_for("joined", Duration::from_secs(60));
     assert_eq!(tunnels(&place, &exit)["exit"][0], format!("accept 127.0.0.1/32:{}", open.port()));

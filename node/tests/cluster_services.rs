@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use cli_support::{Node, Place};
 use serde_json::Value;
-use tunnels_support::fetch::{body, curl, fetch, http, refused};
+use tunnels_support::fetch::{curl, fetch, http, refused};
 use tunnels_support::{grid, grid_with, tunnels};
 
 /// Whoever is killed, the next request works within this time.

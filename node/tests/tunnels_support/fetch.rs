@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::cli_support::{Node, Place, die_with_us};
 
 pub fn body(length: usize) -> Vec<u8> {
-    (0..length as u32).map(|n| (n ^ n >> 8 ^ n >> 16) as u8).collect()
+    (0..length).map(|n| (n ^ n >> 8 ^ n >> 16).to_le_bytes()[0]).collect()
 }
 
 /// A server of HTTP that answers with so many bytes as its path says.
