@@ -22,8 +22,6 @@ pub const ID: usize = 2;
 pub const BODY: usize = CELL - ID;
 /// Bytes of a set-up, see [`crate::setup`]: what is left of a body behind the kind and the new circuit's id.
 pub const SET_UP: usize = BODY - 1 - ID;
-/// The longest piece of another message that a cell carries: what is left of a body behind the kind and the length.
-pub const MESSAGE: usize = BODY - 1 - 2;
 
 /// A circuit between two neighbours, as one of them writes it in a cell to the other.
 ///
@@ -87,8 +85,6 @@ pub enum Kind {
     Cover,
     /// A circuit ends.
     Destroy,
-    /// A piece of what neighbours say beside tunnels.
-    Message,
     /// A circuit begins.
     SetUp,
 }
@@ -99,7 +95,6 @@ impl Kind {
             Self::Cover => 0,
             Self::Destroy => 1,
             Self::SetUp => 2,
-            Self::Message => 3,
         }
     }
 
@@ -108,7 +103,6 @@ impl Kind {
             0 => Some(Self::Cover),
             1 => Some(Self::Destroy),
             2 => Some(Self::SetUp),
-            3 => Some(Self::Message),
             _ => None,
         }
     }
@@ -116,15 +110,13 @@ impl Kind {
 
 /// What a cell says to the neighbour that gets it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reading<'a> {
+pub enum Reading {
     /// For a circuit.
     Circuit(CircuitId),
     /// Nothing.
     Cover,
     /// The circuit ends.
     Destroy(CircuitId),
-    /// A piece of what neighbours say beside tunnels, at most [`MESSAGE`] bytes.
-    Message(&'a [u8]),
     /// The circuit begins.
     SetUp(CircuitId),
     /// It breaks a rule of this page.
@@ -163,15 +155,6 @@ impl Cell {
         cell
     }
 
-    /// Carries a piece of another message; none if it is longer than [`MESSAGE`].
-    pub fn message(bytes: &[u8]) -> Option<Self> {
-        let length = u16::try_from(bytes.len()).ok()?;
-        let mut cell = Self::of_kind(Kind::Message);
-        cell.0[3..5].copy_from_slice(&length.to_be_bytes());
-        cell.0.get_mut(5..5 + bytes.len())?.copy_from_slice(bytes);
-        Some(cell)
-    }
-
     /// Begins a circuit.
     pub fn set_up(id: CircuitId, set_up: &[u8; SET_UP]) -> Self {
         let mut cell = Self::of_kind(Kind::SetUp);
@@ -188,7 +171,7 @@ impl Cell {
     }
 
     /// What it says.
-    pub fn read(&self) -> Reading<'_> {
+    pub fn read(&self) -> Reading {
         let number = |at: usize| u16::from_be_bytes([self.0[at], self.0[at + 1]]);
         if number(0) != 0 {
             return CircuitId::from_wire(number(0)).map_or(Reading::Malformed, Reading::Circuit);
@@ -198,9 +181,6 @@ impl Cell {
             (Some(Kind::Cover), _) => Reading::Cover,
             (Some(Kind::Destroy), Some(id)) => Reading::Destroy(id),
             (Some(Kind::SetUp), Some(id)) if id.is_writers() => Reading::SetUp(id),
-            (Some(Kind::Message), _) => {
-                self.0.get(5..5 + usize::from(number(3))).map_or(Reading::Malformed, Reading::Message)
-            }
             (Some(Kind::Destroy | Kind::SetUp) | None, _) => Reading::Malformed,
         }
     }
@@ -237,7 +217,6 @@ impl Cell {
 impl fmt::Debug for Cell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.read() {
-            Reading::Message(bytes) => write!(f, "Cell(message of {} bytes)", bytes.len()),
             Reading::Circuit(id) => write!(f, "Cell({id:?})"),
             Reading::Cover => f.write_str("Cell(cover)"),
             Reading::Destroy(id) => write!(f, "Cell(destroy {id:?})"),

@@ -67,7 +67,6 @@ impl Table {
             Reading::Circuit(id) => self.on_cell(now, Joint { link: from, id }, cell, rng, out),
             Reading::Cover => self.counts.cover += 1,
             Reading::Destroy(id) => self.on_destroy(Joint { link: from, id }, out),
-            Reading::Message(bytes) => out.push(Output::Message { from, bytes: bytes.to_vec() }),
             Reading::SetUp(id) => self.on_set_up(now, Joint { link: from, id }, cell, rng, out),
             Reading::Malformed => self.counts.malformed += 1,
         }

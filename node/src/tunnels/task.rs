@@ -269,8 +269,6 @@ impl Task {
                 }
                 self.laying.remove(&tunnel).map(|reply| reply.send(Err(why.into())));
             }
-            // Neighbours say nothing in cells beside tunnels, so far.
-            Output::Message { .. } => {}
         }
     }
 

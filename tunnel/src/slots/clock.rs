@@ -16,6 +16,32 @@ pub enum Pace {
     Poisson,
 }
 
+/// What was taken for a pace and is none.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no pace of send slots: say constant or poisson")]
+pub struct UnknownPace(String);
+
+impl std::str::FromStr for Pace {
+    type Err = UnknownPace;
+
+    fn from_str(text: &str) -> Result<Self, UnknownPace> {
+        match text {
+            "constant" => Ok(Self::Constant),
+            "poisson" => Ok(Self::Poisson),
+            _ => Err(UnknownPace(text.to_owned())),
+        }
+    }
+}
+
+impl std::fmt::Display for Pace {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Constant => "constant",
+            Self::Poisson => "poisson",
+        })
+    }
+}
+
 /// Says when the next slot of a link is.
 #[derive(Clone, Debug)]
 pub struct Clock {
@@ -34,6 +60,11 @@ impl Clock {
     pub fn new(pace: Pace, mean: Duration, now: Duration, rng: &mut impl Rng) -> Self {
         let mean = mean.max(Self::FINEST);
         Self { pace, mean, next: now + mean.mul_f64(uniform(rng)) }
+    }
+
+    /// Changes the mean time between two slots, from the one on that is drawn next.
+    pub fn set_mean(&mut self, mean: Duration) {
+        self.mean = mean.max(Self::FINEST);
     }
 
     /// When the next slot is.
@@ -92,10 +123,18 @@ fn uniform(rng: &mut impl Rng) -> f64 {
     libm::scalbn(drawn, -53)
 }
 
+/// The bits of a cell.
+#[allow(clippy::cast_precision_loss, reason = "a cell has 10,240 bits")]
+const BITS: f64 = (8 * CELL) as f64;
+
 /// What slots cost, each way, in kbit/s (1,000 bits): one cell each `mean` time on each of so many links. Without what
 /// the link adds for its own encryption and headers.
 pub fn cost_kbit_per_second(mean: Duration, links: u32) -> f64 {
-    #[allow(clippy::cast_precision_loss, reason = "a cell has 10,240 bits")]
-    let bits = (8 * CELL) as f64;
-    bits * f64::from(links) / mean.max(Clock::FINEST).as_secs_f64() / 1000.0
+    BITS * f64::from(links) / mean.max(Clock::FINEST).as_secs_f64() / 1000.0
+}
+
+/// The mean time between two slots of a link, if so many links share so many kbit/s evenly: what
+/// [`cost_kbit_per_second`] is the inverse of.
+pub fn gap(kbit_per_second: u32, links: u32) -> Duration {
+    Duration::from_secs_f64(BITS * f64::from(links.max(1)) / (f64::from(kbit_per_second.max(1)) * 1000.0))
 }

@@ -33,19 +33,12 @@ pub enum Output {
         /// Why.
         why: Why,
     },
-    /// A neighbour says this beside tunnels.
-    Message {
-        /// Who.
-        from: Name,
-        /// A piece of it.
-        bytes: Vec<u8>,
-    },
     /// Our own tunnel stands.
     Ready {
         /// Which one.
         tunnel: TunnelId,
     },
-    /// Put this cell into the queue of the link to that neighbour; those of one link must stay in order. If there is no such
+    /// Put this cell into the queue of the link to that neighbour; those of one circuit must stay in order. If there is no such
     /// link, [`super::Table::link_lost`] wants to know.
     Send {
         /// To whom.

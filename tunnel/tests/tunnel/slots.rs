@@ -5,7 +5,7 @@ use std::time::Duration;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 use tunnel::cell::{Cell, CircuitId, Reading};
-use tunnel::slots::{Clock, Filling, NoRoom, Outgoing, Pace, Room, cost_kbit_per_second};
+use tunnel::slots::{Clock, Outgoing, Pace, Room, cost_kbit_per_second, gap};
 
 const MEAN: Duration = Duration::from_millis(50);
 
@@ -50,14 +50,14 @@ impl When for Leaky {
 fn times(mut when: impl When, slots: usize, traffic: bool, seed: u64) -> Vec<Duration> {
     let mut rng = ChaCha20Rng::seed_from_u64(seed);
     let mut noise = ChaCha20Rng::seed_from_u64(seed ^ 0xffff);
-    let mut queue = Outgoing::<u8>::new(Room::default());
+    let mut queue = Outgoing::new(Room { of_circuit: 512, cells: 4096 });
     let mut times = Vec::new();
     for _ in 0..slots {
         if traffic && noise.next_u32() % 20 == 0 {
-            (0..noise.next_u32() % 40).for_each(|tag| _ = queue.push_cell(cell(1, u8::try_from(tag).unwrap())));
+            (0..noise.next_u32() % 40).for_each(|tag| _ = queue.push(cell(1, u8::try_from(tag).unwrap())));
         }
-        times.push(when.next(queue.cells(), &mut rng));
-        queue.fill();
+        times.push(when.next(queue.len(), &mut rng));
+        queue.pop();
     }
     times
 }
@@ -162,39 +162,80 @@ fn a_busy_node_does_not_shift_its_slots_and_a_suspended_one_does_not_burst() {
 }
 
 #[test]
-fn slots_cost_what_the_design_says() {
+fn slots_cost_what_the_design_says_and_links_share_it() {
     assert!((cost_kbit_per_second(Duration::from_secs(1), 20) - 204.8).abs() < 1e-9);
     assert!((cost_kbit_per_second(Duration::from_millis(100), 1) - 102.4).abs() < 1e-9);
+    for (rate, links) in [(205, 20), (102, 1), (5000, 37), (1, 1), (u32::MAX, 1)] {
+        let cost = cost_kbit_per_second(gap(rate, links), links);
+        let most = cost_kbit_per_second(Clock::FINEST, links);
+        assert!((cost / f64::from(rate).min(most) - 1.0).abs() < 1e-3, "{rate} {links}: {cost}");
+    }
+    assert_eq!((gap(0, 0), gap(1, 1)), (gap(1, 1), Duration::from_secs_f64(10.24)));
 }
 
 #[test]
-fn tunnel_cells_go_first_then_messages_then_cover_and_circuits_take_turns() {
-    let mut queue = Outgoing::new(Room::default());
-    queue.push_message("hello").unwrap();
-    (0..4).for_each(|tag| queue.push_cell(cell(1, tag)).unwrap());
-    (10..12).for_each(|tag| queue.push_cell(cell(2, tag)).unwrap());
-    let order: Vec<Filling<&str>> = (0..8).map(|_| queue.fill()).collect();
-    let of = |number, tag| Filling::Tunnel(cell(number, tag));
-    let cells = [of(1, 0), of(2, 10), of(1, 1), of(2, 11), of(1, 2), of(1, 3)];
-    assert_eq!(order[..6], cells);
-    assert_eq!(order[6..], [Filling::Other("hello"), Filling::Cover(Cell::cover())]);
+fn another_mean_counts_from_the_next_draw_on() {
+    let (mut clock, mut rng) = (clock(Pace::Constant, 6), ChaCha20Rng::seed_from_u64(6));
+    let first = Clock::next(&clock);
+    clock.set_mean(MEAN * 3);
+    assert_eq!(Clock::next(&clock), first);
+    assert!(clock.strikes(first, &mut rng));
+    assert_eq!(Clock::next(&clock), first + MEAN * 3);
+    clock.set_mean(Duration::ZERO);
+    assert!(clock.strikes(first + MEAN * 3, &mut rng));
+    assert_eq!(Clock::next(&clock), first + MEAN * 3 + Clock::FINEST);
 }
 
 #[test]
-fn queues_are_bounded_and_the_end_of_a_circuit_makes_room() {
-    let mut queue = Outgoing::new(Room { of_circuit: 3, cells: 4, messages: 1 });
-    (0..3).for_each(|tag| queue.push_cell(cell(1, tag)).unwrap());
-    assert_eq!(queue.push_cell(cell(1, 3)), Err(NoRoom), "one circuit");
-    assert_eq!(queue.waiting_with(&cell(1, 3)), 3);
-    queue.push_cell(cell(2, 0)).unwrap();
-    assert_eq!(queue.push_cell(cell(3, 0)), Err(NoRoom), "all circuits");
-    queue.push_message(1).unwrap();
-    assert_eq!(queue.push_message(2), Err(NoRoom));
-    queue.push_cell(Cell::destroy(CircuitId::opened(1).unwrap())).unwrap();
-    assert_eq!(queue.cells(), 2, "what waited of the circuit is gone");
-    let Filling::Tunnel(first) = queue.fill() else { panic!("a cell goes first") };
-    assert_eq!(first, cell(2, 0));
-    let Filling::Tunnel(second) = queue.fill() else { panic!("a cell goes first") };
-    assert!(matches!(second.read(), Reading::Destroy(_)));
-    assert_eq!((queue.cells(), queue.fill()), (0, Filling::Other(1)));
+fn paces_are_read_as_they_are_written() {
+    for pace in [Pace::Constant, Pace::Poisson] {
+        assert_eq!(pace.to_string().parse(), Ok(pace));
+    }
+    assert!("Poison".parse::<Pace>().unwrap_err().to_string().contains("constant or poisson"));
+}
+
+fn end(number: u16) -> Cell {
+    Cell::destroy(CircuitId::opened(number).unwrap())
+}
+
+#[test]
+fn circuits_take_turns_and_each_keeps_its_order() {
+    let mut queue = Outgoing::new(Room { of_circuit: 9, cells: 99 });
+    (0..4).for_each(|tag| queue.push(cell(1, tag)).unwrap());
+    queue.push(end(1)).unwrap();
+    (10..12).for_each(|tag| queue.push(cell(2, tag)).unwrap());
+    queue.push(Cell::cover()).unwrap();
+    let order: Vec<Cell> = std::iter::from_fn(|| queue.pop()).collect();
+    let cells = [cell(1, 0), cell(2, 10), Cell::cover(), cell(1, 1), cell(2, 11), cell(1, 2), cell(1, 3), end(1)];
+    assert_eq!(order, cells);
+}
+
+#[test]
+fn the_end_of_a_circuit_does_not_overtake_its_beginning() {
+    let mut queue = Outgoing::new(Room { of_circuit: 9, cells: 99 });
+    let id = CircuitId::opened(5).unwrap();
+    let begin = Cell::set_up(id, &[7; tunnel::cell::SET_UP]);
+    (0..9).for_each(|number| {
+        queue.push(Cell::set_up(CircuitId::opened(100 + number).unwrap(), &[7; tunnel::cell::SET_UP])).unwrap()
+    });
+    queue.push(begin.clone()).unwrap();
+    queue.push(end(5)).unwrap();
+    let order: Vec<Cell> = std::iter::from_fn(|| queue.pop()).collect();
+    let at = |cell: &Cell| order.iter().position(|other| other == cell).unwrap();
+    assert!(at(&begin) < at(&end(5)) && order.len() == 11);
+}
+
+#[test]
+fn queues_are_bounded_and_the_end_of_a_circuit_finds_room() {
+    let mut queue = Outgoing::new(Room { of_circuit: 3, cells: 4 });
+    (0..3).for_each(|tag| queue.push(cell(1, tag)).unwrap());
+    assert_eq!(queue.push(cell(1, 3)), Err(cell(1, 3)), "one circuit");
+    queue.push(cell(2, 0)).unwrap();
+    assert_eq!(queue.push(cell(3, 0)), Err(cell(3, 0)), "all circuits");
+    queue.push(end(1)).unwrap();
+    assert_eq!((queue.len(), queue.is_empty()), (5, false));
+    let last = std::iter::from_fn(|| queue.pop()).last().unwrap();
+    assert!(matches!(last.read(), Reading::Destroy(_)));
+    assert_eq!((queue.len(), queue.is_empty()), (0, true));
+    queue.push(cell(3, 0)).unwrap();
 }
