@@ -110,6 +110,28 @@ pub struct Config {
     pub guest_time: Duration,
 }
 
+impl Config {
+    /// The same for a node on whose links a large message takes this long to be sent, which is nothing on a usual one: within
+    /// whatever time messages have to cross links and come back, they may do so that slowly. A request crosses four links
+    /// at most in the design's grids, and its answer as many.
+    #[must_use]
+    pub fn on_slow_links(self, message: Duration) -> Self {
+        let (there_and_back, far_and_back) = (message * 2, message * 8);
+        Self {
+            hop_timeout: self.hop_timeout + there_and_back,
+            answer_timeout: self.answer_timeout + far_and_back,
+            operation_timeout: self.operation_timeout + far_and_back * u32::from(self.attempts),
+            hedge_after: self.hedge_after + far_and_back,
+            replicate_timeout: self.replicate_timeout + there_and_back,
+            recover_timeout: self.recover_timeout + there_and_back,
+            newest_timeout: self.newest_timeout + there_and_back,
+            probe_timeout: self.probe_timeout + there_and_back,
+            join_timeout: self.join_timeout + far_and_back,
+            ..self
+        }
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {

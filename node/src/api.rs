@@ -27,7 +27,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 pub use server::{Api, Nodes, ServeError, Serving};
 pub use services::{Service, ServiceList, Socks};
-pub use tunnels::{OwnTunnel, Tunnels};
+pub use tunnels::{CoverTraffic, OwnTunnel, Tunnels};
 
 /// Where a node's API is unless told otherwise.
 pub const DEFAULT_API: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 7117);

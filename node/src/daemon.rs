@@ -31,7 +31,7 @@ use crate::tunnels::Carrier;
 use crate::verifier::Verifier;
 
 pub use crate::own::{AdvertiseError, OwnCardError};
-pub use crate::transport::{FrameLog, Limits, ListenError};
+pub use crate::transport::{Cover, FrameLog, Limits, ListenError};
 
 /// What a node needs to run.
 #[derive(Debug)]
@@ -98,6 +98,10 @@ pub async fn start(options: NodeOptions) -> Result<NodeHandle, StartError> {
 /// As [`start`].
 pub async fn start_with_events(options: NodeOptions) -> Result<(NodeHandle, broadcast::Receiver<Event>), StartError> {
     let NodeOptions { identity, verifier, config, limits, storage, listen, advertise, peers, frame_log } = options;
+    let config = match &limits.cover {
+        Some(cover) => config.on_slow_links(cover.message_time()),
+        None => config,
+    };
     let parameters = verifier.parameters().clone();
     let identity = Arc::new(identity);
     let own = OwnCard::load(identity.clone(), verifier.clone(), &storage, advertise)?;
@@ -105,7 +109,7 @@ pub async fn start_with_events(options: NodeOptions) -> Result<(NodeHandle, broa
     let (own_card, own_seen) = watch::channel(own.peer(&[])?);
     let rules = Rules::of(&parameters);
     let (own_level, level_seen) = watch::channel(config.level);
-    let (cells, receiver) = Cells::new();
+    let (cells, receiver) = Cells::new(limits.cover.map(transport::Slots::new));
     let carrier = Carrier { links: cells.links.clone(), cells: receiver, onion: own.onion() };
     let credentials = Credentials {
         keypair: own.keypair().clone(),

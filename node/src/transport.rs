@@ -24,6 +24,7 @@ mod hub;
 mod link;
 mod outbox;
 mod session;
+mod slots;
 mod swarm;
 
 use std::num::NonZeroU32;
@@ -37,12 +38,14 @@ use libp2p::{Multiaddr, PeerId};
 use tokio::sync::{mpsc, oneshot};
 
 pub(crate) use cells::{CellLinks, CellReceiver, Cells};
-pub(crate) use egress::{Flight, Full, Window};
+pub(crate) use egress::{Filling, Flight, Full, Window};
 pub(crate) use failure::explain as explain_dial;
 pub(crate) use hub::start;
 pub(crate) use outbox::Outbox;
 pub use session::FrameLog;
 pub(crate) use session::Session;
+pub use slots::Cover;
+pub(crate) use slots::{LINKS, Slots};
 pub use swarm::ListenError;
 pub(crate) use swarm::{MEMORY_SHARE, listen};
 
@@ -71,6 +74,8 @@ pub struct Limits {
     /// Others' requests that are served in a second; `None` for as many as the machine can. What is beyond that waits in
     /// the work queue, is put in order there, and has to pay for its place.
     pub requests_per_s: Option<NonZeroU32>,
+    /// How the node covers what it sends, and that it sends; without it links send when there is something.
+    pub cover: Option<Cover>,
 }
 
 impl Default for Limits {
@@ -86,6 +91,7 @@ impl Default for Limits {
             max_unproved_per_ip: 64,
             dial_timeout: Duration::from_secs(10),
             requests_per_s: None,
+            cover: None,
         }
     }
 }

@@ -61,7 +61,7 @@ pub use self::task::LayError;
 pub use self::visit::VisitError;
 use self::visit::Visits;
 use crate::handle::{NodeHandle, Stopped};
-use crate::transport::{CellLinks, CellReceiver};
+use crate::transport::{CellLinks, CellReceiver, Cover};
 
 /// How long a tunnel is used for new requests. Relays end it after ten minutes.
 const USED: Duration = Duration::from_secs(480);
@@ -168,6 +168,8 @@ pub struct TunnelStatus {
     pub deceivers: usize,
     /// The rules by which strangers are let out of the grid here; none if they are not.
     pub exit: Vec<String>,
+    /// How it covers what it sends, and how many links share that; if it does.
+    pub cover: Option<(Cover, u32)>,
     /// Circuits that begin at, lead over or end at it; of others it knows the two neighbours and no more.
     pub circuits: usize,
     /// What it has seen of all tunnels since its start.
@@ -284,7 +286,8 @@ impl Tunnels {
         let own = all.map(|(ready, visits)| OwnTunnel { way: ready.way.to_vec(), age: ready.since.elapsed(), visits });
         let (certified, deceivers) = self.0.relays.standing();
         let exit = self.0.host.exit().policy().rules().collect();
-        Ok(TunnelStatus { own: own.collect(), certified, deceivers, exit, circuits, counts })
+        let cover = self.0.builder.cover();
+        Ok(TunnelStatus { own: own.collect(), certified, deceivers, exit, cover, circuits, counts })
     }
 
     /// Asks a tunnel's last node; through another tunnel as well if that one breaks, or says nothing for a while. What is
@@ -299,7 +302,7 @@ impl Tunnels {
                     Ok(ready) => {
                         used.push(ready.clone());
                         asking.push(async move { (self.ask_through(&ready.mux, question).await, ready) });
-                        (is_due, hedge) = (false, Instant::now() + HEDGE);
+                        (is_due, hedge) = (false, Instant::now() + HEDGE + self.0.builder.slack());
                     }
                     Err(error) if asking.is_empty() => return Err(failed.unwrap_or(error)),
                     // Those that are asked already may still answer.
@@ -320,7 +323,7 @@ impl Tunnels {
                 () = sleep_until(hedge), if !is_due && more => {
                     let now = self.0.builder.now();
                     // A relay that was killed says nothing of it, and another tunnel may lead over it as well.
-                    for ready in used.iter().filter(|ready| ready.mux.is_silent(now, SILENT)) {
+                    for ready in used.iter().filter(|ready| ready.mux.is_silent(now, self.silent())) {
                         self.0.relays.avoid(&ready.way);
                         self.0.stock.broke(&ready.mux);
                     }
@@ -332,8 +335,13 @@ impl Tunnels {
     }
 
     /// Returns when the last node of a tunnel is silent: a relay was killed, perhaps.
+    /// After which time a tunnel is silent whose last node should have answered.
+    fn silent(&self) -> Duration {
+        SILENT + self.0.builder.slack()
+    }
+
     async fn silence(&self, mux: &Mux) {
-        while !mux.is_silent(self.0.builder.now(), SILENT) {
+        while !mux.is_silent(self.0.builder.now(), self.silent()) {
             sleep(LOOK).await;
         }
     }
@@ -366,7 +374,7 @@ impl Shared {
                     }
                     outcome => return outcome,
                 },
-                () = sleep(HEDGE), if ways < WAYS => {}
+                () = sleep(HEDGE + self.builder.slack()), if ways < WAYS => {}
                 else => return Err(failed.unwrap_or(TunnelError::Broke)),
             }
         }

@@ -23,8 +23,21 @@ pub struct OwnTunnel {
     pub visits: bool,
 }
 
+/// How a node covers what it sends.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct CoverTraffic {
+    /// What it sends in all, whatever there is to be sent, in kbit/s (1,000 bits).
+    pub kbit_per_second: u32,
+    /// How the times of slots are found: constant or poisson.
+    pub pace: String,
+    /// Links that share it now.
+    pub links: u32,
+    /// The mean time between two slots of a link now, in seconds.
+    pub gap_s: f64,
+}
+
 /// What a node knows of tunnels.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Tunnels {
     /// Its own, the one that is in use first.
     pub own: Vec<OwnTunnel>,
@@ -34,6 +47,8 @@ pub struct Tunnels {
     pub deceivers: usize,
     /// The rules by which strangers are let out of the grid here; none if they are not.
     pub exit: Vec<String>,
+    /// How it covers what it sends; without it others that watch its lines see when it sends.
+    pub cover: Option<CoverTraffic>,
     /// Circuits that begin at, lead over or end at it.
     pub circuits: usize,
     /// Cells that it has passed on for others, away from who laid the tunnel and towards it.
@@ -60,6 +75,12 @@ impl From<&TunnelStatus> for Tunnels {
             certified: status.certified,
             deceivers: status.deceivers,
             exit: status.exit.clone(),
+            cover: status.cover.map(|(cover, links)| CoverTraffic {
+                kbit_per_second: cover.kbit_per_second.get(),
+                pace: cover.pace.to_string(),
+                links,
+                gap_s: cover.gap(links).as_secs_f64(),
+            }),
             circuits: status.circuits,
             relayed: [outward, homeward],
             taken: set_ups,

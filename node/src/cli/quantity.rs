@@ -1,6 +1,10 @@
 //! Sizes, times and rates as people write them: `1MiB`, `12h`, `24/day`.
 
+use std::num::NonZeroU32;
+
 use grid::trust::Proofs;
+
+use crate::transport::Cover;
 
 const SIZES: [(&str, u64); 9] = [
     ("b", 1),
@@ -13,6 +17,8 @@ const SIZES: [(&str, u64); 9] = [
     ("tb", 1_000_000_000_000),
     ("tib", 1 << 40),
 ];
+/// In kbit/s, 1,000 bits each.
+const BIT_RATES: [(&str, u64); 3] = [("kbit/s", 1), ("mbit/s", 1_000), ("gbit/s", 1_000_000)];
 const TIMES: [(&str, u64); 8] =
     [("s", 1), ("m", 60), ("min", 60), ("h", 3600), ("hour", 3600), ("d", 86_400), ("day", 86_400), ("week", 604_800)];
 
@@ -38,6 +44,16 @@ pub(crate) fn size(text: &str) -> Result<u64, String> {
 /// Seconds: a whole number and a unit.
 pub(crate) fn seconds(text: &str) -> Result<u64, String> {
     scaled(text, &TIMES, 1).ok_or_else(|| "a time is a whole number of seconds, or like 90s, 30min, 12h, 7d".to_owned())
+}
+
+/// What is sent in a second, in kbit/s: a whole number and a unit.
+pub(crate) fn bit_rate(text: &str) -> Result<NonZeroU32, String> {
+    let wrong = || {
+        "a rate is like 205kbit/s, 2Mbit/s, 1Gbit/s: a whole number of at least 11kbit/s, a cell a second".to_owned()
+    };
+    // A number alone would be a guess, and bytes another.
+    let rate = scaled(text, &BIT_RATES, 0).ok_or_else(wrong)?;
+    u32::try_from(rate).ok().filter(|&rate| rate >= Cover::LEAST).and_then(NonZeroU32::new).ok_or_else(wrong)
 }
 
 /// The least interval of a mutable record, in seconds.
@@ -95,6 +111,11 @@ mod tests {
         }
         for wrong in ["1", "0/day", "1/", "1/2h", "/day", "2/s", "x/day"] {
             assert!(rate(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(bit_rate("205kbit/s").map(NonZeroU32::get), Ok(205));
+        assert_eq!(bit_rate("2 Mbit/s").map(NonZeroU32::get), Ok(2000));
+        for wrong in ["205", "10kbit/s", "0Mbit/s", "2MB/s", "-5kbit/s", "1.5Mbit/s", "99999999Gbit/s", "kbit/s", ""] {
+            assert!(bit_rate(wrong).is_err(), "{wrong}");
         }
         assert!(interval("0s").is_err() && interval("9999999d").is_err());
     }

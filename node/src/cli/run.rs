@@ -1,5 +1,6 @@
 //! `rook run`: a node, until it is told to leave.
 
+mod cover;
 mod events;
 mod level;
 mod services;
@@ -74,6 +75,8 @@ pub(super) struct RunArgs {
     services: services::ServiceArgs,
     #[command(flatten)]
     exit: services::ExitArgs,
+    #[command(flatten)]
+    cover: cover::CoverArgs,
     /// A TOML file with all this and more; flags win over it.
     #[arg(long)]
     config: Option<PathBuf>,
@@ -99,6 +102,9 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
     }
     if let Some(warning) = settings.services.reading.checksum.warning() {
         note(format_args!("WARNING: {warning}"));
+    }
+    if let Some(cover) = &settings.limits.cover {
+        note(cover::cost(cover, 1 + settings.also.len()));
     }
     let verifier = Verifier::new(parameters.clone());
     let also =

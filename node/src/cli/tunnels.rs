@@ -3,8 +3,8 @@
 use super::Failure;
 use super::state::StateArgs;
 use super::text::{self, say, say_json};
-use crate::api::Tunnels;
 use crate::api::client::Client;
+use crate::api::{CoverTraffic, Tunnels};
 
 pub(super) async fn tunnels(args: StateArgs) -> Result<(), Failure> {
     let tunnels = Client::find(args.api)?.tunnels().await?;
@@ -16,8 +16,18 @@ pub(super) async fn tunnels(args: StateArgs) -> Result<(), Failure> {
 }
 
 fn describe(tunnels: &Tunnels) {
-    let Tunnels { own, certified, deceivers, exit, circuits, relayed: [outward, homeward], taken, refused, forged } =
-        tunnels;
+    let Tunnels {
+        own,
+        certified,
+        deceivers,
+        exit,
+        cover,
+        circuits,
+        relayed: [outward, homeward],
+        taken,
+        refused,
+        forged,
+    } = tunnels;
     if own.is_empty() {
         say("no tunnel of its own stands: the first `rook get --tunnel` lays one");
     }
@@ -38,6 +48,12 @@ fn describe(tunnels: &Tunnels) {
     });
     if !exit.is_empty() {
         say(format!("strangers are let out of the grid: {}", exit.join(", ")));
+    }
+    if let Some(CoverTraffic { kbit_per_second, pace, links, gap_s }) = cover {
+        let every = text::seconds(*gap_s);
+        say(format!(
+            "cover: {kbit_per_second} kbit/s on {links} links, whatever there is to send; each sends every {every} ({pace})"
+        ));
     }
     say(format!("{circuits} circuits now, all in all {taken} set-ups taken for others and {refused} refused"));
     say(format!("{outward} cells relayed outward, {homeward} homeward, {forged} forged or out of order"));

@@ -77,6 +77,17 @@ pub(super) const TOP: &[TextKey] = &[
         "Nodes to join through. Without one the node relies on the neighbours that it knows from before, or is the first of \
          its grid.",
     ),
+    example(
+        "cover",
+        r#""2Mbit/s""#,
+        "Sends so much at all times, in cells of one size, whatever there is to be sent, so that who watches the node's lines does \
+         not see what it does. Its links share it evenly; the more it is, the faster are they.",
+    ),
+    usual(
+        "cover_pace",
+        r#""poisson""#,
+        "The time between two cells of a link: poisson for drawn ones, constant for equal ones.",
+    ),
     usual("api", r#""127.0.0.1:7117""#, "Where the local API listens; port 0 takes a free one."),
 ];
 

@@ -2,12 +2,14 @@
 //! stand in [`super::keys`]; `rook config init` writes a file with all of them.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 
 use grid::config::Config;
 use grid::parameters::Parameters;
 use grid::trust::Proofs;
 use libp2p::Multiaddr;
+use tunnel::slots::Pace;
 
 use super::error::{ConfigError, read_text};
 use super::keys::{self, DATASETS, Described, EXIT, LIMITS, PROTOCOL, TOP};
@@ -70,6 +72,10 @@ pub struct RunFile {
     pub peers: Option<Vec<Multiaddr>>,
     /// Where the API listens.
     pub api: Option<SocketAddr>,
+    /// What is sent at all times, in kbit/s.
+    pub cover: Option<NonZeroU32>,
+    /// When.
+    pub cover_pace: Option<Pace>,
     /// Datasets.
     pub datasets: DatasetSection,
     /// Whereto strangers are let out.
@@ -173,6 +179,8 @@ impl<'a> Document<'a> {
             advertise: section.parsed_list("advertise", advertised_address)?,
             peers: section.parsed_list("peers", str::parse)?,
             api: section.parsed("api", str::parse)?,
+            cover: section.parsed("cover", quantity::bit_rate)?,
+            cover_pace: section.parsed("cover_pace", str::parse)?,
             datasets: self.datasets.as_ref().map(datasets).transpose()?.unwrap_or_default(),
             exit: self.exit.as_ref().map(exit).transpose()?.unwrap_or_default(),
             protocol: keys::numbers(self.protocol.as_ref(), PROTOCOL)?,

@@ -12,6 +12,7 @@ use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Metric, Registry, Unit};
 
 use super::labels;
+use crate::transport::Filling;
 
 /// Labels of a metric: names and values that this program alone chooses.
 pub(super) type Labels<const N: usize> = [(&'static str, &'static str); N];
@@ -47,6 +48,7 @@ const REFUSED: &str =
 const SENT: &str = "Messages handed to links, by kind";
 const SERVED: &str =
     "Time from a neighbour's request to this node's answer, whether it was made here or came back from further on";
+const SLOTS: &str = "Send slots of links, by what they were filled with; all at zero without cover traffic";
 const TOOK: &str = "Time from a command of the owner to its outcome, whatever that was";
 const WRITTEN: &str = "Records that were to be written to the disk, by outcome";
 
@@ -76,6 +78,7 @@ pub(crate) struct Counts {
     pub(super) requests_received: Counters<2>,
     pub(super) requests_refused: Counters<2>,
     pub(super) roster_doubts: Counter,
+    pub(super) slots: Counters<1>,
 }
 
 /// From a tenth of a millisecond, on one machine, to 26 seconds, beyond every timeout.
@@ -120,6 +123,7 @@ impl Counts {
             payments: family(registry, "payments", PAYMENTS, None, [("outcome", &["done", "failed"])]),
             records_written: family(registry, "records_written", WRITTEN, None, [("outcome", &labels::WRITTEN)]),
             request_time: histogram(registry, "request_duration", SERVED, SECONDS, times, &labels::REQUESTS),
+            slots: family(registry, "slots", SLOTS, None, [("filling", &labels::FILLINGS)]),
             requests_answered: family(
                 registry,
                 "requests_answered",
@@ -147,6 +151,11 @@ impl Counts {
     /// A message of so many bytes was handed to its link.
     pub(crate) fn sent(&self, message: &Message, bytes: usize) {
         count(&self.messages_sent, &self.sent_bytes, message, bytes);
+    }
+
+    /// A send slot was filled.
+    pub(crate) fn filled(&self, filling: Filling) {
+        self.slots.get_or_create(&[("filling", labels::filling(filling))]).inc();
     }
 
     /// A link was cut since the other side does not read.

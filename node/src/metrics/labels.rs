@@ -7,6 +7,8 @@ use grid::output::{JoinStep, RequestFailure};
 use grid::peer::DialFailure;
 use grid::queue::Class;
 
+use crate::transport::Filling;
+
 /// All kinds of messages.
 pub(super) const MESSAGES: [&str; 27] = [
     "accepted",
@@ -45,6 +47,8 @@ pub(super) const ANSWERS: [&str; 6] = ["absent", "busy", "done", "not_found", "n
 pub(super) const REFUSALS: [&str; 6] = ["busy", "loop", "no_way", "not_allowed", "other", "slow"];
 /// All classes.
 pub(super) const CLASSES: [&str; 3] = ["bulk", "control", "interactive"];
+/// All that fills send slots.
+pub(super) const FILLINGS: [&str; 3] = ["cell", "cover", "messages"];
 /// All levels.
 pub(super) const LEVELS: [&str; 2] = ["leaf", "normal"];
 /// All reasons for which dials fail.
@@ -185,6 +189,15 @@ pub(crate) const fn class(class: Class) -> &'static str {
     }
 }
 
+/// What fills a send slot.
+pub(super) const fn filling(filling: Filling) -> &'static str {
+    match filling {
+        Filling::Cell => "cell",
+        Filling::Messages => "messages",
+        Filling::Cover => "cover",
+    }
+}
+
 /// How much a node does for others.
 pub(crate) const fn level(level: Level) -> &'static str {
     match level {
@@ -223,6 +236,7 @@ mod tests {
     #[test]
     fn every_word_is_in_its_list() {
         assert!(Class::ALL.iter().all(|&one| CLASSES.contains(&class(one))));
+        assert!([Filling::Cell, Filling::Messages, Filling::Cover].iter().all(|&one| FILLINGS.contains(&filling(one))));
         assert!([Level::Leaf, Level::Normal].iter().all(|&one| LEVELS.contains(&level(one))));
         let body = RequestBody::Echo([].into());
         assert!(REQUESTS.contains(&request(&body)) && OPERATIONS.iter().all(|one| REQUESTS.contains(one)));

@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 use tunnel::cell::Cell;
 
 use super::outbox::CellOutbox;
+use super::slots::Slots;
 
 /// Cells that may wait for the task of the tunnels before the links that bring them are read more slowly.
 const CELLS: usize = 4096;
@@ -34,6 +35,8 @@ pub(crate) struct CellLinks {
     gone: mpsc::UnboundedSender<NodeId>,
     /// Somebody reads cells.
     served: AtomicBool,
+    /// When links send, if they have slots.
+    slots: Option<Arc<Slots>>,
 }
 
 /// What the hub and the readers of links need of it.
@@ -44,10 +47,15 @@ pub(crate) struct Cells {
 }
 
 impl Cells {
-    /// No links yet, and where cells come out.
-    pub(crate) fn new() -> (Self, CellReceiver) {
+    /// No links yet, and where cells come out. With slots links send in these alone.
+    pub(crate) fn new(slots: Option<Slots>) -> (Self, CellReceiver) {
         let ((sender, cells), (downs, gone)) = (mpsc::channel(CELLS), mpsc::unbounded_channel());
-        let links = CellLinks { open: Mutex::default(), gone: downs, served: AtomicBool::new(false) };
+        let links = CellLinks {
+            open: Mutex::default(),
+            gone: downs,
+            served: AtomicBool::new(false),
+            slots: slots.map(Arc::new),
+        };
         (Self { sender, links: links.into() }, CellReceiver { cells, gone })
     }
 
@@ -72,12 +80,29 @@ impl CellLinks {
 
     /// A node's link is open, or goes on over another connection.
     pub(crate) fn opened(&self, node: NodeId, outbox: CellOutbox) {
-        self.lock().insert(node, outbox);
+        let mut open = self.lock();
+        open.insert(node, outbox);
+        self.share(open.len());
+    }
+
+    fn share(&self, links: usize) {
+        if let Some(slots) = &self.slots {
+            slots.share(links);
+        }
+    }
+
+    /// The links' slots, if they have some.
+    pub(crate) fn slots(&self) -> Option<&Arc<Slots>> {
+        self.slots.as_ref()
     }
 
     /// A node's link is gone.
     pub(crate) fn closed(&self, node: NodeId) {
-        if self.lock().remove(&node).is_some() && self.served.load(Ordering::Relaxed) {
+        let mut open = self.lock();
+        let was_open = open.remove(&node).is_some();
+        self.share(open.len());
+        drop(open);
+        if was_open && self.served.load(Ordering::Relaxed) {
             // Without tunnels nobody listens.
             _ = self.gone.send(node);
         }

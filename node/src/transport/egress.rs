@@ -24,12 +24,27 @@ use self::lanes::Lanes;
 use self::turns::Turns;
 pub(crate) use self::window::Window;
 use super::Limits;
-use crate::wire::piece::{MAX_PIECE, Reached, append_mark, append_reached};
+use crate::wire::piece::{MAX_PIECE, Reached, SLOT, append_cell, append_mark, append_padding, append_reached};
 
 /// A batch is written at once and has at most so many bytes and a piece; one frame of the layers below.
 pub(crate) const BATCH: usize = MAX_PIECE;
 /// A mark follows on this part of the window.
 const MARKS: u64 = 8;
+
+/// Where links have send slots, tunnels' cells have this many in a row before messages that wait get one: without that a long
+/// stream through a tunnel would keep the node from answering its neighbours at all.
+const CELLS_IN_A_ROW: u32 = 3;
+
+/// What a send slot was filled with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Filling {
+    /// A tunnel's cell.
+    Cell,
+    /// Messages.
+    Messages,
+    /// Nothing.
+    Cover,
+}
 
 /// One direction of a link.
 #[derive(Debug)]
@@ -41,6 +56,8 @@ pub(crate) struct Egress {
     /// Marks of the other side that were read, and what is to be said of them.
     marks: u64,
     answer: Option<Reached>,
+    /// Slots in a row that went to cells.
+    in_a_row: u32,
     /// Nothing more will be queued.
     closed: bool,
 }
@@ -54,6 +71,7 @@ impl Egress {
             window: Window::new(now),
             marks: 0,
             answer: None,
+            in_a_row: 0,
             closed: false,
         }
     }
@@ -115,6 +133,33 @@ impl Egress {
         if self.flight.unmarked() > 0 && (next[Class::Bulk.index()].is_none() || !self.is_open(next)) {
             self.mark(now, batch);
         }
+    }
+
+    /// Appends what goes in a send slot: [`SLOT`] bytes, whatever waits. What is under way on the link is not regarded: the slots
+    /// are no faster for it.
+    pub(crate) fn fill_slot(&mut self, batch: &mut Vec<u8>) -> Filling {
+        let end = batch.len() + SLOT;
+        let waits = self.answer.is_some() || self.lanes.waiting().iter().any(|&bytes| bytes > 0);
+        if (!waits || self.in_a_row < CELLS_IN_A_ROW) && self.lanes.cut_cell(batch) {
+            self.in_a_row += 1;
+            return Filling::Cell;
+        }
+        self.in_a_row = 0;
+        if !waits {
+            append_cell(batch, &Cell::cover());
+            return Filling::Cover;
+        }
+        if let Some(reached) = self.answer.take() {
+            append_reached(batch, reached);
+        }
+        loop {
+            let next = Class::ALL.map(|lane| self.lanes.fitting(lane, end - batch.len()));
+            let Some(lane) = self.turns.next(next, true) else { break };
+            let length = self.lanes.cut_message(lane, next[lane.index()].unwrap_or_default(), batch);
+            self.turns.sent(lane, length, self.lanes.waiting().map(|bytes| bytes > 0));
+        }
+        append_padding(batch, end - batch.len());
+        Filling::Messages
     }
 
     /// The longest piece of a lane. Pieces of bulk are shorter on slow links.

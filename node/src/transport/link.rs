@@ -16,10 +16,12 @@ use tokio::time::timeout;
 use super::cells::Cells;
 use super::outbox::{Batches, Marks, Next};
 use super::session::Session;
+use super::slots::{LinkSlots, Slots};
 use super::{Inbox, Limits, TransportEvent};
+use crate::metrics::Metrics;
 use crate::wire::frame::{FrameError, read_frame, write_frame};
 use crate::wire::greeting::Greeting;
-use crate::wire::piece::{LAST_WORD, PieceError, Unit, Units};
+use crate::wire::piece::{LAST_WORD, PieceError, SLOT, Unit, Units};
 
 /// The longest greeting: a card and a few bytes, or a refusal's text.
 const MAX_GREETING: usize = 16 << 10;
@@ -104,6 +106,9 @@ pub(crate) async fn say_last_word(writer: &mut WriteHalf<Stream>) -> std::io::Re
     writer.flush().await
 }
 
+/// Why a link is cut that is not read.
+const UNREAD: &str = "the other side does not read";
+
 /// Writes what the outbox gives until that is dropped and empty, then closes the stream; or until a write fails, or the
 /// other side does not read.
 pub(crate) async fn write_all(
@@ -112,13 +117,12 @@ pub(crate) async fn write_all(
     ending: Ending,
     stall: Duration,
 ) -> Result<(), String> {
-    let unread = || "the other side does not read".to_owned();
     let mut batch = Vec::new();
     loop {
         match outbox.next(&mut batch, stall) {
             Next::Write => {
                 let written = timeout(stall, write_batch(&mut writer, &batch)).await;
-                written.map_err(|_| unread())?.map_err(|error| error.to_string())?;
+                written.map_err(|_| UNREAD.to_owned())?.map_err(|error| error.to_string())?;
                 batch.clear();
             }
             Next::Wait => {
@@ -127,15 +131,41 @@ pub(crate) async fn write_all(
                 // After that time it is looked whether the other side has read on.
                 _ = timeout(stall, outbox.changed()).await;
             }
-            Next::Stalled => return Err(unread()),
+            Next::Stalled => return Err(UNREAD.to_owned()),
             Next::End => break,
         }
     }
+    close(writer, &ending, stall).await;
+    Ok(())
+}
+
+/// The same on a link with send slots: something is written whenever one comes, and at no other time.
+pub(crate) async fn write_slots(
+    mut writer: WriteHalf<Stream>,
+    outbox: Batches,
+    ending: Ending,
+    stall: Duration,
+    (slots, metrics): (&Slots, &Metrics),
+) -> Result<(), String> {
+    let (mut slots, mut batch) = (LinkSlots::new(slots), Vec::with_capacity(SLOT));
+    loop {
+        slots.next().await;
+        let Some(filling) = outbox.slot(&mut batch) else { break };
+        metrics.counts().filled(filling);
+        let written = timeout(stall, write_batch(&mut writer, &batch)).await;
+        written.map_err(|_| UNREAD.to_owned())?.map_err(|error| error.to_string())?;
+        batch.clear();
+    }
+    close(writer, &ending, stall).await;
+    Ok(())
+}
+
+/// Says the last word if that is true, and closes the stream.
+async fn close(mut writer: WriteHalf<Stream>, ending: &Ending, stall: Duration) {
     if ending.heard_all.load(Ordering::Acquire) {
         _ = timeout(stall, say_last_word(&mut writer)).await;
     }
     _ = timeout(stall, writer.close()).await;
-    Ok(())
 }
 
 async fn write_batch(writer: &mut WriteHalf<Stream>, batch: &[u8]) -> std::io::Result<()> {

@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use tunnel::cell::Cell;
 
 use super::Limits;
-use super::egress::{Egress, Full, Unasked};
+use super::egress::{Egress, Filling, Full, Unasked};
 use crate::clock::SteadyClock;
 use crate::wire::piece::Reached;
 
@@ -127,6 +127,12 @@ impl Batches {
             (true, true) => Next::End,
             (true, false) => Next::Wait,
         }
+    }
+
+    /// Appends what goes in a send slot; `None` if everything is written and nothing will come.
+    pub(crate) fn slot(&self, batch: &mut Vec<u8>) -> Option<Filling> {
+        let mut egress = self.0.lock();
+        (!egress.is_done()).then(|| egress.fill_slot(batch))
     }
 
     /// Waits until there may be something to do.

@@ -450,12 +450,13 @@ impl Relays {
         let ids: Vec<NodeId> = way.iter().map(Peer::id).collect();
         let laying = builder.lay(hops(self.verifier(), way)?);
         tokio::pin!(laying);
-        let laid = match timeout(SLOW, &mut laying).await {
+        let [slow, slowest] = [SLOW, SLOWEST].map(|time| time + builder.slack());
+        let laid = match timeout(slow, &mut laying).await {
             Ok(laid) => laid.map_err(TunnelError::from),
             Err(_) => {
                 self.avoid(&ids);
-                let late = || TunnelError::Late(SLOW + SLOWEST);
-                timeout(SLOWEST, &mut laying).await.map_err(|_| late()).and_then(|laid| laid.map_err(Into::into))
+                let late = || TunnelError::Late(slow + slowest);
+                timeout(slowest, &mut laying).await.map_err(|_| late()).and_then(|laid| laid.map_err(Into::into))
             }
         };
         match &laid {

@@ -21,7 +21,7 @@ use super::mux::Mux;
 use super::pipe::{Feed, Pipe, pipe};
 use crate::clock::{SteadyClock, unix_seconds};
 use crate::handle::{NodeHandle, Stopped};
-use crate::transport::{CellLinks, CellReceiver};
+use crate::transport::{CellLinks, CellReceiver, Cover};
 
 /// How often it is looked for what is too old or silent.
 const TICK: Duration = Duration::from_millis(250);
@@ -66,7 +66,13 @@ enum Wish {
 pub(super) struct Builder {
     wishes: mpsc::Sender<Wish>,
     clock: SteadyClock,
+    links: Arc<CellLinks>,
 }
+
+/// Nodes that a cell crosses there and back over a long way, and by how much waiting for slots may exceed its mean: of a sum of
+/// twelve exponential times twice the mean is exceeded once in 200 times.
+const CROSSINGS: u32 = 12;
+const PATIENT: u32 = 2;
 
 impl Builder {
     /// Lays a tunnel over these nodes, the first relay first, and gives the streams that its last node opens besides.
@@ -78,6 +84,17 @@ impl Builder {
         self.wishes.send(Wish::Lay(way, reply)).await.map_err(|_| LayError::Stopped)?;
         let pipe = laid.await.map_err(|_| LayError::Stopped)??;
         Ok(Mux::start(pipe, Mode::Client))
+    }
+
+    /// How much longer a cell may take there and back over a tunnel where links have send slots, if those of others are as far
+    /// apart as ours.
+    pub(super) fn slack(&self) -> Duration {
+        self.links.slots().map_or(Duration::ZERO, |slots| slots.gap() * CROSSINGS * PATIENT)
+    }
+
+    /// How this node covers what it sends, and how many links share it.
+    pub(super) fn cover(&self) -> Option<(Cover, u32)> {
+        self.links.slots().map(|slots| slots.standing())
     }
 
     /// The time by which tunnels wait for each other's ends.
@@ -106,7 +123,7 @@ pub(super) fn start(node: &NodeHandle, carrier: Carrier, welcome: impl Fn(Pipe) 
     let clock = SteadyClock::start();
     let task = Task {
         table: Table::new(name(me), OnionSecret::from_bytes(onion), Config::default()),
-        links,
+        links: links.clone(),
         ends: HashMap::new(),
         laying: HashMap::new(),
         rng: StdRng::from_seed(rand::random()),
@@ -116,7 +133,7 @@ pub(super) fn start(node: &NodeHandle, carrier: Carrier, welcome: impl Fn(Pipe) 
         outputs: Vec::new(),
     };
     tokio::spawn(task.run(cells, wished, noticed));
-    Builder { wishes, clock }
+    Builder { wishes, clock, links }
 }
 
 /// A tunnel that ends here.

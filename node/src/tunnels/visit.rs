@@ -147,7 +147,7 @@ impl Tunnels {
                 Some(outcome) => return outcome,
                 None => return anew.await,
             },
-            () = sleep(SLOW) => {}
+            () = sleep(SLOW + self.0.builder.slack()) => {}
         }
         tokio::select! {
             outcome = &mut anew => outcome,
@@ -224,7 +224,7 @@ impl Tunnels {
                     }
                     outcome => return outcome,
                 },
-                () = sleep(STAGGER), if more => {}
+                () = sleep(STAGGER + self.0.builder.slack()), if more => {}
                 else => return Err(failed.unwrap_or_else(|| VisitError::Unknown(host.clone()))),
             }
         }

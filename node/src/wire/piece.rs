@@ -9,6 +9,8 @@
 //! 30                                                 a mark: say when you have read up to here
 //! 31        | marks 8 | microseconds 8               so many marks in all were read, the last at this time
 //! 40        | 1,280 bytes                            a cell of a tunnel, on the bulk lane, but never cut
+//! 50                                                 nothing
+//! 51        | length 2 | so many bytes               nothing either: what fills a send slot
 //! ff                                                 the last word: see the end of a link
 //! ```
 //!
@@ -37,6 +39,10 @@ const MORE: u8 = 0x20;
 const MARK: u8 = 0x30;
 const REACHED: u8 = 0x31;
 const OF_TUNNEL: u8 = 0x40;
+const IDLE: u8 = 0x50;
+const PADDING: u8 = 0x51;
+/// What is sent in a slot on a link that has them: as many bytes as a cell takes.
+pub const SLOT: usize = 1 + CELL;
 /// Nothing comes after it.
 pub const LAST_WORD: u8 = 0xff;
 
@@ -147,6 +153,11 @@ impl<R: AsyncRead + Unpin> Units<R> {
                     return Ok(Unit::Reached(Reached { marks: u64::from_be_bytes(marks), at: u64::from_be_bytes(at) }));
                 }
                 LAST_WORD => return Ok(Unit::LastWord),
+                IDLE => {}
+                PADDING => {
+                    let length = self.length().await?;
+                    self.skip(length).await?;
+                }
                 OF_TUNNEL => {
                     let mut cell = Box::new([0; CELL]);
                     self.from.read_exact(&mut *cell).await.map_err(ended)?;
@@ -199,6 +210,16 @@ impl<R: AsyncRead + Unpin> Units<R> {
         }
         self.begun[lane.index()] = Some(message);
         Ok(None)
+    }
+
+    async fn skip(&mut self, mut length: usize) -> Result<(), PieceError> {
+        let mut rest = [0; HEADS];
+        while length > 0 {
+            let next = &mut rest[..length.min(HEADS)];
+            self.from.read_exact(next).await.map_err(ended)?;
+            length -= next.len();
+        }
+        Ok(())
     }
 
     async fn length(&mut self) -> Result<usize, PieceError> {
@@ -255,6 +276,23 @@ pub fn whole_message(lane: Class, message: &[u8]) -> Vec<u8> {
 pub fn append_cell(to: &mut Vec<u8>, cell: &Cell) {
     to.push(OF_TUNNEL);
     to.extend_from_slice(cell.as_bytes());
+}
+
+/// Appends so many bytes that say nothing; not more than a slot.
+pub fn append_padding(to: &mut Vec<u8>, length: usize) {
+    match length.checked_sub(3).map(u16::try_from) {
+        Some(Ok(rest)) => {
+            to.push(PADDING);
+            to.extend_from_slice(&rest.to_be_bytes());
+            to.resize(to.len() + usize::from(rest), 0);
+        }
+        Some(Err(_)) | None => to.resize(to.len() + length, IDLE),
+    }
+}
+
+/// What stands before the next piece of a message that was sent up to `start`, if it is the whole rest of it or not.
+pub const fn head(start: usize, is_rest: bool) -> usize {
+    if start > 0 || is_rest { 3 } else { 7 }
 }
 
 /// Appends a mark.

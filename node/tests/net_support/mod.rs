@@ -6,6 +6,7 @@ pub mod attacker;
 pub mod door;
 pub mod flooder;
 pub mod relay;
+pub mod tap;
 
 use std::time::{Duration, Instant};
 

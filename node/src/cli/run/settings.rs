@@ -46,6 +46,7 @@ impl Settings {
         let protocol =
             Config { quota: args.quota.or(file.quota).unwrap_or(file.protocol.quota), ..file.protocol.clone() };
         let (protocol, also) = args.level.settle(&file, protocol)?;
+        let cover = args.cover.settle(file.cover, file.cover_pace, 1 + also.len())?;
         let listen = said(args.listen).or(file.listen);
         Ok(Self {
             services: args.services.options(file.datasets, args.exit.policy(&file.exit)?, listen.as_deref())?,
@@ -59,7 +60,7 @@ impl Settings {
             api: args.api.or(file.api).unwrap_or(DEFAULT_API),
             protocol,
             also,
-            limits: file.limits,
+            limits: Limits { cover, ..file.limits },
         })
     }
 }

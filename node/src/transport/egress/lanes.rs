@@ -6,8 +6,9 @@ use std::collections::VecDeque;
 use grid::queue::Class;
 
 use tunnel::cell::{CELL, Cell};
+use tunnel::slots::{Outgoing, Room};
 
-use crate::wire::piece::{append_cell, append_piece};
+use crate::wire::piece::{MIN_PIECE, append_cell, append_piece, head};
 
 /// A message found no room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,12 +23,11 @@ pub(crate) enum Full {
 #[derive(Debug)]
 pub(crate) struct Lanes {
     queues: [Queue; 3],
-    cells: VecDeque<Cell>,
+    cells: Outgoing,
     /// Bytes of bulk messages that went while cells waited, less those of cells: what cells are owed.
     owed: usize,
     max_messages: usize,
     max_bytes: usize,
-    max_cells: usize,
 }
 
 #[derive(Debug, Default)]
@@ -40,21 +40,18 @@ struct Queue {
 }
 
 impl Lanes {
-    /// Room for so many messages and bytes of messages in all, and for so many cells.
+    /// Room for so many messages and bytes of messages in all, and for so many cells, half of them of one circuit.
     pub(crate) fn new(max_messages: usize, max_bytes: usize, max_cells: usize) -> Self {
-        Self { queues: Default::default(), cells: VecDeque::new(), owed: 0, max_messages, max_bytes, max_cells }
+        let cells = Outgoing::new(Room { of_circuit: max_cells.div_ceil(2), cells: max_cells });
+        Self { queues: Default::default(), cells, owed: 0, max_messages, max_bytes }
     }
 
-    /// Queues a cell behind the others.
+    /// Queues a cell behind the others of its circuit.
     ///
     /// # Errors
     /// The cell, if there is no room for it.
     pub(crate) fn push_cell(&mut self, cell: Cell) -> Result<(), Cell> {
-        if self.cells.len() >= self.max_cells {
-            return Err(cell);
-        }
-        self.cells.push_back(cell);
-        Ok(())
+        self.cells.push(cell)
     }
 
     /// Whether the next piece of the bulk lane is a cell.
@@ -98,9 +95,14 @@ impl Lanes {
     /// Cuts the next piece off a lane, of at most so many bytes where the message is longer; its length, 0 if nothing
     /// waits there.
     pub(crate) fn cut(&mut self, lane: Class, most: usize, to: &mut Vec<u8>) -> usize {
-        if lane == Class::Bulk && self.is_cells_turn() {
-            return self.cut_cell(to);
+        if lane == Class::Bulk && self.is_cells_turn() && self.cut_cell(to) {
+            return CELL;
         }
+        self.cut_message(lane, most, to)
+    }
+
+    /// The same of messages alone.
+    pub(crate) fn cut_message(&mut self, lane: Class, most: usize, to: &mut Vec<u8>) -> usize {
         let queue = &mut self.queues[lane.index()];
         let Some(message) = queue.messages.front() else { return 0 };
         let length = append_piece(to, lane, message, queue.gone, most);
@@ -116,11 +118,22 @@ impl Lanes {
         length
     }
 
-    fn cut_cell(&mut self, to: &mut Vec<u8>) -> usize {
-        let Some(cell) = self.cells.pop_front() else { return 0 };
+    /// Appends the next cell; `false` if none waits.
+    pub(crate) fn cut_cell(&mut self, to: &mut Vec<u8>) -> bool {
+        let Some(cell) = self.cells.pop() else { return false };
         append_cell(to, &cell);
         self.owed = self.owed.saturating_sub(CELL);
-        CELL
+        true
+    }
+
+    /// The length of the next piece of a lane's messages that fits into so many bytes with its head, if one does.
+    pub(crate) fn fitting(&self, lane: Class, room: usize) -> Option<usize> {
+        let queue = &self.queues[lane.index()];
+        let rest = queue.messages.front()?.len() - queue.gone;
+        if head(queue.gone, true) + rest <= room {
+            return Some(rest);
+        }
+        room.checked_sub(head(queue.gone, false)).filter(|&length| length >= MIN_PIECE)
     }
 
     /// The length of the next piece of a lane, if something waits there.

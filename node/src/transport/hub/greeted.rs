@@ -7,7 +7,7 @@ use libp2p::swarm::ConnectionId;
 use tokio::time::timeout;
 
 use super::super::TransportEvent;
-use super::super::link::{End, Ending, GreetingError, Proved, Reading, say_last_word, write_all};
+use super::super::link::{End, Ending, GreetingError, Proved, Reading, say_last_word, write_all, write_slots};
 use super::super::outbox::{Outbox, outbox};
 use super::{Hub, Link, Report, Waiting};
 
@@ -171,8 +171,12 @@ impl Hub {
         let (outbox, batches, marks) = outbox(&self.limits);
         let ending = Ending::default();
         let (stall, reports, heard) = (self.limits.write_stall, self.reports.clone(), ending.clone());
+        let (slots, session) = (self.cells.links.slots().cloned(), self.session.clone());
         tokio::spawn(async move {
-            let outcome = write_all(writer, batches, heard, stall).await;
+            let outcome = match slots {
+                Some(slots) => write_slots(writer, batches, heard, stall, (&slots, session.metrics())).await,
+                None => write_all(writer, batches, heard, stall).await,
+            };
             _ = reports.send(Report::WriterEnded(id, outcome)).await;
         });
         let (reading, reports) = (self.reading(node), self.reports.clone());
