@@ -5,12 +5,10 @@
 mod cli_support;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use cli_support::{Place, eventually};
+use cli_support::{Place, eventually, scrape};
 use serde_json::Value;
 
 /// How long joining may take on a busy machine.
@@ -40,17 +38,6 @@ fn page() -> String {
         let page = scrape(&second.api);
         page.contains("libp2p_ping_rtt_seconds_count").then_some(page)
     }) + &scrape(&first.api)
-}
-
-fn scrape(api: &str) -> String {
-    let mut stream = TcpStream::connect(api).unwrap();
-    let request = format!("GET /metrics HTTP/1.1\r\nHost: {api}\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
-    body.to_owned()
 }
 
 /// A metric as it is described: its kind, its labels, its meaning.

@@ -5,7 +5,6 @@
 
 mod net_support;
 
-use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 use std::time::{Duration, Instant};
 
@@ -16,7 +15,10 @@ use net_support::tap::{Seen, Socket, Tap};
 use net_support::{Node, Setup, mint_in, parameters, record};
 use node::daemon::{Cover, Limits};
 use node::tunnels::{ExitPolicy, Tunnels};
+use node::wire::piece::SLOT;
+use sim::figures::{distance, distance_by_chance};
 use tokio::time::sleep;
+use tunnel::cell::CELL;
 use tunnel::slots::Pace;
 
 /// Nodes of each cell of a grid of two by two.
@@ -25,6 +27,8 @@ const PER_CELL: usize = 2;
 const LINKS: usize = 3 * PER_CELL - 1;
 /// Slots of a link in a second.
 const SLOTS: u32 = 50;
+/// What Yamux and Noise put around each write: 12 bytes, and 2 of length and 16 of the tag.
+const HEADS: usize = 30;
 /// How long is watched.
 const WATCHED: Duration = Duration::from_secs(20);
 /// The value that is fetched, in bytes: hundreds of cells there and back.
@@ -108,16 +112,53 @@ fn bytes(lines: &[Vec<Seen>]) -> usize {
     lines.iter().flatten().map(|seen| seen.bytes).sum()
 }
 
+/// How far the distributions of gaps are apart, and what chance exceeds once in a million times.
+fn apart(quiet: &[Duration], busy: &[Duration]) -> (f64, f64) {
+    let [mut a, mut b] = [quiet, busy].map(|gaps| gaps.iter().map(Duration::as_secs_f64).collect::<Vec<_>>());
+    (distance(&mut a, &mut b), distance_by_chance(a.len(), b.len(), 1e-6))
+}
+
+/// What has the size of one slot, or of several that were read together, and all.
+fn slots(lines: &[Vec<Seen>]) -> (usize, usize) {
+    let mut sizes = lines.iter().flatten().map(|seen| seen.bytes);
+    let all = sizes.clone().count();
+    (sizes.by_ref().filter(|&bytes| bytes % (SLOT + HEADS) == 0).count(), all)
+}
+
 #[tokio::test(flavor = "multi_thread")]
-async fn what_an_observer_sees() {
-    let cover = Cover { kbit_per_second: NonZeroU32::new(SLOTS * 1024 / 100 * 5).unwrap(), pace: Pace::Poisson };
-    let grid = grid(Some(cover)).await;
+async fn who_watches_a_node_with_cover_does_not_see_what_it_does() {
+    let kbit_per_second = NonZeroU32::new(SLOTS * u32::try_from(8 * CELL * LINKS).unwrap() / 1000).unwrap();
+    let grid = grid(Some(Cover { kbit_per_second, pace: Pace::Poisson })).await;
     let [quiet, busy] = grid.watch().await;
+    let (distance, bound) = apart(&gaps(&quiet), &gaps(&busy));
+    let ratio = bytes(&busy) as f64 / bytes(&quiet) as f64;
+    println!(
+        "{} and {} gaps: {distance:.4} apart, bound {bound:.4}; bytes {ratio:.4}",
+        gaps(&quiet).len(),
+        gaps(&busy).len()
+    );
+    assert!(distance < bound, "{distance} {bound}");
+    // The number of slots in that time has a standard deviation of its root, which is 1.4 % of 5,000.
+    let slots_seen = f64::from(SLOTS) * LINKS as f64 * WATCHED.as_secs_f64();
+    assert!((ratio - 1.0).abs() < 5.0 * (2.0 / slots_seen).sqrt(), "{ratio}");
     for (name, seen) in [("quiet", &quiet), ("busy", &busy)] {
-        let mut sizes: BTreeMap<usize, usize> = BTreeMap::new();
-        for one in seen.iter().flatten() {
-            *sizes.entry(one.bytes).or_default() += 1;
-        }
-        println!("{name}: {} lines, {} gaps, {} bytes, {sizes:?}", seen.len(), gaps(seen).len(), bytes(seen));
+        let (slots, all) = slots(seen);
+        println!("{name}: {slots} of {all} are slots");
+        // Beside slots there are Yamux's windows, one for each 128 KiB read, and pings.
+        assert!(slots as f64 > 0.96 * all as f64, "{slots} of {all}");
     }
+    // What the test would see: a clock that is a quarter faster while something waits.
+    let faster: Vec<Duration> = gaps(&busy).iter().map(|gap| gap.div_f64(1.25)).collect();
+    let (distance, bound) = apart(&gaps(&quiet), &faster);
+    println!("a clock that is a quarter faster: {distance:.4} apart, bound {bound:.4}");
+    assert!(distance > bound, "{distance} {bound}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_watches_a_node_without_sees_it_at_once() {
+    let [quiet, busy] = grid(None).await.watch().await;
+    let ratio = bytes(&busy) as f64 / bytes(&quiet) as f64;
+    let (distance, bound) = apart(&gaps(&quiet), &gaps(&busy));
+    println!("{distance:.4} apart, bound {bound:.4}; bytes {ratio:.1}");
+    assert!(distance > 2.0 * bound && ratio > 10.0, "{distance} {bound} {ratio}");
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
+use sim::figures::{distance, distance_by_chance};
 use tunnel::cell::{Cell, CircuitId, Reading};
 use tunnel::slots::{Clock, Outgoing, Pace, Room, cost_kbit_per_second, gap};
 
@@ -74,24 +75,10 @@ fn the_times_are_the_same_with_and_without_traffic() {
     }
 }
 
-/// The statistic of Kolmogorov and Smirnov: how far the distributions of two samples are apart at most.
-fn distance(mut a: Vec<Duration>, mut b: Vec<Duration>) -> f64 {
-    a.sort();
-    b.sort();
-    let (mut i, mut k, mut most) = (0, 0, 0.0_f64);
-    while i < a.len() && k < b.len() {
-        let at = a[i].min(b[k]);
-        i += a[i..].iter().take_while(|&&x| x <= at).count();
-        k += b[k..].iter().take_while(|&&x| x <= at).count();
-        most = most.max((i as f64 / a.len() as f64 - k as f64 / b.len() as f64).abs());
-    }
-    most
-}
-
-/// What two samples of that size from one distribution exceed with a chance of 10^-6 (Smirnov's asymptotic formula).
-fn bound(size: usize) -> f64 {
-    let c = (-(1e-6_f64 / 2.0).ln() / 2.0).sqrt();
-    c * (2.0 / size as f64).sqrt()
+/// How far the distributions of two nodes' gaps are apart, and what chance exceeds once in a million times.
+fn apart(a: &[Duration], b: &[Duration]) -> (f64, f64) {
+    let [mut seconds_a, mut seconds_b] = [a, b].map(|gaps| gaps.iter().map(Duration::as_secs_f64).collect::<Vec<_>>());
+    (distance(&mut seconds_a, &mut seconds_b), distance_by_chance(a.len(), b.len(), 1e-6))
 }
 
 fn gaps(times: &[Duration]) -> Vec<Duration> {
@@ -104,17 +91,17 @@ fn gaps(times: &[Duration]) -> Vec<Duration> {
 fn an_observer_cannot_tell_traffic_by_the_times_and_can_where_a_clock_is_leaky() {
     const SLOTS: usize = 100_000;
     let honest = |traffic, seed| gaps(&times(clock(Pace::Poisson, seed), SLOTS, traffic, seed));
-    let apart = distance(honest(true, 21), honest(false, 22));
-    println!("honest clock: {apart:.4}, bound {:.4}", bound(SLOTS));
-    assert!(apart < bound(SLOTS));
+    let (honest, bound) = apart(&honest(true, 21), &honest(false, 22));
+    println!("honest clock: {honest:.4}, bound {bound:.4}");
+    assert!(honest < bound);
     for faster in [1.1, 1.5, 4.0] {
         let leaky = |traffic, seed| {
             let when = Leaky { clock: clock(Pace::Poisson, seed), last: Duration::ZERO, at: Duration::ZERO, faster };
             gaps(&times(when, SLOTS, traffic, seed))
         };
-        let apart = distance(leaky(true, 23), leaky(false, 24));
-        println!("clock that is {faster} times as fast while cells wait: {apart:.4}");
-        assert!(apart > bound(SLOTS), "{faster}");
+        let (leaky, bound) = apart(&leaky(true, 23), &leaky(false, 24));
+        println!("clock that is {faster} times as fast while cells wait: {leaky:.4}");
+        assert!(leaky > bound, "{faster}");
     }
 }
 

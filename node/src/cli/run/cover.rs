@@ -95,6 +95,11 @@ mod tests {
     #[test]
     fn the_cost_is_told_before() {
         let cost = cost(&Cover { kbit_per_second: NonZeroU32::new(205).unwrap(), pace: Pace::Poisson }, 1);
-        assert!(cost.starts_with("cover traffic: 205 kbit/s") && cost.contains("every 1"), "{cost}");
+        assert!(
+            cost.starts_with("cover traffic: 205 kbit/s")
+                && cost.contains("2.1 GiB a day")
+                && cost.contains("every 999 ms"),
+            "{cost}"
+        );
     }
 }

@@ -4,9 +4,11 @@ mod world;
 
 use grid::time::Time;
 use proptest::prelude::*;
+use tunnel::cell::{CELL, CircuitId};
 
 use self::world::{Flow, Path, World, ms};
 use super::*;
+use crate::wire::piece::{Unit, Units};
 
 /// What bulk alone should reach of a link, at least.
 const FILLED: f64 = 0.9;
@@ -194,5 +196,79 @@ proptest! {
                 Err(_) => prop_assert_eq!(egress.flight.bytes(), before),
             }
         }
+    }
+}
+
+/// What was put into slots, as the other side reads it.
+fn read_slots(stream: &[u8]) -> Vec<Unit> {
+    let mut units = Units::new(futures::io::Cursor::new(stream), 1 << 20);
+    std::iter::from_fn(|| futures::executor::block_on(units.next()).ok()).collect()
+}
+
+fn circuit(number: u16, tag: u8) -> Cell {
+    let mut bytes = Box::new([tag; CELL]);
+    bytes[..2].copy_from_slice(&CircuitId::opened(number).unwrap().wire().to_be_bytes());
+    Cell::from_bytes(bytes)
+}
+
+#[test]
+fn slots_are_filled_with_cells_then_messages_then_nothing_and_messages_are_not_starved() {
+    let mut egress = Egress::new(&Limits::default(), Time::from_micros(0));
+    (0..5).for_each(|tag| egress.push_cell(circuit(1, tag)).unwrap());
+    egress.push(Class::Interactive, vec![9; 100]).unwrap();
+    egress.push(Class::Control, vec![8; 50]).unwrap();
+    let mut stream = Vec::new();
+    let fillings: Vec<Filling> = (0..7).map(|_| egress.fill_slot(&mut stream)).collect();
+    let (cell, cover) = (Filling::Cell, Filling::Cover);
+    assert_eq!(fillings, [cell, cell, cell, Filling::Messages, cell, cell, cover]);
+    assert_eq!(stream.len(), 7 * SLOT);
+    let of = |tag| Unit::Cell(circuit(1, tag));
+    let messages = [Unit::Message(vec![8; 50]), Unit::Message(vec![9; 100])];
+    let read = read_slots(&stream);
+    assert_eq!(read[..5], [of(0), of(1), of(2), messages[0].clone(), messages[1].clone()]);
+    assert_eq!(read[5..], [of(3), of(4), Unit::Cell(Cell::cover())]);
+}
+
+#[test]
+fn marks_are_answered_in_slots_and_the_end_comes_when_all_is_written() {
+    let mut egress = Egress::new(&Limits::default(), Time::from_micros(0));
+    egress.on_mark(Time::from_micros(7));
+    egress.push(Class::Bulk, vec![1; 3000]).unwrap();
+    egress.close();
+    let mut stream = Vec::new();
+    let slots = (0..9).take_while(|_| !egress.is_done() && egress.fill_slot(&mut stream) == Filling::Messages).count();
+    assert_eq!((slots, stream.len()), (3, 3 * SLOT));
+    let reached = Unit::Reached(Reached { marks: 1, at: 7 });
+    assert_eq!(read_slots(&stream), [reached, Unit::Message(vec![1; 3000])]);
+}
+
+proptest! {
+    /// Whatever waits, a slot has its size, and everything arrives, each lane in its order.
+    #[test]
+    fn all_that_is_said_in_slots_arrives(messages in prop::collection::vec((0..3_usize, 1..9000_usize), 0..20), cells in 0..40_u8) {
+        let mut egress = Egress::new(&Limits::default(), Time::from_micros(0));
+        let mut lanes: [Vec<Vec<u8>>; 3] = Default::default();
+        for (number, &(lane, length)) in messages.iter().enumerate() {
+            let message = vec![number as u8; length];
+            egress.push(Class::ALL[lane], message.clone()).unwrap();
+            lanes[lane].push(message);
+        }
+        (0..cells).for_each(|tag| egress.push_cell(circuit(1 + u16::from(tag % 3), tag)).unwrap());
+        let (mut stream, mut slots) = (Vec::new(), 0);
+        while egress.fill_slot(&mut stream) != Filling::Cover {
+            slots += 1;
+            prop_assert_eq!(stream.len(), slots * SLOT);
+            prop_assert!(slots < 1000);
+        }
+        let mut came = read_slots(&stream);
+        prop_assert_eq!(came.pop(), Some(Unit::Cell(Cell::cover())));
+        let of = |lane: &[Vec<u8>]| came.iter().filter(|unit| lane.iter().any(|one| **unit == Unit::Message(one.clone()))).cloned().collect::<Vec<_>>();
+        for lane in &lanes {
+            prop_assert_eq!(of(lane), lane.iter().cloned().map(Unit::Message).collect::<Vec<_>>());
+        }
+        prop_assert_eq!(came.len(), messages.len() + usize::from(cells));
+        // No more slots than the bytes need, but for what does not fit behind the last piece.
+        let bytes: usize = messages.iter().map(|&(_, length)| length + 7).sum();
+        prop_assert!(slots <= usize::from(cells) + 2 * bytes.div_ceil(SLOT) + 1, "{slots}");
     }
 }

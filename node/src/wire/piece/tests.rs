@@ -50,6 +50,25 @@ fn the_bytes_are_these() {
 }
 
 #[test]
+fn what_fills_slots_says_nothing() {
+    for length in [0, 1, 2, 3, 4, 700, SLOT] {
+        let mut stream = whole_message(Class::Control, &[1, 2]);
+        let before = stream.len();
+        append_padding(&mut stream, length);
+        assert_eq!(stream.len(), before + length);
+        append_mark(&mut stream);
+        let (units, end) = read(&stream, LIMIT);
+        assert_eq!(units, [Unit::Message(vec![1, 2]), Unit::Mark]);
+        assert!(matches!(end, PieceError::Closed));
+    }
+    assert!(matches!(error(&[PADDING, 0xff, 0xff, 0, 0]), PieceError::Truncated));
+    let mut within = first(2, 9000, 2000);
+    append_padding(&mut within, 1000);
+    within.extend(more(2, 7000));
+    assert_eq!(read(&within, LIMIT).0, [Unit::Message(vec![7; 9000])], "also between the pieces of a message");
+}
+
+#[test]
 fn cells_come_between_the_pieces_of_a_message() {
     let cell = Cell::from_bytes(Box::new([3; CELL]));
     let mut stream = first(2, 9000, 2000);
