@@ -3,7 +3,7 @@
 //! before it, that one's predecessor is written down. The initiator is there more often than anybody.
 //!
 //! - `compromised`: initiators that had a tunnel of which both ends were hostile; `compromised_formula`: `1 - (1 - f²)^n` of `n` tunnels
-//!   where the first relay is drawn each time, and `f (1 - (1 - f)^n)` where it is kept;
+//!   where the first relay is drawn each time, and `1 - (1 - f (1 - (1 - f)^(n/m)))^m` where `m` are kept and used by turns;
 //! - `named`: initiators that are written down at least twice and more often than anybody else;
 //! - `misnamed`: those of whom somebody else is;
 //! - `tunnels_until`: tunnels until the first with both ends hostile, of those that had one.
@@ -11,7 +11,7 @@
 use std::collections::BTreeMap;
 
 use grid::id::NodeId;
-use grid::mimics::{Preset, Seed, links};
+use grid::mimics::{Firsts, Preset, Seed, links};
 use serde::{Deserialize, Serialize};
 
 use super::intersection::Entry;
@@ -42,6 +42,8 @@ pub struct TunnelPredecessor {
     pub hostile: f64,
     /// The first relay.
     pub entry: Entry,
+    /// How many first relays are kept, where they are: 2 by turns, as ships, or 1.
+    pub firsts: u32,
     /// Tunnels of each initiator.
     pub tunnels: u32,
     /// Tunnels after which all links are drawn anew; 0 for never.
@@ -54,7 +56,7 @@ impl Default for TunnelPredecessor {
     fn default() -> Self {
         let Preset { mimics, relays } = Preset::SHORT;
         let (dims, side, x, entry) = (4, 8, 8.0, Entry::Any);
-        Self { dims, side, x, mimics, relays, hostile: 0.1, entry, tunnels: 144, renew: 0, initiators: 10 }
+        Self { dims, side, x, mimics, relays, hostile: 0.1, entry, firsts: 2, tunnels: 144, renew: 0, initiators: 10 }
     }
 }
 
@@ -64,6 +66,7 @@ impl Model for TunnelPredecessor {
     fn check(&self) -> Result<(), String> {
         checked(self.dims, self.side, self.x, self.mimics, self.relays)?;
         within("hostile", self.hostile, 0.001, 0.9)?;
+        within("firsts", self.firsts.into(), 1.0, 2.0)?;
         within("tunnels", self.tunnels.into(), 1.0, 1e6)?;
         within("initiators", self.initiators.into(), 1.0, 1e6)
     }
@@ -117,19 +120,22 @@ impl TunnelPredecessor {
         let initiator = random_honest(net, hostile, chance);
         let initiator = initiator.ok_or("hardly anybody is honest: a smaller share of hostile nodes would do")?;
         let mut log = Log { initiator, until: None, seen: BTreeMap::new() };
-        let mut first = None;
-        for tunnel in 0..self.tunnels {
+        let mut kept = Firsts::new(period(seed, 0), []);
+        for (tunnel, turn) in (0..self.tunnels).zip(0_usize..) {
             let number = tunnel.checked_div(self.renew).unwrap_or(0);
             let seed = period(seed, number.into());
             let successors =
                 |end, last| if last { neighbours(net, end) } else { all_links(net, &seed, end, self.mimics) };
-            first = first.filter(|&first| successors(initiator, false).contains(&net.home(first).id));
+            let first = match (self.entry, self.firsts) {
+                (Entry::Any, _) => None,
+                (Entry::Kept, firsts) => {
+                    let turn = if firsts == 1 { 0 } else { turn };
+                    kept.choose(seed, &successors(initiator, false), turn, chance.generator())
+                }
+            };
             let router = Router { net, relays: self.relays, successors: &successors };
-            let way = router.way(initiator, first, chance);
+            let way = router.way(initiator, first.map(|first| Net::number(&first)), chance);
             let way = way.ok_or("a node had no successor: more mimics, or a denser grid")?;
-            if self.entry == Entry::Kept {
-                first = Some(way[1]);
-            }
             log.note(tunnel + 1, &way, hostile);
         }
         Ok(log)
@@ -139,7 +145,10 @@ impl TunnelPredecessor {
         let (f, n) = (self.hostile, f64::from(self.tunnels));
         match self.entry {
             Entry::Any => 1.0 - (1.0 - f * f).powf(n),
-            Entry::Kept => f * (1.0 - (1.0 - f).powf(n)),
+            Entry::Kept => {
+                let firsts = f64::from(self.firsts);
+                1.0 - (1.0 - f * (1.0 - (1.0 - f).powf(n / firsts))).powf(firsts)
+            }
         }
     }
 }
@@ -176,9 +185,12 @@ mod tests {
     fn a_kept_first_relay_gives_a_few_away_at_once_and_the_others_never() {
         let base = TunnelPredecessor { dims: 2, hostile: 0.2, tunnels: 60, initiators: 60, ..Default::default() };
         let any = base.trial(3).unwrap();
-        let kept = TunnelPredecessor { entry: Entry::Kept, ..base }.trial(3).unwrap();
+        let kept = TunnelPredecessor { entry: Entry::Kept, firsts: 1, ..base.clone() }.trial(3).unwrap();
+        let two = TunnelPredecessor { entry: Entry::Kept, ..base }.trial(3).unwrap();
         assert!((any["compromised"] - any["compromised_formula"]).abs() < 0.15, "{any:?}");
         assert!((kept["compromised"] - kept["compromised_formula"]).abs() < 0.15, "{kept:?}");
+        assert!((two["compromised"] - two["compromised_formula"]).abs() < 0.15, "{two:?}");
+        assert!(two["compromised"] > kept["compromised"] && two["compromised_formula"] < 0.4, "{two:?}");
         assert!(any["named"] > 0.5 && kept["named"] < 0.4, "{any:?} {kept:?}");
     }
 
