@@ -1,7 +1,13 @@
 //! Cover traffic on real sockets: who watches all lines of a node sees the same whether it fetches through tunnels or not; and
 //! sees it at once where there are no send slots.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::cast_precision_loss, reason = "a test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test"
+)]
 
 mod net_support;
 

@@ -15,7 +15,7 @@ use crate::wire::piece::SLOT;
 /// Links that a node has in a grid of usual size: time limits are made for so many.
 pub(crate) const LINKS: u32 = 20;
 /// A large message of the protocol, in bytes: one with a record of a file.
-const MESSAGE: u32 = 64 << 10;
+const MESSAGE: usize = 64 << 10;
 
 /// How a node covers what it sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ impl Cover {
 
     /// How long a message of [`MESSAGE`] bytes takes on a link, of as many as a node has in a grid of usual size.
     pub(crate) fn message_time(&self) -> Duration {
-        self.gap(LINKS) * MESSAGE.div_ceil(SLOT as u32)
+        self.gap(LINKS) * u32::try_from(MESSAGE.div_ceil(SLOT)).unwrap_or(u32::MAX)
     }
 
     /// Bytes a day, each way.
