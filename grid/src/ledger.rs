@@ -134,6 +134,17 @@ impl Ledger {
         self.change(now, id, |account, policy, _| account.give(work, policy));
     }
 
+    /// We carried what a neighbour sent through a tunnel, all of it: it began there or further back, which neither we nor its
+    /// account can tell. Nobody asked, so it is no evidence for or against anybody.
+    pub fn carried(&mut self, now: Time, id: NodeId, work: Work) {
+        self.change(now, id, |account, policy, _| account.carry(work, policy));
+    }
+
+    /// A neighbour carried what we sent through a tunnel, for ourselves or somebody further back.
+    pub fn was_carried(&mut self, now: Time, id: NodeId, work: Work) {
+        self.change(now, id, |account, policy, _| account.be_carried(work, policy));
+    }
+
     /// We did not do what a neighbour asked for.
     pub fn denied(&mut self, now: Time, id: NodeId) {
         self.change(now, id, |account, _, _| account.deny());

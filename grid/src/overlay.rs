@@ -14,6 +14,7 @@ use crate::id::{NodeId, RecordKey, RequestId};
 use crate::input::{Command, Input};
 use crate::ledger::policy::Policy;
 use crate::ledger::saved::Snapshot;
+use crate::ledger::tariff;
 use crate::ledger::{Ledger, Statement};
 use crate::level::Level;
 use crate::load::Load;
@@ -306,6 +307,14 @@ impl<R: Rng> Overlay<R> {
     pub fn statements(&self, now: Time) -> Vec<(Statement, Option<Cell>)> {
         let with_cell = |one: Statement| (one, self.table.peer(one.id).map(Peer::cell));
         self.ledger.statements(now).map(with_cell).collect()
+    }
+
+    /// A tunnel that led over this node is over: so many cells went through it, which it carried for one neighbour, if it did not
+    /// begin here, and had carried by another, if it did not end here.
+    pub fn carried(&mut self, now: Time, for_whom: Option<NodeId>, by_whom: Option<NodeId>, cells: u64) {
+        let work = tariff::slots(cells);
+        for_whom.into_iter().for_each(|id| self.ledger.carried(now, id, work));
+        by_whom.into_iter().for_each(|id| self.ledger.was_carried(now, id, work));
     }
 
     /// The ledger, to be kept over a restart; `unix` is the wall clock's time, in seconds.

@@ -62,6 +62,30 @@ fn who_pays_its_debt_back_is_served_as_before() {
     assert_eq!(ledger.weight(Time::ZERO, &id(1)), 1.0);
 }
 
+/// One tunnel may carry whatever it likes; ten of them over one neighbour and never one back are a debt. Whoever passes on what
+/// it gets owes as much as it is owed.
+#[test]
+fn tunnels_are_charged_for_as_a_whole_and_a_debt_is_made_of_many() {
+    let (now, cells) = (at(10), tariff::slots(100_000));
+    let (user, relay) = (id(1), id(2));
+    let mut one = ledger();
+    one.carried(now, user, cells);
+    assert_eq!(one.weight(now, &user), 1.0, "standing {}", one.standing(now, &user));
+    assert_eq!(of(&one, now, user).given, cells.units() as f64);
+    let mut many = ledger();
+    for number in 0..20 {
+        many.carried(now, user, cells);
+        many.carried(now, relay, cells);
+        many.was_carried(now, relay, tariff::slots(90_000 + 1000 * number));
+    }
+    assert!(many.weight(now, &user) < 0.02, "standing {}", many.standing(now, &user));
+    assert_eq!(many.weight(now, &relay), 1.0, "standing {}", many.standing(now, &relay));
+    let account = of(&many, now, relay);
+    assert_eq!((account.theirs.asked, account.theirs.served, account.ours.served), (0, 0, 0), "nobody asked");
+    many.carried(now, user, tariff::slots(u64::MAX));
+    assert!(of(&many, now, user).given.is_finite() && many.standing(now, &user).is_finite());
+}
+
 #[test]
 fn debts_are_forgiven_over_time() {
     let mut ledger = ledger();

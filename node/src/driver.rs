@@ -21,7 +21,7 @@ use rand::rngs::StdRng;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 
 use crate::clock::{SteadyClock, unix_seconds};
-use crate::handle::{NodeStatus, Question, Wish};
+use crate::handle::{Carried, NodeStatus, Question, Wish};
 use crate::metrics::Tap;
 use crate::own::{OwnCard, is_link_local};
 use crate::postage::Payer;
@@ -269,6 +269,10 @@ impl Driver {
             }
             Wish::Ledger(reply) => {
                 _ = reply.send(self.overlay.statements(self.clock.now()));
+                return;
+            }
+            Wish::Carried(Carried { for_whom, by_whom, cells }) => {
+                self.overlay.carried(self.clock.now(), for_whom, by_whom, cells);
                 return;
             }
             Wish::Leave => Command::Leave,

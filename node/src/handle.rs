@@ -97,8 +97,20 @@ pub(crate) enum Wish {
     Neighbours { linked: bool, reply: oneshot::Sender<Vec<Peer>> },
     Certificates(oneshot::Sender<Vec<Certificate>>),
     Ledger(oneshot::Sender<Vec<(Statement, Option<Cell>)>>),
+    Carried(Carried),
     Leave,
     Stop,
+}
+
+/// A tunnel over this node is over.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Carried {
+    /// The neighbour from which it came, if it did not begin here.
+    pub(crate) for_whom: Option<NodeId>,
+    /// The neighbour to which it led, if it did not end here.
+    pub(crate) by_whom: Option<NodeId>,
+    /// How many went through it, both ways.
+    pub(crate) cells: u64,
 }
 
 /// Who a node is, for the services that run beside it.
@@ -266,6 +278,14 @@ impl NodeHandle {
     /// If the node has stopped.
     pub async fn ledger(&self) -> Result<Vec<(Statement, Option<Cell>)>, Stopped> {
         self.ask(Wish::Ledger).await
+    }
+
+    /// A tunnel over this node is over, which its ledger is to know.
+    ///
+    /// # Errors
+    /// If the node has stopped.
+    pub(crate) async fn carried(&self, carried: Carried) -> Result<(), Stopped> {
+        self.wishes.send(Wish::Carried(carried)).await.map_err(|_| Stopped)
     }
 
     /// Its figures, what it sees of requests on their way, and what its owner should know of.

@@ -8,7 +8,8 @@ mod tunnels_support;
 use std::time::{Duration, Instant};
 
 use cli_support::{Node, Place, eventually};
-use tunnels_support::{grid, grid_with, tunnels, way};
+use serde_json::Value;
+use tunnels_support::{grid, grid_with, names_on, tunnels, way};
 
 fn get(place: &Place, node: &Node, pointer: &str, value: &[u8]) -> Duration {
     let (copy, begun) = (place.path("copy"), Instant::now());
@@ -37,6 +38,39 @@ fn records_go_through_tunnels_and_a_killed_relay_is_survived() {
     let relayed = |node: &Node| tunnels(&place, node)["relayed"][1].as_u64().unwrap();
     for relay in path[..3].iter().filter_map(|id| nodes.iter().find(|node| node.id == *id)) {
         assert!(relayed(relay) > value.len() as u64 / 1280, "{} relays the file", relay.id);
+    }
+
+    // Another reader's tunnels end with its node, and then they are charged for: each node by the one that had it carry.
+    // It is one that nobody else has had carry much, which would end and be charged for as well.
+    let cells = |node: &Node| {
+        tunnels(&place, node)["relayed"].as_array().unwrap().iter().filter_map(Value::as_u64).sum::<u64>()
+    };
+    let user = nodes.iter().position(|node| cells(node) < 100).unwrap();
+    let user = nodes.swap_remove(user);
+    get(&place, &user, pointer, &value);
+    let ways: Vec<Vec<String>> = tunnels(&place, &user)["own"].as_array().unwrap().iter().map(names_on).collect();
+    let (id, amount) = (user.id.clone(), value.len() as f64);
+    user.terminate();
+    let charged = |at: &str, to: &str, side: &str| {
+        let node = nodes.iter().find(|node| node.id == at)?;
+        let ledger = place.json(["ledger", "--json", "--api", &node.api]);
+        let account = ledger["accounts"].as_array().unwrap().iter().find(|account| account["id"] == to)?;
+        account[side].as_f64().filter(|&work| work > amount)
+    };
+    let begun = eventually("the tunnel's relay charges for it", Duration::from_secs(30), || {
+        ways.iter().find_map(|way| Some((way, charged(&way[0], &id, "given")?)))
+    });
+    println!("the first relay charges {} bytes of work", begun.1);
+    for (at, pair) in begun.0.windows(2).enumerate() {
+        let (before, after) = (&pair[0], &pair[1]);
+        // The other reader's node and the writer's are not asked, should one of them be on the way.
+        let asked = [before, after].map(|id| nodes.iter().any(|node| node.id == *id));
+        let sides = eventually("both sides count", Duration::from_secs(30), || {
+            let sides = [charged(before, after, "received"), charged(after, before, "given")];
+            (sides.map(|side| side.is_some()) == asked).then_some(sides)
+        });
+        println!("relay {} and who comes after it: {sides:?}", at + 1);
+        assert!(charged(after, &id, "given").is_none(), "nobody but the first relay knows whose it is");
     }
 
     for place_on_way in [1, 0, 2] {

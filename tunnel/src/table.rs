@@ -111,6 +111,7 @@ impl Table {
             Role::Own { tunnel, .. } => tunnel.seal(command, bytes, cell.body_mut())?,
             Role::Opening { .. } | Role::Relay { .. } => {}
         }
+        circuit.cells += 1;
         out.push(Output::Send { to: joint.link, cell });
         Ok(())
     }
@@ -118,7 +119,7 @@ impl Table {
     /// Ends a tunnel from our end: what is still on its way is lost, so let both ends say [`Command::End`] before. Nothing
     /// happens if it is gone already.
     pub fn close(&mut self, tunnel: TunnelId, out: &mut Vec<Output>) {
-        if let Some(circuit) = self.remove(tunnel) {
+        if let Some(circuit) = self.remove(tunnel, out) {
             destroy(circuit.back(), out);
             destroy(circuit.on(), out);
         }
@@ -195,7 +196,7 @@ impl Table {
 
     /// Ends a circuit, and says so to those of its neighbours whom `tell` names, and here if it is an end.
     fn end(&mut self, tunnel: TunnelId, why: Why, tell: impl Fn(Joint) -> bool, out: &mut Vec<Output>) {
-        let Some(circuit) = self.remove(tunnel) else { return };
+        let Some(circuit) = self.remove(tunnel, out) else { return };
         destroy(circuit.back().filter(|&joint| tell(joint)), out);
         destroy(circuit.on().filter(|&joint| tell(joint)), out);
         if circuit.is_end() {
@@ -203,9 +204,13 @@ impl Table {
         }
     }
 
-    fn remove(&mut self, tunnel: TunnelId) -> Option<Circuit> {
+    fn remove(&mut self, tunnel: TunnelId, out: &mut Vec<Output>) -> Option<Circuit> {
         let circuit = self.circuits.remove(tunnel)?;
         self.counts.ended += 1;
+        if circuit.cells > 0 {
+            let [back, on] = [circuit.back(), circuit.on()].map(|joint| joint.map(|joint| joint.link));
+            out.push(Output::Carried { back, on, cells: circuit.cells });
+        }
         Some(circuit)
     }
 }

@@ -138,6 +138,23 @@ impl Account {
         add(&mut self.squares, amount * amount.min(largest), MOST * largest);
     }
 
+    /// We carried what it sent through a tunnel.
+    pub(super) fn carry(&mut self, work: Work, policy: &Policy) {
+        add(&mut self.given, work.amount(), MOST);
+        self.tunnel(work, policy);
+    }
+
+    /// It carried what we sent through a tunnel.
+    pub(super) fn be_carried(&mut self, work: Work, policy: &Policy) {
+        add(&mut self.received, work.amount(), MOST);
+        self.tunnel(work, policy);
+    }
+
+    /// A tunnel is one thing that chance has led over this neighbour, however much went through it.
+    fn tunnel(&mut self, work: Work, policy: &Policy) {
+        add(&mut self.squares, work.amount() * work.amount(), MOST * policy.largest.amount());
+    }
+
     /// We did not serve it.
     pub(super) fn deny(&mut self) {
         self.theirs.refuse();

@@ -20,7 +20,7 @@ use super::Carrier;
 use super::mux::Mux;
 use super::pipe::{Feed, Pipe, pipe};
 use crate::clock::{SteadyClock, unix_seconds};
-use crate::handle::{NodeHandle, Stopped};
+use crate::handle::{Carried, NodeHandle, Stopped};
 use crate::transport::{CellLinks, CellReceiver, Cover};
 
 /// How often it is looked for what is too old or silent.
@@ -119,6 +119,15 @@ pub(super) fn start(node: &NodeHandle, carrier: Carrier, welcome: impl Fn(Pipe) 
     let (wishes, wished) = mpsc::channel(WISHES);
     let (notices, noticed) = mpsc::unbounded_channel();
     let Carrier { links, cells, onion } = carrier;
+    let (accounts, mut accounted) = mpsc::unbounded_channel();
+    let keeper = node.clone();
+    tokio::spawn(async move {
+        while let Some(carried) = accounted.recv().await {
+            if keeper.carried(carried).await.is_err() {
+                return;
+            }
+        }
+    });
     links.serve();
     let clock = SteadyClock::start();
     let task = Task {
@@ -129,6 +138,7 @@ pub(super) fn start(node: &NodeHandle, carrier: Carrier, welcome: impl Fn(Pipe) 
         rng: StdRng::from_seed(rand::random()),
         clock,
         notices,
+        accounts,
         welcome: Box::new(welcome),
         outputs: Vec::new(),
     };
@@ -151,6 +161,8 @@ struct Task {
     rng: StdRng,
     clock: SteadyClock,
     notices: mpsc::UnboundedSender<TunnelId>,
+    /// One message for each circuit that ends.
+    accounts: mpsc::UnboundedSender<Carried>,
     welcome: Box<dyn Fn(Pipe) + Send>,
     outputs: Vec<Output>,
 }
@@ -260,6 +272,11 @@ impl Task {
     fn carry_out_one(&mut self, output: Output) {
         match output {
             Output::Send { to, cell } => self.send(to, cell),
+            Output::Carried { back, on, cells } => {
+                let [for_whom, by_whom] = [back, on].map(|name| name.map(|name| NodeId::from_bytes(*name.as_bytes())));
+                // At the node's end nobody keeps accounts any more.
+                _ = self.accounts.send(Carried { for_whom, by_whom, cells });
+            }
             Output::Arrived { tunnel } => {
                 let pipe = self.end(tunnel, false);
                 (self.welcome)(pipe);

@@ -48,6 +48,10 @@ pub fn tunnels(place: &Place, node: &Node) -> Value {
 
 /// The way of the tunnel that is in use.
 pub fn way(place: &Place, node: &Node) -> Vec<String> {
-    let way = tunnels(place, node)["own"][0]["way"].as_array().unwrap().clone();
-    way.iter().map(|node| node.as_str().unwrap().to_owned()).collect()
+    names_on(&tunnels(place, node)["own"][0])
+}
+
+/// The nodes on the way of a tunnel.
+pub fn names_on(tunnel: &Value) -> Vec<String> {
+    tunnel["way"].as_array().unwrap().iter().map(|node| node.as_str().unwrap().to_owned()).collect()
 }

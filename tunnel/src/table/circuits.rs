@@ -32,11 +32,13 @@ pub(super) struct Circuit {
     pub(super) used: Duration,
     /// When we asked last whether its far end is there.
     pub(super) asked: Option<Duration>,
+    /// Cells in order, both ways, without the set-up.
+    pub(super) cells: u64,
 }
 
 impl Circuit {
     pub(super) fn new(role: Role, now: Duration) -> Self {
-        Self { role, born: now, used: now, asked: None }
+        Self { role, born: now, used: now, asked: None, cells: 0 }
     }
 
     /// Towards the initiator.

@@ -19,6 +19,17 @@ pub enum Output {
         /// Its name here.
         tunnel: TunnelId,
     },
+    /// A circuit has ended on which so many cells went to and fro in order: each of them is work that we did for the neighbour
+    /// towards its initiator, if that is not us, and that the one towards its last node did for us, if that is not us. Of a tunnel as
+    /// a whole, and when it is over, so that nobody's account shows when it was used.
+    Carried {
+        /// For whom.
+        back: Option<Name>,
+        /// By whom.
+        on: Option<Name>,
+        /// How many.
+        cells: u64,
+    },
     /// The other end says this.
     Deliver {
         /// Through which tunnel.

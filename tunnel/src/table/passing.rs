@@ -42,8 +42,10 @@ impl Table {
             self.counts.unknown += 1;
             return;
         };
+        let stood = !circuit.waits();
         let fate = circuit.pass(from, &mut cell, rng);
         circuit.used = now.steady;
+        circuit.cells += u64::from(stood && matches!(fate, Fate::Outward(_) | Fate::Homeward(_) | Fate::Here(_)));
         match fate {
             Fate::Outward(to) => {
                 self.counts.outward += 1;

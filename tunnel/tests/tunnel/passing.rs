@@ -47,6 +47,56 @@ proptest! {
     }
 }
 
+/// What a node's accounts learn of a tunnel: of the cells that went through it, and its own two neighbours on it.
+fn carried(net: &Net, node: usize) -> Vec<(Option<usize>, Option<usize>, u64)> {
+    let number = |name: Option<tunnel::name::Name>| name.map(|name| (0..6).find(|&one| net.name(one) == name).unwrap());
+    let of = |event: &Output| match event {
+        Output::Carried { back, on, cells } => Some((number(*back), number(*on), *cells)),
+        _ => None,
+    };
+    net.events(node).iter().filter_map(of).collect()
+}
+
+#[test]
+fn each_node_charges_the_one_before_it_when_the_tunnel_is_over_and_both_count_alike() {
+    for hops in 1..=5 {
+        let mut net = Net::new(6, 8);
+        let (near, far) = net.tunnel(hops);
+        (0..30).for_each(|_| net.say(0, near, b"out"));
+        (0..12).for_each(|_| net.say(hops, far, b"home"));
+        assert!((0..=hops).all(|node| carried(&net, node).is_empty()), "nothing is told while it is in use");
+        net.close(0, near);
+        for node in 0..=hops {
+            let (back, on) = (node.checked_sub(1), Some(node + 1).filter(|&next| next <= hops));
+            assert_eq!(carried(&net, node), [(back, on, 42)], "node {node} of {hops}");
+        }
+    }
+}
+
+#[test]
+fn what_is_forged_is_not_charged_for() {
+    let mut net = Net::new(6, 9);
+    let (near, _) = net.tunnel(3);
+    (0..5).for_each(|_| net.say(0, near, b"out"));
+    net.post(0, near, b"altered on the way");
+    let mut flight = net.flights().pop_front().unwrap();
+    let mut bytes = flight.cell.into_bytes();
+    bytes[900] ^= 1;
+    flight.cell = tunnel::cell::Cell::from_bytes(bytes);
+    net.deliver(flight);
+    net.run();
+    let counted: Vec<u64> = (0..=3).flat_map(|node| carried(&net, node)).map(|(_, _, cells)| cells).collect();
+    assert_eq!(counted, [6, 5, 5, 5], "who sent it has sent it; nobody has done anything for it");
+}
+
+#[test]
+fn a_tunnel_through_which_nothing_went_costs_nothing() {
+    let mut net = Net::new(6, 10);
+    let (near, _) = net.tunnel(3);
+    net.close(0, near);
+    assert!((0..=3).all(|node| carried(&net, node).is_empty()));
+}
+
 #[test]
 fn closing_at_either_end_is_heard_at_the_other_and_leaves_nothing_behind() {
     for hops in 1..=5 {
