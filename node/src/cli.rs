@@ -27,6 +27,7 @@ mod signals;
 mod stamping;
 mod state;
 mod text;
+mod top;
 mod transfer;
 mod tunnels;
 mod watch;
@@ -86,6 +87,7 @@ enum Command {
     Dataset(Box<dataset::DatasetCommand>),
     Trust(dataset::check::TrustArgs),
     Dashboard(dashboard::DashboardArgs),
+    Top(top::TopArgs),
     /// Show a running node's state.
     Status(state::StateArgs),
     /// Show the nodes that a running node knows.
@@ -176,6 +178,7 @@ fn perform(command: Command) -> Result<(), Failure> {
         Command::Dataset(command) => block_on(dataset::dataset(*command)),
         Command::Trust(args) => block_on(dataset::check::trust(args)),
         Command::Dashboard(args) => block_on(dashboard::dashboard(args)),
+        Command::Top(args) => block_on(top::top(args)),
         Command::Status(args) => block_on(state::status(args)),
         Command::Peers(args) => block_on(state::peers(args)),
         Command::Ledger(args) => block_on(ledger::ledger(args)),

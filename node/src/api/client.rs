@@ -15,6 +15,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
+use super::health::WarningList;
 use super::runtime::{self, Entry};
 use super::tunnels::Tunnels;
 use super::types::{Fault, FoundHeaders, Ledger, Offered, Peers, Providers, Put, Status};
@@ -184,6 +185,23 @@ impl Client {
     /// [`ClientError`]
     pub async fn tunnels(&self) -> Result<Tunnels, ClientError> {
         self.json(Method::GET, "/v1/tunnels", Vec::new()).await
+    }
+
+    /// What is not as it should be, and what went wrong before.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn warnings(&self) -> Result<WarningList, ClientError> {
+        self.json(Method::GET, "/v1/warnings", Vec::new()).await
+    }
+
+    /// Its figures, as OpenMetrics text.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn metrics(&self) -> Result<String, ClientError> {
+        let response = self.send(Method::GET, "/metrics", Vec::new()).await?;
+        String::from_utf8(self.body(response).await?.into()).map_err(|error| self.strange(error))
     }
 
     /// Announces that the node offers something: a name, or a pointer's record.

@@ -122,7 +122,8 @@ pub(super) async fn status(State(shared): State<Arc<Shared>>, _: Query<NoQuery>)
     for node in &shared.also {
         also.push(Also::of(&node.status().await?));
     }
-    Ok(Json(Status { also, ..Status::of(&status, &shared.grid) }))
+    let uptime_s = shared.since.elapsed().as_secs();
+    Ok(Json(Status { also, uptime_s, ..Status::of(&status, &shared.grid) }))
 }
 
 /// The nodes that it knows.

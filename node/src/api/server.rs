@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use axum::Router;
 use axum::middleware;
@@ -86,6 +87,8 @@ pub(super) struct Shared {
     pub(super) leave: Arc<Notify>,
     /// Room for those who watch what happens.
     pub(super) watchers: Arc<Semaphore>,
+    /// When it began to serve.
+    pub(super) since: Instant,
     pub(super) token: String,
     /// What the `Host` header may say.
     pub(super) hosts: [String; 2],
@@ -147,6 +150,7 @@ impl Api {
             grid: grid.clone(),
             leave,
             watchers: Arc::new(Semaphore::new(live::WATCHERS)),
+            since: Instant::now(),
             token,
             hosts: [self.address.to_string(), format!("localhost:{}", self.address.port())],
         });

@@ -116,6 +116,12 @@ pub struct FoundHeaders {
 pub struct Status {
     /// The node's name, in hex.
     pub id: String,
+    /// The version of its program.
+    #[serde(default)]
+    pub version: String,
+    /// Seconds since it began to serve its API.
+    #[serde(default)]
+    pub uptime_s: u64,
     /// The grid's name.
     pub grid: String,
     /// The grid's name for machines, in hex.
@@ -378,6 +384,8 @@ impl Status {
         let figures = &status.status;
         Self {
             id: status.id.to_string(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            uptime_s: 0,
             grid: grid.name.clone(),
             grid_id: status.grid.to_string(),
             cell: status.cell.coordinates().to_vec(),

@@ -38,7 +38,7 @@ fn row(account: &Account) -> Vec<String> {
 }
 
 /// An amount in bytes, which may be owed.
-fn work(amount: f64) -> String {
+pub(super) fn work(amount: f64) -> String {
     let sign = if amount <= -0.5 { "-" } else { "" };
     format!("{sign}{}B", text::scaled(amount.abs()))
 }

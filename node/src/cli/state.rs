@@ -101,7 +101,8 @@ fn row(peer: &Peer) -> Vec<String> {
     ]
 }
 
-fn kind(peer: &Peer) -> &'static str {
+/// What a known node is to the one that knows it.
+pub(super) fn kind(peer: &Peer) -> &'static str {
     match peer {
         Peer { neighbour: true, .. } => "neighbour",
         Peer { leaf: true, .. } => "leaf",
