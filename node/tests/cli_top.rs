@@ -111,8 +111,9 @@ fn a_terminal_is_taken_over_and_given_back() {
         let status = screened.wait();
         let output = screened.output();
         assert_eq!(status.code(), Some(0), "{output}");
-        let (taken, left) = (output.find("\u{1b}[?1049h").unwrap(), output.rfind("\u{1b}[?1049l").unwrap());
-        assert!(taken < left && output[left..].contains("\u{1b}[?25h"), "the cursor is there again: {output:?}");
+        let last = |code: &str| output.rfind(&format!("\u{1b}[?{code}")).unwrap_or_else(|| panic!("{output:?}"));
+        assert!(last("1049h") < last("1049l"), "it is left on the other screen: {output:?}");
+        assert!(last("25l") < last("25h"), "the cursor is hidden: {output:?}");
         assert!(screened.echoes(), "the terminal is as it was");
         output
     };

@@ -96,7 +96,7 @@ impl Screen {
         let (columns, rows) = Board::new(&self.look.status, &self.look.peers, self.view).size();
         let (width, height) = (usize::from(area.width), usize::from(area.height));
         let columns = (columns + 2).max(LEFT).min(width * 2 / 5);
-        let rows = (rows + 2).min(height.saturating_sub(FIGURES)).max(height / 2);
+        let rows = (rows + 2).min(height.saturating_sub(FIGURES));
         let length = |number: usize| Constraint::Length(u16::try_from(number).unwrap_or(u16::MAX));
         let [left, right] = Layout::horizontal([length(columns), Constraint::Min(0)]).areas(area);
         let [map, figures] = Layout::vertical([length(rows), Constraint::Min(0)]).areas(left);
