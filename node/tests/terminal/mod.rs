@@ -60,9 +60,14 @@ impl Screened {
     pub fn wait_for_after(&self, bytes: usize, text: &str) {
         let deadline = Instant::now() + PATIENCE;
         while !self.output().get(bytes..).unwrap_or_default().contains(text) {
-            assert!(Instant::now() < deadline, "no {text:?} in {:?}", self.output());
+            assert!(Instant::now() < deadline, "no {text:?} in {:?}", self.beginning());
             std::thread::sleep(Duration::from_millis(20));
         }
+    }
+
+    /// As much of the output as tells what is wrong.
+    fn beginning(&self) -> String {
+        self.output().chars().take(6000).collect()
     }
 
     /// Types something.
@@ -86,7 +91,7 @@ impl Screened {
             if let Some(status) = self.child.try_wait().unwrap() {
                 break status;
             }
-            assert!(Instant::now() < deadline, "still runs: {:?}", self.output());
+            assert!(Instant::now() < deadline, "still runs: {:?}", self.beginning());
             std::thread::sleep(Duration::from_millis(20));
         };
         let mut length = usize::MAX;

@@ -48,7 +48,7 @@ fn at_80_by_24_the_map_has_a_list_beside_it() {
     assert_shows(&rows, &["2> 1  [2]  \u{b7}   \u{b7}"]);
     assert_shows(&rows, &["queue: control 1,", "q end"]);
     for (number, texts) in [
-        (3, ["own     put  done", "refused bulk busy"]),
+        (3, ["own      put   done", "refused  bulk  busy"]),
         (4, ["-1.50 leech", "-4.90 kB"]),
         (5, ["0.500 shunned: it lied", "7 of 8"]),
         (6, ["for requests, 1.02 min old", "cells relayed: 30 out"]),
