@@ -79,8 +79,8 @@ pub const fn storage(bytes: u64, days: u32) -> Work {
     Work(bytes).times(BYTE_DAY).times(days as u64)
 }
 
-/// Cells of a tunnel, passed on. Slots are paid for, whether there was anything in them or not: else the ledger would
-/// tell what a tunnel carries.
+/// Cells of a tunnel, passed on, whether there was anything in them or not: else the ledger would tell what a tunnel
+/// carries.
 pub const fn slots(count: u64) -> Work {
     Work(SLOT).times(count)
 }

@@ -122,6 +122,8 @@ pub(super) fn sample(dims: u8, side: u16) -> Look {
             own: vec![OwnTunnel { way: (1..5).map(name).collect(), age_s: 61, visits: false }],
             certified: true,
             deceivers: 0,
+            exit: Vec::new(),
+            cover: None,
             circuits: 2,
             relayed: [30, 40],
             taken: 1,
