@@ -8,11 +8,11 @@ use std::sync::Arc;
 use grid::output::RequestFailure;
 use net_support::{Setup, mint_in, parameters};
 use node::demo::{self, Demo};
-use node::handle::{NodeHandle, OperationError};
+use node::handle::{NodeHandle, OperationError, Question};
+use tokio::sync::mpsc::Receiver;
 
 /// Answers every question with itself, backwards.
-async fn serve(node: NodeHandle) {
-    let mut questions = node.serve(16).await.unwrap();
+async fn serve(node: NodeHandle, mut questions: Receiver<Question>) {
     while let Some(question) = questions.recv().await {
         let mut reply = question.bytes().to_vec();
         reply.reverse();
@@ -33,7 +33,9 @@ async fn a_grid() -> Demo {
 async fn every_node_is_reached_by_every_other() {
     let demo = a_grid().await;
     for node in &demo.nodes {
-        tokio::spawn(serve(node.handle.clone()));
+        // Instead of the services of the demonstration, and before anybody asks.
+        let questions = node.handle.serve(16).await.unwrap();
+        tokio::spawn(serve(node.handle.clone(), questions));
     }
     for asker in &demo.nodes {
         for asked in &demo.nodes {
