@@ -20,6 +20,8 @@ pub struct Doors {
     /// Numbers of nodes, by their listening ports on loopback.
     known: Mutex<HashMap<u16, usize>>,
     way: Box<dyn Fn(usize, usize) -> Duration + Send + Sync>,
+    /// Of every line, each way.
+    bytes_per_s: u64,
     /// Who came to whom.
     visits: Mutex<Vec<(usize, usize)>>,
     /// Connections of whom nobody knows where he is.
@@ -28,7 +30,13 @@ pub struct Doors {
 
 impl Doors {
     pub fn new(way: impl Fn(usize, usize) -> Duration + Send + Sync + 'static) -> Arc<Self> {
+        Self::of_rate(100 << 20, way)
+    }
+
+    /// Those of lines with so many bytes a second each way.
+    pub fn of_rate(bytes_per_s: u64, way: impl Fn(usize, usize) -> Duration + Send + Sync + 'static) -> Arc<Self> {
         Arc::new(Self {
+            bytes_per_s,
             known: Mutex::default(),
             way: Box::new(way),
             visits: Mutex::default(),
@@ -76,7 +84,9 @@ impl Doors {
         let Ok(far) = far else { return };
         self.visits.lock().unwrap().push((from, to));
         let way = u64::try_from((self.way)(from, to).as_micros()).unwrap();
-        let line = Line { bytes_per_s: 100 << 20, way: Duration::ZERO, buffer: 1 << 20 };
+        // A buffer of a tenth of a second, as routers have, and of 1 MiB at most.
+        let buffer = u32::try_from(self.bytes_per_s / 10).unwrap().clamp(64 << 10, 1 << 20);
+        let line = Line { bytes_per_s: self.bytes_per_s, way: Duration::ZERO, buffer };
         carry(near, far, line, &Arc::new(AtomicU64::new(way)));
     }
 

@@ -1,0 +1,100 @@
+//! How much of the slowest link's rate one stream through a tunnel of three relays gets, between processes each of whose links
+//! is slow and long: each passes a relay of ours, which is as slow as a line over the internet.
+
+#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::cast_precision_loss, reason = "a test")]
+
+mod cli_support;
+mod net_support;
+mod tunnels_support;
+
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use cli_support::{Node, Place, eventually};
+use net_support::door::Doors;
+use net_support::relay::{Line, relay};
+use tunnels_support::fetch::{fetch, http};
+use tunnels_support::tunnels;
+
+const NODES: usize = 12;
+/// Of every link, each way, in bytes a second.
+const RATE: u64 = 1_000_000;
+/// One way of each link: three relays and the last node are four links, and 50 ms there and back.
+const WAY: Duration = Duration::from_micros(6250);
+const LINKS: u32 = 4;
+/// What is fetched: long enough that laying the tunnel, and finding out how fast it is, is not most of it.
+const BYTES: usize = 10_000_000;
+/// The aim is 0.8, and 0.80 to 0.83 are reached on a machine that has two compilers running beside. What is asked for here leaves room for a
+/// busier one; a window of 16 KiB would come to a third.
+const LEAST: f64 = 0.65;
+
+fn tcp(address: &str) -> u16 {
+    address.split('/').nth(4).unwrap().parse().unwrap()
+}
+
+/// A grid of processes of which the last lets strangers out to a port of this machine.
+async fn grid(place: &Place, doors: &std::sync::Arc<Doors>, port: u16) -> Vec<Node> {
+    let grid = place.grid("tunnels", 2, 2);
+    let policy = format!("[exit]\npolicy = [\"accept 127.0.0.1:{port}\"]\nprivate_networks = \"true\"\n");
+    let config = place.write("exit.toml", policy);
+    let (mut nodes, mut first) = (Vec::new(), None);
+    for number in 0..NODES {
+        let door = format!("/ip4/127.0.0.1/tcp/{}", doors.open(number).await);
+        let mut args = place.run_args(&place.mint(&grid, &format!("{number}.pem")), &format!("data-{number}"));
+        let listen = args.iter_mut().find(|arg| arg.starts_with("/ip4/")).unwrap();
+        "/ip4/127.0.0.1/tcp/0".clone_into(listen);
+        args.extend(["--advertise".to_owned(), door.clone()]);
+        args.extend(first.iter().flat_map(|peer: &String| ["--peer".to_owned(), peer.clone()]));
+        if number == NODES - 1 {
+            args.extend(["--config".to_owned(), config.to_str().unwrap().to_owned()]);
+        }
+        let node = place.node(&args);
+        doors.arrived(number, tcp(&node.listen[0]));
+        let identity = node.listen[0].rsplit('/').next().unwrap();
+        first = first.or_else(|| Some(format!("{door}/p2p/{identity}")));
+        nodes.push(node);
+    }
+    nodes.iter_mut().for_each(|node| _ = node.wait_for("joined", Duration::from_secs(120)));
+    nodes
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stream_through_three_relays_fills_the_slowest_link() {
+    if Command::new("curl").arg("--version").stdout(Stdio::null()).status().is_err() {
+        println!("skipped: curl is not installed");
+        return;
+    }
+    let (place, web) = (Place::new(), http());
+    let doors = Doors::of_rate(RATE, |_, _| WAY);
+    let nodes = grid(&place, &doors, web.port()).await;
+    let visitor = &nodes[3];
+    let proxy = place.json(["socks", "--listen", "127.0.0.1:0", "--json", "--api", &visitor.api]);
+    let proxy = proxy["listen"].as_str().unwrap();
+    eventually("an exit is known", Duration::from_secs(90), || {
+        let socks = ["-sS", "--max-time", "20", "--noproxy", "", "--socks5-hostname", proxy];
+        let mut curl = Command::new("curl");
+        curl.args(socks).arg(format!("http://{web}/9")).stderr(Stdio::null());
+        curl.output().is_ok_and(|output| output.status.success()).then_some(())
+    });
+    let share = |took: Duration| BYTES as f64 / took.as_secs_f64() / RATE as f64;
+    let through = fetch(&place, proxy, &web.to_string(), BYTES);
+    let ways = tunnels(&place, visitor)["own"].as_array().unwrap().clone();
+    let way = ways.iter().find(|tunnel| tunnel["visits"] == true).unwrap()["way"].as_array().unwrap().clone();
+    // Where the exit is nobody's neighbour one more node leads on to it, which makes the way longer than it is reckoned.
+    assert!(way.len() >= LINKS as usize, "three relays and the exit: {way:?}");
+    // The same without a tunnel, over one such link that is as long as all of them.
+    let direct = relay(web.to_string(), Line { bytes_per_s: RATE, way: WAY * LINKS, buffer: 100_000 }).await;
+    let begun = Instant::now();
+    let copy = place.path("direct");
+    let url = format!("http://127.0.0.1:{}/{BYTES}", direct.port);
+    let curl = Command::new("curl").args(["-sS", "--noproxy", "*", "-o"]).arg(&copy).arg(url).status().unwrap();
+    let beside = begun.elapsed();
+    assert!(curl.success() && std::fs::metadata(copy).unwrap().len() == BYTES as u64);
+    println!(
+        "over {} nodes {through:?}, {:.3} of the link's rate; without {beside:?}, {:.3}",
+        way.len(),
+        share(through),
+        share(beside)
+    );
+    assert!(share(through) >= LEAST, "{}", share(through));
+}
