@@ -1,7 +1,13 @@
 //! How much of the slowest link's rate one stream through a tunnel of three relays gets, between processes each of whose links
 //! is slow and long: each passes a relay of ours, which is as slow as a line over the internet.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::cast_precision_loss, reason = "a test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test"
+)]
 
 mod cli_support;
 mod net_support;
