@@ -30,7 +30,7 @@ pub enum Step {
     Hop {
         /// The cell that it is for.
         target: Vec<u16>,
-        /// Links crossed, this one included.
+        /// Links crossed before this one.
         hops: u8,
     },
     /// Its answer, on the way back.

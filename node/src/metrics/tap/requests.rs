@@ -16,6 +16,24 @@ use crate::metrics::{Metrics, Sighting, Step, labels};
 /// Requests that are remembered; of older ones it is not told any more what became of them.
 const REMEMBERED: usize = 8192;
 
+/// The target of log lines about requests on their way, by which `ROOK_LOG` asks for them.
+const LOG: &str = "rook::requests";
+
+/// One line for each step, under the name by which all nodes on the way know the request.
+fn log(Sighting { request, kind, from, to, step, .. }: &Sighting) {
+    match step {
+        Step::Hop { target, hops } => {
+            tracing::debug!(target: LOG, request, kind, ?from, ?to, ?target, hops, "a request is sent");
+        }
+        Step::Back { outcome, answered } => {
+            tracing::debug!(target: LOG, request, kind, ?from, ?to, outcome, ?answered, "an answer is brought back");
+        }
+        Step::Refused { reason } => {
+            tracing::debug!(target: LOG, request, kind, ?from, ?to, reason, "a request is refused");
+        }
+    }
+}
+
 /// Whom a request came from, and when.
 #[derive(Debug)]
 struct Seen {
@@ -94,9 +112,10 @@ impl Requests {
         (from == node).then_some((class, seen.kind))
     }
 
-    /// Tells those who watch.
+    /// Tells those who watch, and the log if it is asked for that.
     pub(super) fn sight(&self, metrics: &Metrics, message: &Message, (from, to): (Cell, Cell)) {
-        if metrics.sightings.receiver_count() == 0 {
+        let logs = tracing::enabled!(target: LOG, tracing::Level::DEBUG);
+        if metrics.sightings.receiver_count() == 0 && !logs {
             return;
         }
         let cell = |cell: Cell| cell.coordinates().to_vec();
@@ -121,6 +140,9 @@ impl Requests {
             to: cell(to),
             step,
         };
+        if logs {
+            log(&sighting);
+        }
         // The last watcher may have just gone.
         _ = metrics.sightings.send(sighting);
     }
