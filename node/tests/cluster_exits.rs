@@ -5,17 +5,15 @@
 mod cli_support;
 mod tunnels_support;
 
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use cli_support::{Place, eventually};
-use tunnels_support::fetch::{fetch, http, refused};
+use cli_support::Place;
+use tunnels_support::fetch::{curl_is_missing, fetch, http, let_out, refused};
 use tunnels_support::{grid, tunnels};
 
 #[test]
 fn strangers_are_let_out_where_an_owner_says_so_and_nowhere_else() {
-    if Command::new("curl").arg("--version").stdout(Stdio::null()).status().is_err() {
-        println!("skipped: curl is not installed");
+    if curl_is_missing() {
         return;
     }
     let place = Place::new();
@@ -38,12 +36,7 @@ fn strangers_are_let_out_where_an_owner_says_so_and_nowhere_else() {
     assert_eq!(tunnels(&place, &exit)["exit"][0], format!("accept 127.0.0.1/32:{}", open.port()));
     assert_eq!(tunnels(&place, visitor)["exit"].as_array().unwrap().len(), 0);
 
-    eventually("an exit is known", Duration::from_secs(60), || {
-        let socks = ["-sS", "--max-time", "20", "--noproxy", "", "--socks5-hostname", proxy];
-        let mut curl = Command::new("curl");
-        curl.args(socks).arg(format!("http://{open}/9")).stderr(Stdio::null());
-        curl.output().is_ok_and(|output| output.status.success()).then_some(())
-    });
+    let_out(proxy, open);
     println!("by address: {:?}", fetch(&place, proxy, &open.to_string(), 100_000));
     println!("by name: {:?}", fetch(&place, proxy, &format!("localhost:{}", open.port()), 1_000_000));
     let way = tunnels(&place, visitor)["own"].as_array().unwrap().clone();

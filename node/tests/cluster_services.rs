@@ -8,12 +8,11 @@ mod tunnels_support;
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use cli_support::{Node, Place};
 use serde_json::Value;
-use tunnels_support::fetch::{curl, fetch, http, refused};
+use tunnels_support::fetch::{curl, curl_is_missing, fetch, http, refused};
 use tunnels_support::{grid, grid_with, tunnels};
 
 /// Whoever is killed, the next request works within this time.
@@ -53,8 +52,7 @@ fn kill_relays(place: &Place, nodes: &mut Vec<Node>, visitor: &Node) -> usize {
 /// Where no way of three relays leads beside the node at which a service is met, one more node leads on to it.
 #[test]
 fn a_service_is_met_in_a_grid_of_four_axes() {
-    if Command::new("curl").arg("--version").stdout(Stdio::null()).status().is_err() {
-        println!("skipped: curl is not installed");
+    if curl_is_missing() {
         return;
     }
     let place = Place::new();
@@ -72,8 +70,7 @@ fn a_service_is_met_in_a_grid_of_four_axes() {
 
 #[test]
 fn a_published_service_is_fetched_by_a_stranger_and_a_killed_relay_is_survived() {
-    if Command::new("curl").arg("--version").stdout(Stdio::null()).status().is_err() {
-        println!("skipped: curl is not installed");
+    if curl_is_missing() {
         return;
     }
     let place = Place::new();

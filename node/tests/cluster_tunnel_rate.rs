@@ -13,13 +13,13 @@ mod cli_support;
 mod net_support;
 mod tunnels_support;
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
-use cli_support::{Node, Place, eventually};
+use cli_support::{Node, Place};
 use net_support::door::Doors;
 use net_support::relay::{Line, relay};
-use tunnels_support::fetch::{fetch, http};
+use tunnels_support::fetch::{curl_is_missing, fetch, http, let_out};
 use tunnels_support::tunnels;
 
 const NODES: usize = 12;
@@ -66,8 +66,7 @@ async fn grid(place: &Place, doors: &std::sync::Arc<Doors>, port: u16) -> Vec<No
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_through_three_relays_fills_the_slowest_link() {
-    if Command::new("curl").arg("--version").stdout(Stdio::null()).status().is_err() {
-        println!("skipped: curl is not installed");
+    if curl_is_missing() {
         return;
     }
     let (place, web) = (Place::new(), http());
@@ -76,12 +75,7 @@ async fn a_stream_through_three_relays_fills_the_slowest_link() {
     let visitor = &nodes[3];
     let proxy = place.json(["socks", "--listen", "127.0.0.1:0", "--json", "--api", &visitor.api]);
     let proxy = proxy["listen"].as_str().unwrap();
-    eventually("an exit is known", Duration::from_secs(90), || {
-        let socks = ["-sS", "--max-time", "20", "--noproxy", "", "--socks5-hostname", proxy];
-        let mut curl = Command::new("curl");
-        curl.args(socks).arg(format!("http://{web}/9")).stderr(Stdio::null());
-        curl.output().is_ok_and(|output| output.status.success()).then_some(())
-    });
+    let_out(proxy, web);
     let share = |took: Duration| BYTES as f64 / took.as_secs_f64() / RATE as f64;
     let through = fetch(&place, proxy, &web.to_string(), BYTES);
     let ways = tunnels(&place, visitor)["own"].as_array().unwrap().clone();

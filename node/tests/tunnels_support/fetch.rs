@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::cli_support::{Node, Place, die_with_us};
+use crate::cli_support::{Node, Place, die_with_us, eventually};
 
 pub fn body(length: usize) -> Vec<u8> {
     (0..length).map(|n| (n ^ n >> 8 ^ n >> 16).to_le_bytes()[0]).collect()
@@ -43,6 +43,25 @@ pub fn curl(proxy: &str, host: &str, length: usize, to: &Path) -> Child {
     command.arg(to).arg(format!("http://{host}/{length}")).stderr(Stdio::piped());
     die_with_us(&mut command);
     command.spawn().unwrap()
+}
+
+/// Whether there is no curl, which is said then.
+pub fn curl_is_missing() -> bool {
+    let missing = Command::new("curl").arg("--version").stdout(Stdio::null()).status().is_err();
+    if missing {
+        println!("skipped: curl is not installed");
+    }
+    missing
+}
+
+/// Waits until somebody lets this out of the grid.
+pub fn let_out(proxy: &str, host: SocketAddr) {
+    eventually("an exit is known", Duration::from_secs(60), || {
+        let socks = ["-sS", "--max-time", "20", "--noproxy", "", "--socks5-hostname", proxy];
+        let mut curl = Command::new("curl");
+        curl.args(socks).arg(format!("http://{host}/9")).stderr(Stdio::null());
+        curl.output().is_ok_and(|output| output.status.success()).then_some(())
+    });
 }
 
 /// Fetches so many bytes, and says how long that took.
