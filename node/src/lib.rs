@@ -23,6 +23,7 @@ pub mod wire;
 
 mod clock;
 mod driver;
+mod lingering;
 mod own;
 mod sealing;
 mod shelf;

@@ -12,6 +12,8 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use crate::lingering::Lingering;
+
 /// Connections at a time; more wait.
 const CONNECTIONS: usize = 256;
 /// How long a request's head may take, and how long a connection may be idle.
@@ -45,7 +47,7 @@ pub(super) async fn serve(listener: TcpListener, router: Router) -> io::Result<(
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEAD_TIME)
                 .max_buf_size(HEAD_BYTES)
-                .serve_connection(TokioIo::new(stream), service);
+                .serve_connection(TokioIo::new(Lingering::new(stream)), service);
             if let Err(error) = served.await {
                 tracing::debug!(%error, "a connection to the API ended");
             }

@@ -17,6 +17,8 @@ use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::lingering::Lingering;
+
 /// Takes connections.
 pub(super) struct Lenient(pub(super) TcpListener);
 
@@ -25,7 +27,7 @@ pub(super) struct Lenient(pub(super) TcpListener);
 pub(super) struct Client(pub(super) SocketAddr);
 
 impl Listener for Lenient {
-    type Io = Requests<TcpStream>;
+    type Io = Requests<Lingering<TcpStream>>;
     type Addr = SocketAddr;
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
@@ -34,7 +36,7 @@ impl Listener for Lenient {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "a client's answers may be delayed");
         }
-        (Requests::new(stream), address)
+        (Requests::new(Lingering::new(stream)), address)
     }
 
     fn local_addr(&self) -> io::Result<Self::Addr> {
