@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use grid::record::Record;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
+use hyper::client::conn::http1::SendRequest;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HOST, HeaderMap};
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -252,23 +253,20 @@ impl Client {
         path: &str,
         body: Vec<u8>,
     ) -> Result<Response<Incoming>, ClientError> {
+        self.connect().await?.send_as(content_type, method, path, body).await
+    }
+
+    /// A connection to the node that stays open, for who asks often.
+    ///
+    /// # Errors
+    /// [`ClientError::NoNode`] if nobody listens there.
+    pub async fn connect(&self) -> Result<Kept<'_>, ClientError> {
         let stream = TcpStream::connect(self.api).await.map_err(|error| no_node(self.api, error.to_string()))?;
-        let (mut sender, connection) =
+        stream.set_nodelay(true).map_err(|error| no_node(self.api, error.to_string()))?;
+        let (sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(|error| self.strange(error))?;
         tokio::spawn(connection);
-        let request = Request::builder()
-            .method(method)
-            .uri(path)
-            .header(HOST, self.api.to_string())
-            .header(AUTHORIZATION, format!("Bearer {}", self.token))
-            .header(CONTENT_TYPE, content_type)
-            .body(Full::new(Bytes::from(body)))
-            .map_err(|error| self.strange(error))?;
-        let response = sender.send_request(request).await.map_err(|error| self.broke_off(&error))?;
-        match response.status() {
-            status if status.is_success() => Ok(response),
-            status => Err(self.fault(status, response).await),
-        }
+        Ok(Kept { client: self, sender })
     }
 
     async fn fault(&self, status: StatusCode, response: Response<Incoming>) -> ClientError {
@@ -316,6 +314,48 @@ impl Client {
 
     fn strange(&self, why: impl fmt::Display) -> ClientError {
         ClientError::Strange { api: self.api, why: why.to_string() }
+    }
+}
+
+/// A connection to a node that stays open; one request at a time.
+#[derive(Debug)]
+pub struct Kept<'a> {
+    client: &'a Client,
+    sender: SendRequest<Full<Bytes>>,
+}
+
+impl Kept<'_> {
+    /// Gets what stands at a path, as it is.
+    ///
+    /// # Errors
+    /// [`ClientError`]
+    pub async fn get(&mut self, path: &str) -> Result<Bytes, ClientError> {
+        let response = self.send_as("application/octet-stream", Method::GET, path, Vec::new()).await?;
+        self.client.body(response).await
+    }
+
+    /// Sends one request; an answer that is no success becomes an error.
+    async fn send_as(
+        &mut self,
+        content_type: &str,
+        method: Method,
+        path: &str,
+        body: Vec<u8>,
+    ) -> Result<Response<Incoming>, ClientError> {
+        let Self { client, sender } = self;
+        let request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(HOST, client.api.to_string())
+            .header(AUTHORIZATION, format!("Bearer {}", client.token))
+            .header(CONTENT_TYPE, content_type)
+            .body(Full::new(Bytes::from(body)))
+            .map_err(|error| client.strange(error))?;
+        let response = sender.send_request(request).await.map_err(|error| client.broke_off(&error))?;
+        match response.status() {
+            status if status.is_success() => Ok(response),
+            status => Err(client.fault(status, response).await),
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! `rook bench`: how fast this machine mints, how a grid compares with Kademlia, and how fast datasets are served.
 
+mod api;
 mod dap;
 mod data;
 mod dht;
@@ -29,6 +30,8 @@ pub(super) enum BenchCommand {
     },
     /// A grid beside a libp2p Kademlia network of the same size, on loopback.
     Dht(dht::DhtArgs),
+    /// The local API of a node of a grid, asked by many clients, beside an HTTP server that has the answer at hand.
+    Api(api::ApiArgs),
     /// A gateway and its clients, at different rates of checks, beside a plain libp2p stream, on loopback.
     Dap(dap::DapArgs),
     /// A dataset server and its reader beside a plain libp2p stream, on loopback.
@@ -73,6 +76,7 @@ pub(super) async fn bench(command: BenchCommand) -> Result<(), Failure> {
         BenchCommand::Mint { json } => tokio::task::spawn_blocking(move || mint(json)).await?,
         BenchCommand::Dht(args) => dht::dht(&args).await,
         BenchCommand::Data(args) => data::data(&args).await,
+        BenchCommand::Api(args) => api::api(&args).await,
         BenchCommand::Dap(args) => dap::dap(&args).await,
     }
 }
