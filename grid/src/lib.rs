@@ -81,6 +81,7 @@ pub mod provider;
 pub mod quantile;
 pub mod queue;
 pub mod ranges;
+pub mod reach;
 pub mod record;
 pub mod route;
 pub mod time;

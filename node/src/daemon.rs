@@ -26,12 +26,12 @@ use crate::postage::Payer;
 use crate::shelf::Shelf;
 use crate::storage::{Storage, StorageError};
 use crate::timers::Timers;
-use crate::transport::{self, Cells, Session, Upward};
+use crate::transport::{self, Cells, Session, Sockets, Upward};
 use crate::tunnels::Carrier;
 use crate::verifier::Verifier;
 
 pub use crate::own::{AdvertiseError, OwnCardError};
-pub use crate::transport::{Cover, FrameLog, Limits, ListenError};
+pub use crate::transport::{Cover, FrameLog, Limits, ListenError, Reachability};
 
 /// What a node needs to run.
 #[derive(Debug)]
@@ -50,6 +50,8 @@ pub struct NodeOptions {
     pub listen: Vec<Multiaddr>,
     /// Where others reach it, if not where it listens: behind a port that is forwarded.
     pub advertise: Vec<Multiaddr>,
+    /// Whether it asks its router to forward its ports (UPnP), if it listens at more than loopback and nothing is advertised.
+    pub map_ports: bool,
     /// Whom it joins through.
     pub peers: Vec<Multiaddr>,
     /// Sees every frame that comes in; for tests.
@@ -97,14 +99,15 @@ pub async fn start(options: NodeOptions) -> Result<NodeHandle, StartError> {
 /// # Errors
 /// As [`start`].
 pub async fn start_with_events(options: NodeOptions) -> Result<(NodeHandle, broadcast::Receiver<Event>), StartError> {
-    let NodeOptions { identity, verifier, config, limits, storage, listen, advertise, peers, frame_log } = options;
+    let NodeOptions { identity, verifier, config, limits, storage, listen, advertise, map_ports, peers, frame_log } =
+        options;
     let config = match &limits.cover {
         Some(cover) => config.on_slow_links(cover.message_time()),
         None => config,
     };
     let parameters = verifier.parameters().clone();
     let identity = Arc::new(identity);
-    let own = OwnCard::load(identity.clone(), verifier.clone(), &storage, advertise)?;
+    let own = OwnCard::load(identity.clone(), verifier.clone(), &storage, advertise.clone())?;
     let pace = Pace::new(limits.requests_per_s, Instant::now());
     let (own_card, own_seen) = watch::channel(own.peer(&[])?);
     let rules = Rules::of(&parameters);
@@ -125,7 +128,7 @@ pub async fn start_with_events(options: NodeOptions) -> Result<(NodeHandle, broa
     let (transport, listening) = transport::start(
         own.keypair().clone(),
         protocol(&parameters)?,
-        &listen,
+        &Sockets { listen: &listen, advertised: &advertise, map_ports },
         Arc::new(session),
         limits,
         max_message,
@@ -184,7 +187,7 @@ pub async fn start_with_events(options: NodeOptions) -> Result<(NodeHandle, broa
 
 /// The link protocol of one grid: nodes of two grids have none in common.
 fn protocol(parameters: &Parameters) -> Result<StreamProtocol, StartError> {
-    let name = format!("/rook/{}/link/5", parameters.grid_id());
+    let name = format!("/rook/{}/link/6", parameters.grid_id());
     StreamProtocol::try_from_owned(name.clone()).map_err(|_| StartError::Protocol(name))
 }
 

@@ -281,6 +281,7 @@ impl Demo {
             storage: storage.clone(),
             listen: vec![self.transport.any_port()],
             advertise: Vec::new(),
+            map_ports: false,
             peers: introducer.into_iter().take(1).collect(),
             frame_log: None,
         };

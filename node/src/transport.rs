@@ -2,8 +2,9 @@
 //!
 //! A link is one stream on one connection, opened by the dialler. Both sides show their credentials on it before
 //! anything else; then each side writes messages when it likes, those of three lanes in pieces among each other
-//! ([`egress`]). Other protocols than this one and libp2p's ping are not spoken: `identify` above all, which would tell
-//! every stranger our addresses.
+//! ([`egress`]). Besides there is libp2p's ping, and for nodes behind address translators AutoNAT v2, relays and DCUtR, for
+//! members of the grid only ([`members`]). `identify` is not spoken, which would tell every stranger our addresses: what it
+//! is for, those protocols hear from the greeting.
 //!
 //! ```text
 //! driver --TransportCommand--> hub (owns the swarm) --TransportEvent--> driver
@@ -22,6 +23,7 @@ mod failure;
 mod handler;
 mod hub;
 mod link;
+mod members;
 mod outbox;
 mod session;
 mod slots;
@@ -36,6 +38,8 @@ use grid::message::Message;
 use grid::peer::{Address, DialFailure, DialTarget, Peer};
 use libp2p::{Multiaddr, PeerId};
 use tokio::sync::{mpsc, oneshot};
+
+use crate::own::ip;
 
 pub(crate) use cells::{CellLinks, CellReceiver, Cells};
 pub(crate) use egress::{Filling, Flight, Full, Window};
@@ -96,6 +100,42 @@ impl Default for Limits {
     }
 }
 
+/// The addresses of a node.
+#[derive(Debug)]
+pub(crate) struct Sockets<'a> {
+    /// Where it listens.
+    pub(crate) listen: &'a [Multiaddr],
+    /// Where others reach it, as its owner says.
+    pub(crate) advertised: &'a [Multiaddr],
+    /// Whether its router may be asked to forward ports.
+    pub(crate) map_ports: bool,
+}
+
+impl Sockets<'_> {
+    /// Whether it is of use to ask: not where the owner has seen to it, nor where nobody is to come from outside.
+    fn maps_ports(&self) -> bool {
+        let outside = |address: &Multiaddr| ip(address).is_some_and(|ip| !ip.is_loopback());
+        self.map_ports && self.advertised.is_empty() && self.listen.iter().any(outside)
+    }
+}
+
+/// How others reach a node, as far as it knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Reachability {
+    /// Where it listens; nothing speaks against it.
+    #[default]
+    Presumed,
+    /// At the addresses that its owner says.
+    Advertised,
+    /// At an address outside: it was dialled there, or its router forwards a port.
+    Confirmed,
+    /// A router translates its address, and lets nobody in: others come by way of so many relays.
+    Translated {
+        /// Neighbours that keep a place for it.
+        relays: usize,
+    },
+}
+
 /// Where transport events go: the driver's one inbox.
 pub(crate) type Inbox = mpsc::Sender<TransportEvent>;
 
@@ -123,7 +163,7 @@ pub(crate) enum TransportEvent {
     Down(NodeId),
     /// A dial led to no link.
     DialFailed { target: DialTarget, why: DialFailure },
-    /// The addresses at which we listen have changed; this is all of them.
+    /// The addresses at which others may reach us have changed; this is all of them.
     Listening(Vec<Multiaddr>),
 }
 
@@ -153,4 +193,8 @@ pub struct Counters {
     pub cut_links: u64,
     /// Cards in messages that were refused.
     pub refused_cards: u64,
+    /// Links that go over a relay now.
+    pub relayed_links: usize,
+    /// How others reach us.
+    pub reachability: Reachability,
 }

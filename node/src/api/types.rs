@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::handlers::milliseconds;
+use crate::daemon::Reachability;
 use crate::handle::{self, NodeStatus};
 use grid::cell::Cell;
 use grid::certified::LineStanding;
@@ -137,6 +138,9 @@ pub struct Status {
     /// Where others reach it, if its owner has said so; else where it listens.
     #[serde(default)]
     pub advertised: Vec<String>,
+    /// Whether others can dial it.
+    #[serde(default)]
+    pub reach: Reach,
     /// Whether it has joined the grid.
     pub joined: bool,
     /// How much it does for others: `leaf` or `normal`.
@@ -257,6 +261,32 @@ impl Stamps {
         let PriceTable { base_bits, size_unit, day_unit } = grid.prices;
         Self { base_bits, size_unit, day_unit, max_days: grid.record_days, chunk_bytes: grid.chunk_bytes() }
     }
+}
+
+/// Whether others can dial a node.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Reach {
+    /// What is known of it.
+    pub known: ReachKnown,
+    /// Neighbours by way of which others come to it.
+    pub relays: usize,
+    /// Links that go over a relay now, of whichever side.
+    pub relayed_links: usize,
+}
+
+/// What is known of whether others can dial a node.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ReachKnown {
+    /// Nothing that speaks against it.
+    #[default]
+    Presumed,
+    /// Its owner says where.
+    Advertised,
+    /// Somebody outside has dialled it, or its router forwards a port to it.
+    Confirmed,
+    /// A router translates its address and lets nobody in.
+    Translated,
 }
 
 /// What happened on a node's connections since it started.
@@ -393,6 +423,7 @@ impl Status {
             side: grid.shape.side(),
             listen: texts(&status.listen),
             advertised: texts(&status.advertised),
+            reach: Reach::of(&status.counters),
             joined: figures.joined,
             level: figures.level.to_string(),
             leaves: figures.leaves,
@@ -443,9 +474,21 @@ fn texts(addresses: &[Multiaddr]) -> Vec<String> {
     addresses.iter().map(ToString::to_string).collect()
 }
 
+impl Reach {
+    fn of(counters: &handle::Counters) -> Self {
+        let (known, relays) = match counters.reachability {
+            Reachability::Presumed => (ReachKnown::Presumed, 0),
+            Reachability::Advertised => (ReachKnown::Advertised, 0),
+            Reachability::Confirmed => (ReachKnown::Confirmed, 0),
+            Reachability::Translated { relays } => (ReachKnown::Translated, relays),
+        };
+        Self { known, relays, relayed_links: counters.relayed_links }
+    }
+}
+
 impl Counters {
     fn of(counters: &handle::Counters) -> Self {
-        let &handle::Counters { connections, refused_connections, failed_greetings, cut_links, refused_cards } =
+        let &handle::Counters { connections, refused_connections, failed_greetings, cut_links, refused_cards, .. } =
             counters;
         Self { connections, refused_connections, failed_greetings, cut_links, refused_cards }
     }

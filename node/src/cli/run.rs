@@ -63,6 +63,8 @@ pub(super) struct RunArgs {
     /// the first identity's; the others have the ports above it [default: where it listens].
     #[arg(long, value_name = "MULTIADDR", value_parser = advertised_address)]
     advertise: Vec<Multiaddr>,
+    #[arg(long, help = flag_help("", "map_ports"))]
+    map_ports: bool,
     /// A node to join through; may be said more than once. Without one the node relies on the neighbours that it
     /// knows from before, or is the first of its grid.
     #[arg(long, value_name = "MULTIADDR")]
@@ -117,7 +119,8 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
     let config = Config { quota: settings.protocol.quota / (1 + also.len() as u64), ..settings.protocol };
     let (leave_time, level) = (config.hand_over_timeout + FAREWELL, config.level);
     let (data, limits) = (settings.data, settings.limits);
-    let mut common = Common { verifier, config, limits, data, peers: settings.peers };
+    let (map_ports, peers) = (settings.map_ports, settings.peers);
+    let mut common = Common { verifier, config, limits, data, map_ports, peers };
     let storage = common.open(&common.data, id)?;
     let alone = common.peers.is_empty() && storage.known()?.is_empty();
     if alone && level == Level::Leaf {

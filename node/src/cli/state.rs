@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use super::text::{self, fields, say, say_json, table};
 use super::{Failure, api_address};
 use crate::api::client::Client;
-use crate::api::types::{Also, LineRoster, Peer, Status};
+use crate::api::types::{Also, LineRoster, Peer, Reach, ReachKnown, Status};
 
 /// Which node to ask, and how to print what it says.
 #[derive(Debug, clap::Args)]
@@ -38,6 +38,7 @@ fn describe(status: &Status) -> String {
         ("grid", format!("{} ({})", status.grid, text::short(&status.grid_id))),
         ("cell", text::cell(&status.cell)),
         ("joined", joined.to_owned()),
+        ("others can dial it", reach(&status.reach)),
         ("level", status.level.clone()),
         ("neighbours", format!("{}, in {} cells of its lines", status.neighbours, status.cells_known)),
         ("vacant cells", format!("{} of its lines", status.vacant_cells)),
@@ -47,6 +48,22 @@ fn describe(status: &Status) -> String {
     ];
     let also = status.also.iter().map(|node| ("also", describe_also(node)));
     fields(&own.into_iter().chain(places(&status.listen, &status.advertised)).chain(also).collect::<Vec<_>>())
+}
+
+fn reach(reach: &Reach) -> String {
+    let known = match reach.known {
+        ReachKnown::Presumed => "nothing speaks against it".to_owned(),
+        ReachKnown::Advertised => "where its owner says".to_owned(),
+        ReachKnown::Confirmed => "yes, somebody outside has done so".to_owned(),
+        ReachKnown::Translated => format!(
+            "no, a router translates its address: they come by way of {} neighbours. Forward a port and --advertise it, or try --map-ports",
+            reach.relays
+        ),
+    };
+    match reach.relayed_links {
+        0 => known,
+        links => format!("{known}; {links} links go over a relay"),
+    }
 }
 
 fn places<'a>(listen: &'a [String], advertised: &'a [String]) -> impl Iterator<Item = (&'static str, String)> + 'a {

@@ -71,6 +71,12 @@ pub(super) const TOP: &[TextKey] = &[
         "The address that others are told to connect to, where it is not the one at which the node listens: that of a router \
          that forwards the port.",
     ),
+    usual(
+        "map_ports",
+        r#""false""#,
+        "Whether the node asks its router to forward its ports to it (UPnP), where nothing is to be advertised. Without that \
+         others come to a node behind a router by way of neighbours, and directly where the router allows it.",
+    ),
     example(
         "peers",
         r#"["/ip4/192.0.2.1/udp/7118/quic-v1/p2p/12D3KooWEyoppNCUx8Yx66oV9fJnriXwCcXwDDUA2kj6vnc6iDEp"]"#,

@@ -68,6 +68,8 @@ pub struct RunFile {
     pub listen: Option<Vec<Multiaddr>>,
     /// Where others reach the node, if not where it listens.
     pub advertise: Option<Vec<Multiaddr>>,
+    /// Whether the router is asked to forward ports.
+    pub map_ports: Option<bool>,
     /// Introducers.
     pub peers: Option<Vec<Multiaddr>>,
     /// Where the API listens.
@@ -177,6 +179,7 @@ impl<'a> Document<'a> {
             also: section.parsed_list("also", |file| Ok::<_, String>(folder.join(file)))?,
             listen: section.parsed_list("listen", str::parse)?,
             advertise: section.parsed_list("advertise", advertised_address)?,
+            map_ports: section.parsed("map_ports", yes)?,
             peers: section.parsed_list("peers", str::parse)?,
             api: section.parsed("api", str::parse)?,
             cover: section.parsed("cover", quantity::bit_rate)?,

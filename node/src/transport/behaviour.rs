@@ -13,13 +13,14 @@ use std::task::{Context, Poll, Waker};
 use libp2p::core::Endpoint;
 use libp2p::core::transport::PortUse;
 use libp2p::swarm::{
-    ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, StreamProtocol, THandler, THandlerInEvent,
-    THandlerOutEvent, ToSwarm,
+    ConnectionDenied, ConnectionId, FromSwarm, NetworkBehaviour, NotifyHandler, StreamProtocol, THandler,
+    THandlerInEvent, THandlerOutEvent, ToSwarm,
 };
 use libp2p::{Multiaddr, PeerId};
 
 use super::Limits;
-use super::handler::{Handler, Opened};
+use super::handler::{Handler, Member, Opened};
+use super::members::Errands;
 use crate::own::ip;
 
 /// A connection's link stream was opened, or could not be.
@@ -42,17 +43,44 @@ pub(crate) struct Links {
     /// Inbound connections, pending ones included, that have not shown a credential.
     unproved: HashMap<ConnectionId, Option<IpAddr>>,
     refused: u64,
-    events: VecDeque<LinkEvent>,
+    errands: Errands,
+    events: VecDeque<ToSwarm<LinkEvent, Member>>,
     waker: Option<Waker>,
 }
 
 impl Links {
-    pub(crate) fn new(protocol: StreamProtocol, limits: Limits) -> Self {
-        Self { protocol, limits, unproved: HashMap::new(), refused: 0, events: VecDeque::new(), waker: None }
+    pub(crate) fn new(protocol: StreamProtocol, limits: Limits, errands: Errands) -> Self {
+        let (unproved, events) = (HashMap::new(), VecDeque::new());
+        Self { protocol, limits, unproved, refused: 0, errands, events, waker: None }
     }
 
-    /// The other side has shown its credential: the connection is not the gate's concern any more.
-    pub(crate) fn proved(&mut self, connection: ConnectionId) {
+    /// The other side has shown its credential: the connection is not the gate's concern any more, and it may be asked to
+    /// dial us, if it is a peer.
+    pub(crate) fn proved(&mut self, connection: ConnectionId, asked: Option<PeerId>) {
+        self.forget(connection);
+        if let Some(peer_id) = asked {
+            self.push(ToSwarm::NotifyHandler { peer_id, handler: NotifyHandler::One(connection), event: Member });
+        }
+    }
+
+    /// An address at which others may be able to dial us.
+    pub(crate) fn candidate(&mut self, address: Multiaddr) {
+        self.push(ToSwarm::NewExternalAddrCandidate(address));
+    }
+
+    /// Whether a connection is no link and never becomes one.
+    pub(crate) fn is_errand(&self, connection: ConnectionId) -> bool {
+        self.errands.has(connection)
+    }
+
+    fn push(&mut self, event: ToSwarm<LinkEvent, Member>) {
+        self.events.push_back(event);
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+
+    fn forget(&mut self, connection: ConnectionId) {
         self.unproved.remove(&connection);
     }
 
@@ -98,33 +126,34 @@ impl NetworkBehaviour for Links {
 
     fn handle_established_outbound_connection(
         &mut self,
-        _: ConnectionId,
+        connection: ConnectionId,
         _: PeerId,
         _: &Multiaddr,
-        _: Endpoint,
+        role: Endpoint,
         _: PortUse,
     ) -> Result<THandler<Self>, ConnectionDenied> {
-        Ok(self.handler(Endpoint::Dialer))
+        if self.is_errand(connection) {
+            return Ok(Handler::errand(self.protocol.clone(), self.limits.hello_timeout));
+        }
+        // Where two nodes dial each other through their translators at the same moment, one of them plays the listener.
+        Ok(self.handler(role))
     }
 
     fn on_swarm_event(&mut self, event: FromSwarm<'_>) {
         match event {
-            FromSwarm::ConnectionClosed(closed) => self.proved(closed.connection_id),
-            FromSwarm::ListenFailure(failure) => self.proved(failure.connection_id),
+            FromSwarm::ConnectionClosed(closed) => self.forget(closed.connection_id),
+            FromSwarm::ListenFailure(failure) => self.forget(failure.connection_id),
             _ => {}
         }
     }
 
     fn on_connection_handler_event(&mut self, _: PeerId, connection: ConnectionId, opened: THandlerOutEvent<Self>) {
-        self.events.push_back(LinkEvent { connection, opened });
-        if let Some(waker) = self.waker.take() {
-            waker.wake();
-        }
+        self.push(ToSwarm::GenerateEvent(LinkEvent { connection, opened }));
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<ToSwarm<LinkEvent, THandlerInEvent<Self>>> {
         match self.events.pop_front() {
-            Some(event) => Poll::Ready(ToSwarm::GenerateEvent(event)),
+            Some(event) => Poll::Ready(event),
             None => {
                 self.waker = Some(cx.waker().clone());
                 Poll::Pending

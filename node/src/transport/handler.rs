@@ -1,16 +1,17 @@
 //! One connection's part of the link protocol: the dialler opens the one stream, the listener accepts it, and nothing
-//! else is accepted.
+//! else is accepted. On an errand's connection there is none.
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "libp2p adds events and protocols")]
 
-use std::collections::VecDeque;
-use std::convert::Infallible;
+use std::collections::{HashSet, VecDeque};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use libp2p::core::Endpoint;
 use libp2p::core::upgrade::ReadyUpgrade;
-use libp2p::swarm::handler::{ConnectionEvent, DialUpgradeError, FullyNegotiatedInbound, FullyNegotiatedOutbound};
+use libp2p::swarm::handler::{
+    ConnectionEvent, DialUpgradeError, FullyNegotiatedInbound, FullyNegotiatedOutbound, ProtocolSupport,
+};
 use libp2p::swarm::{
     ConnectionHandler, ConnectionHandlerEvent, Stream, StreamProtocol, StreamUpgradeError, SubstreamProtocol,
 };
@@ -26,6 +27,13 @@ pub(crate) enum Opened {
     Failed(String),
 }
 
+/// What AutoNAT asks others to dial: every member takes part in that, and nobody says so but this.
+const PROBES: StreamProtocol = StreamProtocol::new("/libp2p/autonat/2/dial-request");
+
+/// The other side of the connection has shown its credential.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Member;
+
 /// Handles one connection.
 #[derive(Debug)]
 pub(crate) struct Handler {
@@ -34,18 +42,26 @@ pub(crate) struct Handler {
     dialler: bool,
     requested: bool,
     accepted: bool,
+    is_errand: bool,
+    member: Option<Member>,
     events: VecDeque<Opened>,
 }
 
 impl Handler {
     pub(crate) fn new(protocol: StreamProtocol, role: Endpoint, timeout: Duration) -> Self {
         let dialler = role == Endpoint::Dialer;
-        Self { protocol, timeout, dialler, requested: false, accepted: false, events: VecDeque::new() }
+        let (requested, accepted, is_errand) = (false, false, false);
+        Self { protocol, timeout, dialler, requested, accepted, is_errand, member: None, events: VecDeque::new() }
+    }
+
+    /// The handler of a connection that is an errand.
+    pub(crate) fn errand(protocol: StreamProtocol, timeout: Duration) -> Self {
+        Self { requested: true, is_errand: true, ..Self::new(protocol, Endpoint::Dialer, timeout) }
     }
 }
 
 impl ConnectionHandler for Handler {
-    type FromBehaviour = Infallible;
+    type FromBehaviour = Member;
     type ToBehaviour = Opened;
     type InboundProtocol = ReadyUpgrade<StreamProtocol>;
     type OutboundProtocol = ReadyUpgrade<StreamProtocol>;
@@ -58,7 +74,7 @@ impl ConnectionHandler for Handler {
 
     /// The hub closes connections: those without a verified hello by time, the others when they are not wanted.
     fn connection_keep_alive(&self) -> bool {
-        true
+        !self.is_errand
     }
 
     fn poll(
@@ -71,15 +87,19 @@ impl ConnectionHandler for Handler {
                 SubstreamProtocol::new(ReadyUpgrade::new(self.protocol.clone()), ()).with_timeout(self.timeout);
             return Poll::Ready(ConnectionHandlerEvent::OutboundSubstreamRequest { protocol });
         }
+        if let Some(Member) = self.member.take() {
+            let probes = ProtocolSupport::Added(HashSet::from([PROBES]));
+            return Poll::Ready(ConnectionHandlerEvent::ReportRemoteProtocols(probes));
+        }
         match self.events.pop_front() {
             Some(event) => Poll::Ready(ConnectionHandlerEvent::NotifyBehaviour(event)),
-            // Events arise only in `on_connection_event`, after which the swarm polls again.
+            // All arises in the two methods below, after which the swarm polls again.
             None => Poll::Pending,
         }
     }
 
-    fn on_behaviour_event(&mut self, event: Infallible) {
-        match event {}
+    fn on_behaviour_event(&mut self, member: Member) {
+        self.member = Some(member);
     }
 
     fn on_connection_event(&mut self, event: ConnectionEvent<'_, Self::InboundProtocol, Self::OutboundProtocol>) {

@@ -3,30 +3,35 @@
 #![expect(clippy::wildcard_enum_match_arm, reason = "libp2p adds events and protocols")]
 
 mod greeted;
+mod reach;
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures::StreamExt;
+use grid::cell::Cell;
 use grid::id::NodeId;
+use grid::level::Level;
 use grid::peer::{DialFailure, DialTarget};
-use libp2p::core::ConnectedPoint;
+use libp2p::core::{ConnectedPoint, Endpoint};
 use libp2p::identity::Keypair;
 use libp2p::metrics::Recorder;
 use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::swarm::{ConnectionId, StreamProtocol, SwarmEvent};
-use libp2p::{Multiaddr, PeerId, Stream, Swarm, ping};
+use libp2p::{Multiaddr, PeerId, Stream, Swarm, dcutr, ping};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
+use self::reach::{Reach, tell_ports};
 use super::behaviour::LinkEvent;
 use super::failure::explain;
 use super::handler::Opened;
 use super::link::{End, GreetingError, Proved, greet};
 use super::session::Session;
 use super::swarm::{self, Behaviour, BehaviourEvent, ListenError};
-use super::{Cells, Counters, Inbox, Limits, TransportCommand, TransportEvent, Upward};
+use super::{Cells, Counters, Inbox, Limits, Sockets, TransportCommand, TransportEvent, Upward};
+use crate::wire::greeting::Seen;
 
 /// Commands that may wait for the hub, which takes them at once.
 const COMMANDS: usize = 1024;
@@ -59,7 +64,12 @@ enum Waiting {
 
 struct Connection {
     peer: PeerId,
+    /// Where the other side is.
+    remote: Multiaddr,
+    /// Which socket of ours it has dialled, if it has.
+    dialled: Option<Multiaddr>,
     we_dialled: bool,
+    is_relayed: bool,
     since: Instant,
     /// Whether the exchange of credentials has succeeded.
     proved: bool,
@@ -74,10 +84,17 @@ struct Connection {
 }
 
 impl Connection {
-    fn new(peer: PeerId, we_dialled: bool) -> Self {
+    fn new(peer: PeerId, endpoint: &ConnectedPoint) -> Self {
         Self {
             peer,
-            we_dialled,
+            remote: endpoint.get_remote_address().clone(),
+            dialled: match endpoint {
+                ConnectedPoint::Listener { local_addr, .. } => Some(local_addr.clone()),
+                ConnectedPoint::Dialer { .. } => None,
+            },
+            // Where both have dialled, through their translators, one plays the listener.
+            we_dialled: endpoint.to_endpoint() == Endpoint::Dialer,
+            is_relayed: endpoint.is_relayed(),
             since: Instant::now(),
             proved: false,
             greeting: None,
@@ -87,13 +104,21 @@ impl Connection {
             ended: None,
         }
     }
+
+    /// What the other side is told of where it is seen.
+    fn seen(&self) -> Seen {
+        if self.we_dialled || self.is_relayed { Seen::default() } else { Seen { address: self.remote.to_vec() } }
+    }
 }
 
 struct Link {
     connection: ConnectionId,
     peer: PeerId,
     we_dialled: bool,
+    is_relayed: bool,
     issued: u64,
+    cell: Cell,
+    level: Level,
 }
 
 pub(crate) struct Hub {
@@ -110,7 +135,9 @@ pub(crate) struct Hub {
     dials: HashMap<ConnectionId, DialTarget>,
     connections: HashMap<ConnectionId, Connection>,
     links: HashMap<NodeId, Link>,
+    /// Where our own sockets listen.
     listening: Vec<Multiaddr>,
+    reach: Reach,
     counters: Counters,
     /// Set at shutdown: when to stop waiting for the outboxes.
     ending: Option<Instant>,
@@ -123,15 +150,20 @@ pub(crate) struct Hub {
 pub(crate) async fn start(
     keypair: Keypair,
     protocol: StreamProtocol,
-    listen: &[Multiaddr],
+    sockets: &Sockets<'_>,
     session: Arc<Session>,
     limits: Limits,
     max_message: usize,
     Upward { inbox, cells }: Upward,
 ) -> Result<(mpsc::Sender<TransportCommand>, Vec<Multiaddr>), ListenError> {
-    let mut swarm = session.metrics().register(|registry| swarm::build(keypair, protocol, &limits, registry))?;
+    let maps_ports = sockets.maps_ports();
+    let mut swarm =
+        session.metrics().register(|registry| swarm::build(keypair, protocol, &limits, maps_ports, registry))?;
     let figures = session.metrics().register(libp2p::metrics::Metrics::new);
-    let listening = swarm::listen(&mut swarm, listen).await?;
+    let listening = swarm::listen(&mut swarm, sockets.listen).await?;
+    for address in sockets.advertised {
+        swarm.add_external_address(address.clone());
+    }
     let (reports, reported) = mpsc::channel(REPORTS);
     let hub = Hub {
         swarm,
@@ -147,6 +179,7 @@ pub(crate) async fn start(
         connections: HashMap::new(),
         links: HashMap::new(),
         listening: listening.clone(),
+        reach: Reach::new(!sockets.advertised.is_empty()),
         counters: Counters::default(),
         ending: None,
     };
@@ -206,6 +239,8 @@ impl Hub {
             connections: self.connections.len(),
             refused_connections: self.swarm.behaviour().links.refused(),
             refused_cards: self.session.refused_cards(),
+            relayed_links: self.links.values().filter(|link| link.is_relayed).count(),
+            reachability: self.reach.tell(),
             ..self.counters.clone()
         }
     }
@@ -246,8 +281,11 @@ impl Hub {
 
     fn on_swarm_event(&mut self, event: SwarmEvent<BehaviourEvent>) {
         self.figures.record(&event);
-        if let SwarmEvent::Behaviour(BehaviourEvent::Ping(ping)) = &event {
-            self.figures.record(ping);
+        match &event {
+            SwarmEvent::Behaviour(BehaviourEvent::Ping(ping)) => self.figures.record(ping),
+            SwarmEvent::Behaviour(BehaviourEvent::Punch(punch)) => self.figures.record(punch),
+            SwarmEvent::Behaviour(BehaviourEvent::Relay(relay)) => self.figures.record(relay),
+            _ => {}
         }
         match event {
             SwarmEvent::Behaviour(BehaviourEvent::Links(event)) => self.on_opened(event),
@@ -258,8 +296,9 @@ impl Hub {
                 self.close(connection);
             }
             SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
-                let we_dialled = matches!(endpoint, ConnectedPoint::Dialer { .. });
-                self.connections.insert(connection_id, Connection::new(peer_id, we_dialled));
+                if !self.swarm.behaviour().links.is_errand(connection_id) {
+                    self.connections.insert(connection_id, Connection::new(peer_id, &endpoint));
+                }
             }
             SwarmEvent::ConnectionClosed { connection_id, .. } => self.on_closed(connection_id),
             SwarmEvent::OutgoingConnectionError { connection_id, error, .. } => {
@@ -268,14 +307,18 @@ impl Hub {
                     self.tell(TransportEvent::DialFailed { target, why });
                 }
             }
-            SwarmEvent::NewListenAddr { address, .. } => {
-                self.listening.push(address);
-                self.tell(TransportEvent::Listening(self.listening.clone()));
+            SwarmEvent::Behaviour(BehaviourEvent::Ports(event)) => tell_ports(&event),
+            SwarmEvent::Behaviour(BehaviourEvent::Probe(event)) => {
+                tracing::debug!(address = %event.tested_addr, reached = event.result.is_ok(), "an address was tried from outside");
             }
-            SwarmEvent::ExpiredListenAddr { address, .. } => {
-                self.listening.retain(|other| *other != address);
-                self.tell(TransportEvent::Listening(self.listening.clone()));
+            SwarmEvent::Behaviour(BehaviourEvent::Punch(dcutr::Event { remote_peer_id, result: Err(error) })) => {
+                tracing::debug!(%remote_peer_id, %error, "the link with a node behind a router stays at its relay");
             }
+            SwarmEvent::NewListenAddr { listener_id, address } => self.on_listening(listener_id, address, true),
+            SwarmEvent::ExpiredListenAddr { listener_id, address } => self.on_listening(listener_id, address, false),
+            SwarmEvent::ListenerClosed { listener_id, reason, .. } => self.on_listener_closed(listener_id, reason),
+            SwarmEvent::ExternalAddrConfirmed { address } => self.on_confirmed(address),
+            SwarmEvent::ExternalAddrExpired { address } => self.on_expired(&address),
             SwarmEvent::ListenerError { error, .. } => tracing::warn!(%error, "a listening socket has trouble"),
             _ => {}
         }
@@ -295,9 +338,9 @@ impl Hub {
     fn greet(&mut self, id: ConnectionId, stream: Stream) {
         let Some(connection) = self.connections.get_mut(&id) else { return };
         let (session, limits, reports) = (self.session.clone(), self.limits.clone(), self.reports.clone());
-        let other = connection.peer;
+        let (other, seen) = (connection.peer, connection.seen());
         let task = tokio::spawn(async move {
-            let outcome = greet(stream, other, &session, &limits).await;
+            let outcome = greet(stream, other, seen, &session, &limits).await;
             // The hub outlives its tasks, except at the very end, when nobody cares.
             _ = reports.send(Report::Greeted(id, outcome)).await;
         });
@@ -402,6 +445,7 @@ impl Hub {
     /// Cuts connections on which no credential was shown in time, by a stranger that opens no stream for example, and
     /// those that should have ended by themselves.
     fn sweep(&mut self) {
+        self.plan_reach();
         let stall = self.limits.write_stall;
         let overdue = |connection: &Connection| {
             connection.retired.is_some_and(|since| since.elapsed() > stall)

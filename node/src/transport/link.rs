@@ -10,7 +10,7 @@ use futures::io::{AsyncReadExt, ReadHalf, WriteHalf};
 use grid::id::NodeId;
 use grid::level::Level;
 use grid::peer::Peer;
-use libp2p::{PeerId, Stream};
+use libp2p::{Multiaddr, PeerId, Stream};
 use tokio::time::timeout;
 
 use super::cells::Cells;
@@ -19,8 +19,9 @@ use super::session::Session;
 use super::slots::{LinkSlots, Slots};
 use super::{Inbox, Limits, TransportEvent};
 use crate::metrics::Metrics;
+use crate::own::ip;
 use crate::wire::frame::{FrameError, read_frame, write_frame};
-use crate::wire::greeting::Greeting;
+use crate::wire::greeting::{Greeting, Seen};
 use crate::wire::piece::{LAST_WORD, PieceError, SLOT, Unit, Units};
 
 /// The longest greeting: a card and a few bytes, or a refusal's text.
@@ -30,6 +31,8 @@ const MAX_GREETING: usize = 16 << 10;
 pub(crate) struct Proved {
     pub(crate) peer: Peer,
     pub(crate) level: Level,
+    /// Where it sees us, if we have dialled it.
+    pub(crate) seen: Option<Multiaddr>,
     pub(crate) reader: ReadHalf<Stream>,
     pub(crate) writer: WriteHalf<Stream>,
 }
@@ -49,24 +52,26 @@ pub(crate) enum GreetingError {
     OursRefused(String),
 }
 
-/// Shows our credential, checks the other's, and hears what the other thinks of ours.
+/// Shows our credential, checks the other's, and hears what the other thinks of ours. The other is told where it is seen,
+/// if it has dialled us.
 pub(crate) async fn greet(
     stream: Stream,
     other: PeerId,
+    seen: Seen,
     session: &Session,
     limits: &Limits,
 ) -> Result<Proved, GreetingError> {
     let time = limits.hello_timeout;
-    timeout(time, exchange(stream, other, session)).await.map_err(|_| GreetingError::TimedOut(time))?
+    timeout(time, exchange(stream, other, seen, session)).await.map_err(|_| GreetingError::TimedOut(time))?
 }
 
-async fn exchange(stream: Stream, other: PeerId, session: &Session) -> Result<Proved, GreetingError> {
+async fn exchange(stream: Stream, other: PeerId, seen: Seen, session: &Session) -> Result<Proved, GreetingError> {
     let (mut reader, mut writer) = stream.split();
     write_frame(&mut writer, &session.hello()).await?;
     let (card, level) = match read_greeting(&mut reader).await? {
         Greeting::Hello(hello) => (hello.card, hello.level.into()),
         Greeting::Refused(why) => return Err(GreetingError::OursRefused(why)),
-        Greeting::Accepted => return Err(GreetingError::Malformed("accepted before hello".into())),
+        Greeting::Accepted(_) => return Err(GreetingError::Malformed("accepted before hello".into())),
     };
     let peer = match session.prove(other, card).await {
         Ok(peer) => peer,
@@ -78,9 +83,13 @@ async fn exchange(stream: Stream, other: PeerId, session: &Session) -> Result<Pr
             return Err(GreetingError::TheirsRefused(why));
         }
     };
-    write_frame(&mut writer, &Greeting::Accepted.encode()).await?;
+    write_frame(&mut writer, &Greeting::Accepted(seen).encode()).await?;
     match read_greeting(&mut reader).await? {
-        Greeting::Accepted => Ok(Proved { peer, level, reader, writer }),
+        Greeting::Accepted(Seen { address }) => {
+            // One that we cannot read tells us nothing.
+            let seen = Multiaddr::try_from(address).ok().filter(|address| ip(address).is_some());
+            Ok(Proved { peer, level, seen, reader, writer })
+        }
         Greeting::Refused(why) => Err(GreetingError::OursRefused(why)),
         Greeting::Hello(_) => Err(GreetingError::Malformed("a second hello".into())),
     }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use grid::cell::Shape;
+use grid::cell::{Cell, Shape};
 use grid::id::NodeId;
 use grid::level::Level;
 use grid::message::Message;
@@ -71,10 +71,20 @@ impl Session {
         self.own.borrow().id()
     }
 
+    /// Our cell.
+    pub(crate) fn cell(&self) -> Cell {
+        self.own.borrow().cell()
+    }
+
+    /// How much we do for others.
+    pub(crate) fn level(&self) -> Level {
+        *self.level.borrow()
+    }
+
     /// Our greeting: the card without the contact, which strangers must not see.
     pub(crate) fn hello(&self) -> Vec<u8> {
         let card = self.own.borrow().without_contact().card().clone();
-        Greeting::hello(WireCard::from(&card), *self.level.borrow()).encode()
+        Greeting::hello(WireCard::from(&card), self.level()).encode()
     }
 
     /// Verifies the card of whoever is at the other end of a connection.

@@ -2,17 +2,21 @@
 
 use std::collections::HashSet;
 use std::io;
+use std::time::Duration;
 
 use futures::StreamExt;
 use libp2p::identity::Keypair;
 use libp2p::metrics::Registry;
-use libp2p::swarm::{NetworkBehaviour, StreamProtocol, SwarmEvent};
+use libp2p::swarm::behaviour::toggle::Toggle;
+use libp2p::swarm::{ConnectionId, NetworkBehaviour, StreamProtocol, SwarmEvent};
 use libp2p::{
-    Multiaddr, Swarm, SwarmBuilder, connection_limits, memory_connection_limits, noise, ping, quic, tcp, yamux,
+    Multiaddr, PeerId, Swarm, SwarmBuilder, autonat, connection_limits, dcutr, memory_connection_limits, noise, ping,
+    quic, relay, tcp, upnp, yamux,
 };
 
 use super::Limits;
 use super::behaviour::Links;
+use super::members::{Errands, Members};
 
 /// Everything that runs on a connection.
 #[derive(NetworkBehaviour)]
@@ -20,7 +24,32 @@ pub(crate) struct Behaviour {
     limits: connection_limits::Behaviour,
     memory: memory_connection_limits::Behaviour,
     ping: ping::Behaviour,
+    /// Whether others can dial us.
+    probe: autonat::v2::client::Behaviour,
+    /// Dials others who want to know that.
+    probes: Members<autonat::v2::server::Behaviour>,
+    /// Keeps places for those whom others cannot dial.
+    pub(crate) relay: Members<relay::Behaviour>,
+    /// Has them kept for us.
+    relayed: relay::client::Behaviour,
+    /// Makes a direct connection of one over a relay.
+    punch: dcutr::Behaviour,
+    /// Asks the router to forward our ports.
+    ports: Toggle<upnp::tokio::Behaviour>,
     pub(crate) links: Links,
+}
+
+impl Behaviour {
+    /// The other side of a connection has shown its credential.
+    pub(crate) fn proved(&mut self, connection: ConnectionId, peer: PeerId, is_relayed: bool) {
+        // Over a relay nobody is asked for more than the link.
+        if is_relayed {
+            return self.links.proved(connection, None);
+        }
+        self.links.proved(connection, Some(peer));
+        self.probes.proved(connection);
+        self.relay.proved(connection);
+    }
 }
 
 /// Why a node cannot listen.
@@ -49,8 +78,18 @@ pub(crate) const MEMORY_SHARE: f64 = 0.8;
 const MAX_PENDING: u32 = 256;
 /// Simultaneous dials may make two connections of which one survives, and an earlier one may still be ending.
 const MAX_PER_PEER: u32 = 4;
-/// Streams that the other side may have open on one connection: the link, and ping's.
-const MAX_STREAMS: usize = 8;
+/// Streams that the other side may have open on one connection: the link, ping's and AutoNAT's, and a relay has one for
+/// each circuit.
+const MAX_STREAMS: usize = 8 + CIRCUITS_OF_ONE;
+/// What a node relays for its neighbours: places that it keeps, circuits in all and of one node, and when a circuit ends,
+/// whose link is then opened anew. The bounds are for pairs of nodes whose translators let no direct connection through.
+const PLACES: usize = 256;
+const CIRCUITS: usize = 128;
+const CIRCUITS_OF_ONE: usize = 32;
+const CIRCUIT_TIME: Duration = Duration::from_secs(3600);
+const CIRCUIT_BYTES: u64 = 1 << 30;
+/// How long a connection stays that is no link and has done its errand.
+const IDLE: Duration = Duration::from_secs(1);
 /// QUIC's window for one stream. The bandwidth-delay product of 100 Mbit/s at 150 ms is 1.9 MB.
 const QUIC_STREAM_WINDOW: u32 = 2 << 20;
 /// QUIC's window for a connection: the link's and some room.
@@ -64,19 +103,37 @@ pub(crate) fn build(
     keypair: Keypair,
     protocol: StreamProtocol,
     limits: &Limits,
+    maps_ports: bool,
     registry: &mut Registry,
 ) -> Result<Swarm<Behaviour>, ListenError> {
     let failed = |error: &dyn std::fmt::Display| ListenError::Transport(error.to_string());
-    let links = Links::new(protocol, limits.clone());
+    let (errands, me) = (Errands::default(), keypair.public().to_peer_id());
+    let links = Links::new(protocol, limits.clone(), errands.clone());
     let connections = connection_limits::ConnectionLimits::default()
         .with_max_pending_incoming(Some(MAX_PENDING))
         .with_max_pending_outgoing(Some(MAX_PENDING))
         .with_max_established(Some(limits.max_connections))
         .with_max_established_per_peer(Some(MAX_PER_PEER));
-    let behaviour = Behaviour {
+    let relays = relay::Config {
+        max_reservations: PLACES,
+        max_circuits: CIRCUITS,
+        max_circuits_per_peer: CIRCUITS_OF_ONE,
+        max_circuit_duration: CIRCUIT_TIME,
+        max_circuit_bytes: CIRCUIT_BYTES,
+        ..relay::Config::default()
+    };
+    let mut relay = relay::Behaviour::new(me, relays);
+    relay.set_status(Some(relay::Status::Disable));
+    let behaviour = |relayed| Behaviour {
         limits: connection_limits::Behaviour::new(connections),
         memory: memory_connection_limits::Behaviour::with_max_percentage(MEMORY_SHARE),
         ping: ping::Behaviour::new(ping::Config::new()),
+        probe: autonat::v2::client::Behaviour::default(),
+        probes: Members::new(autonat::v2::server::Behaviour::default(), errands.clone()),
+        relay: Members::new(relay, errands),
+        relayed,
+        punch: dcutr::Behaviour::new(me),
+        ports: maps_ports.then(upnp::tokio::Behaviour::default).into(),
         links,
     };
     let multiplexer = || {
@@ -89,10 +146,12 @@ pub(crate) fn build(
         .with_tcp(tcp::Config::default().nodelay(true), noise::Config::new, multiplexer)
         .map_err(|error| failed(&error))?
         .with_quic_config(quic_config)
-        .with_bandwidth_metrics(registry)
-        .with_behaviour(|_| behaviour)
+        .with_relay_client(noise::Config::new, multiplexer)
         .map_err(|error| failed(&error))?
-        .with_swarm_config(|config| config)
+        .with_bandwidth_metrics(registry)
+        .with_behaviour(|_, relayed| behaviour(relayed))
+        .map_err(|error| failed(&error))?
+        .with_swarm_config(|config| config.with_idle_connection_timeout(IDLE))
         .with_connection_timeout(limits.dial_timeout)
         .build();
     Ok(swarm)

@@ -3,7 +3,8 @@
 use grid::level::Level;
 use serde::{Deserialize, Serialize};
 
-use super::card::WireCard;
+use super::bounded::{bytes, write_bytes};
+use super::card::{MAX_ADDRESS, WireCard};
 use super::codec;
 use super::error::WireError;
 use super::hello::Hello;
@@ -13,10 +14,18 @@ use super::hello::Hello;
 pub enum Greeting {
     /// "This is who I am."
     Hello(Hello),
-    /// "You are who you say." Messages may follow.
-    Accepted,
+    /// "You are who you say", and where you come from. Messages may follow.
+    Accepted(Seen),
     /// "I do not take you", and why, for a person. Nothing follows.
     Refused(String),
+}
+
+/// Where a node that was dialled sees the one that dialled it: behind an address translator that cannot know it itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// A binary multiaddr of at most [`MAX_ADDRESS`] bytes; empty from who has dialled, and over a relay.
+    #[serde(serialize_with = "write_bytes", deserialize_with = "bytes::<MAX_ADDRESS, _, _>")]
+    pub address: Vec<u8>,
 }
 
 /// The most bytes of a refusal's text.
@@ -49,7 +58,7 @@ impl Greeting {
     pub fn decode(bytes: &[u8]) -> Result<Self, WireError> {
         match codec::decode(bytes)? {
             Self::Refused(why) => Ok(Self::refused(&why.replace(char::is_control, " "))),
-            greeting @ (Self::Hello(_) | Self::Accepted) => Ok(greeting),
+            greeting @ (Self::Hello(_) | Self::Accepted(_)) => Ok(greeting),
         }
     }
 }

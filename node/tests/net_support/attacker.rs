@@ -11,7 +11,7 @@ use libp2p::swarm::dial_opts::DialOpts;
 use libp2p::{Multiaddr, PeerId, Stream, StreamProtocol, SwarmBuilder, noise, tcp, yamux};
 use node::wire::WireCard;
 use node::wire::frame::{read_frame, write_frame};
-use node::wire::greeting::Greeting;
+use node::wire::greeting::{Greeting, Seen};
 use tokio::sync::mpsc;
 
 use super::{Node, Setup, mint, parameters, record};
@@ -61,7 +61,7 @@ impl Attacker {
 
     pub async fn stream(&mut self, node: &Node) -> Stream {
         let grid = node.status().await.grid;
-        let protocol = StreamProtocol::try_from_owned(format!("/rook/{grid}/link/5")).unwrap();
+        let protocol = StreamProtocol::try_from_owned(format!("/rook/{grid}/link/6")).unwrap();
         let open = async {
             loop {
                 match self.control.open_stream(self.victim, protocol.clone()).await {
@@ -120,8 +120,8 @@ impl Attacker {
     pub async fn accepted_as(&mut self, identity: &SecretIdentity, node: &Node) -> Stream {
         let (now, grid) = (now(), node.status().await.grid);
         let (mut stream, verdict) = self.greet_as(identity, node, now, now + 3600, *grid.as_bytes()).await;
-        assert_eq!(verdict, Greeting::Accepted);
-        write_frame(&mut stream, &Greeting::Accepted.encode()).await.unwrap();
+        assert!(matches!(verdict, Greeting::Accepted(_)), "{verdict:?}");
+        write_frame(&mut stream, &Greeting::Accepted(Seen::default()).encode()).await.unwrap();
         stream
     }
 }

@@ -107,6 +107,7 @@ impl Setup {
             storage,
             listen: self.listen.iter().map(|address| address.parse().unwrap()).collect(),
             advertise: self.advertise,
+            map_ports: false,
             peers: self.peers,
             frame_log: self.frame_log,
         })

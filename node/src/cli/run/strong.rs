@@ -26,6 +26,7 @@ pub(super) struct Common {
     pub(super) config: Config,
     pub(super) limits: Limits,
     pub(super) data: PathBuf,
+    pub(super) map_ports: bool,
     pub(super) peers: Vec<Multiaddr>,
 }
 
@@ -51,6 +52,7 @@ impl Common {
             storage,
             listen: place.listen,
             advertise: place.advertise,
+            map_ports: self.map_ports,
             peers: self.peers.clone(),
             frame_log: None,
         }

@@ -57,9 +57,20 @@ impl Hub {
             connection: id,
             peer: connection.peer,
             we_dialled: connection.we_dialled,
+            is_relayed: connection.is_relayed,
             issued: proved.peer.issued(),
+            cell: proved.peer.cell(),
+            level: proved.level,
         };
-        self.swarm.behaviour_mut().links.proved(id);
+        self.swarm.behaviour_mut().proved(id, fresh.peer, fresh.is_relayed);
+        let came_in =
+            connection.dialled.clone().filter(|_| !fresh.is_relayed).map(|at| (connection.remote.clone(), at));
+        if let Some((remote, at)) = came_in {
+            self.on_dialled(&remote, &at);
+        }
+        if let Some(seen) = proved.seen.as_ref().filter(|_| fresh.we_dialled && !fresh.is_relayed) {
+            self.on_seen(seen);
+        }
         let node = proved.peer.id();
         let verdict = self.judge(node, &fresh);
         let target = self.dials.remove(&id);
@@ -82,8 +93,8 @@ impl Hub {
         }
     }
 
-    /// Both ends come to the same verdict on two connections between them: the one whose dialler has the smaller name
-    /// stays. Of two that the same side dialled the later stays, since that side has given the earlier one up.
+    /// Both ends come to the same verdict on two connections between them: a direct one stays before one over a relay, and
+    /// else the one whose dialler has the smaller name. Of two that the same side dialled the later stays, since that side has given the earlier one up.
     fn judge(&self, node: NodeId, fresh: &Link) -> Verdict {
         if node == self.session.me() {
             return Verdict::Ourselves;
@@ -91,6 +102,9 @@ impl Hub {
         let Some(old) = self.links.get(&node) else { return Verdict::First };
         if old.peer != fresh.peer {
             return if fresh.issued > old.issued { Verdict::Supersede } else { Verdict::Outdated };
+        }
+        if old.is_relayed != fresh.is_relayed {
+            return if old.is_relayed { Verdict::Replace } else { Verdict::Surplus };
         }
         let we_are_smaller = *self.swarm.local_peer_id() < fresh.peer;
         if old.we_dialled == fresh.we_dialled || fresh.we_dialled == we_are_smaller {

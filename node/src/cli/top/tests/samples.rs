@@ -26,6 +26,7 @@ fn status(dims: u8, side: u16) -> Status {
         side,
         listen: vec!["/ip4/127.0.0.1/udp/1/quic-v1".into()],
         advertised: Vec::new(),
+        reach: Default::default(),
         joined: true,
         level: "normal".into(),
         leaves: 1,
