@@ -1,6 +1,6 @@
 //! Nodes behind routers that translate addresses, in network namespaces with the kernel's own translator.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test")]
 
 mod cli_support;
 mod netns_support;
@@ -33,7 +33,10 @@ struct Running {
 impl Stage {
     /// With so many nodes that have addresses of their own.
     fn new(name: &str, open: usize) -> Option<(Self, Vec<Running>)> {
-        let internet = Internet::new(name)?;
+        Some(Self::on(Internet::new(name)?, open))
+    }
+
+    fn on(internet: Internet, open: usize) -> (Self, Vec<Running>) {
         let place = Place::new();
         place.grid("line", 1, 8);
         let mut stage = Self { place, internet, introducer: String::new(), cells: RefCell::default() };
@@ -46,14 +49,18 @@ impl Stage {
             node
         });
         let nodes = nodes.collect();
-        Some((stage, nodes))
+        (stage, nodes)
     }
 
     fn start(&self, machine: Machine) -> Running {
+        self.start_with(machine, &[])
+    }
+
+    fn start_with(&self, machine: Machine, flags: &[&str]) -> Running {
         let identity = format!("{}.pem", machine.name());
         self.mint(&identity);
         let peer = Some(self.introducer.as_str()).filter(|introducer| !introducer.is_empty());
-        let mut node = machine.node(&self.place, &identity, peer);
+        let mut node = machine.node(&self.place, &identity, peer, flags);
         node.wait_for("joined", PATIENCE);
         Running { node, machine }
     }
@@ -216,4 +223,43 @@ fn where_routers_draw_ports_two_nodes_talk_over_a_relay() {
     stage.talk(&here, &there);
     assert_eq!(stage.reach(&here)["relayed_links"], 1);
     assert_eq!(stage.reach(&there)["relayed_links"], 1);
+}
+
+#[test]
+fn a_router_forwards_ports_when_it_is_asked() {
+    let Some((mut stage, _open)) = Internet::of_common_addresses("ask").map(|net| Stage::on(net, 1)) else { return };
+    let Some(machine) = stage.internet.home_with_orders("home", &stage.place, true) else { return };
+    let home = stage.start_with(machine, &["--map-ports"]);
+    stage.reach_is(&home, "confirmed", 0);
+    let machine = stage.internet.machine("later");
+    let later = stage.start(machine);
+    stage.linked(&later, &home);
+    stage.talk(&later, &home);
+    assert!(home.machine.orders().contains("port mapping accepted"), "{}", home.machine.orders());
+    // Nobody relays for it.
+    assert_eq!(stage.reach(&home)["relays"], 0);
+    assert_eq!(stage.reach(&later)["relayed_links"], 0);
+}
+
+#[test]
+fn a_router_that_refuses_costs_nothing() {
+    let Some((mut stage, _open)) = Internet::of_common_addresses("ref").map(|net| Stage::on(net, 1)) else { return };
+    let Some(machine) = stage.internet.home_with_orders("home", &stage.place, false) else { return };
+    let home = stage.start_with(machine, &["--map-ports"]);
+    stage.reach_is(&home, "translated", 1);
+    eventually("an order", PATIENCE, || home.machine.orders().contains("port mapping rejected").then_some(()));
+    let cpu = || process_time(home.node.pid());
+    let (before, time) = (cpu(), Duration::from_secs(10));
+    std::thread::sleep(time);
+    let share = (cpu() - before).as_secs_f64() / time.as_secs_f64();
+    println!("{:.2} % of a core", share * 100.0);
+    assert!(share < 0.1, "{share}");
+}
+
+/// How long a process has had a processor (proc(5), in hundredths of a second).
+fn process_time(pid: u32) -> Duration {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap().split_whitespace().collect();
+    let ticks: u64 = fields[11..13].iter().map(|field| field.parse::<u64>().unwrap()).sum();
+    Duration::from_millis(10 * ticks)
 }

@@ -295,10 +295,10 @@ impl Hub {
                 tracing::debug!(%error, "a connection does not answer pings any more");
                 self.close(connection);
             }
-            SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
-                if !self.swarm.behaviour().links.is_errand(connection_id) {
-                    self.connections.insert(connection_id, Connection::new(peer_id, &endpoint));
-                }
+            SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. }
+                if !self.swarm.behaviour().links.is_errand(connection_id) =>
+            {
+                self.connections.insert(connection_id, Connection::new(peer_id, &endpoint));
             }
             SwarmEvent::ConnectionClosed { connection_id, .. } => self.on_closed(connection_id),
             SwarmEvent::OutgoingConnectionError { connection_id, error, .. } => {

@@ -2,9 +2,10 @@
 //!
 //! The namespaces are made for one test and go with it. Nothing of them touches the network of the machine.
 
-#![allow(dead_code, unreachable_pub, missing_docs, reason = "each test uses a part of it")]
+#![allow(dead_code, unreachable_pub, missing_docs, clippy::print_stdout, reason = "each test uses a part of it")]
 
-use std::process::{Command, Output};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
 
 use super::cli_support::{Node, Place, die_with_us, succeeded, with_input};
 
@@ -20,24 +21,35 @@ pub enum Nat {
 /// The wire of the internet, its machines and routers.
 pub struct Internet {
     prefix: String,
+    net: &'static str,
     spaces: Vec<String>,
 }
 
 impl Internet {
     /// An internet without machines; `None` where namespaces cannot be made, and it is said why.
     pub fn new(name: &str) -> Option<Self> {
+        Self::in_net(name, "203.0.113")
+    }
+
+    /// One whose addresses look like any others: routers forward no ports of addresses that are for documentation. They are
+    /// not found outside of the namespaces, as nothing is.
+    pub fn of_common_addresses(name: &str) -> Option<Self> {
+        Self::in_net(name, "11.1.2")
+    }
+
+    fn in_net(name: &str, net: &'static str) -> Option<Self> {
         let tools = [("ip", "-V"), ("nft", "-v")];
         let missing =
             tools.iter().find(|(tool, flag)| !Command::new(tool).arg(flag).output().is_ok_and(|o| o.status.success()));
         if let Some((tool, _)) = missing {
-            println!("SKIPPED: this test needs the command {tool} (iproute2, nftables)");
+            println!("skipped: this test needs the command {tool} (iproute2, nftables)");
             return None;
         }
-        let mut internet = Self { prefix: format!("rook{}{name}", std::process::id()), spaces: Vec::new() };
+        let mut internet = Self { prefix: format!("rook{}{name}", std::process::id()), net, spaces: Vec::new() };
         let wire = internet.space_name("wire");
         let made = Command::new("ip").args(["netns", "add", &wire]).output().unwrap();
         if !made.status.success() {
-            println!("SKIPPED: no namespaces here ({}): run it as root", String::from_utf8_lossy(&made.stderr).trim());
+            println!("skipped: no namespaces here ({}): run it as root", String::from_utf8_lossy(&made.stderr).trim());
             return None;
         }
         internet.spaces.push(wire.clone());
@@ -77,7 +89,7 @@ impl Internet {
         let (wire, port) = (self.space_name("wire"), format!("port{number}"));
         self.cable((space, "outside"), (&wire, &port));
         self.ip(&wire, &format!("link set {port} master wire"));
-        let address = format!("203.0.113.{number}");
+        let address = format!("{}.{number}", self.net);
         self.ip(space, &format!("addr add {address}/24 dev outside"));
         address
     }
@@ -91,6 +103,36 @@ impl Internet {
 
     /// A machine in a home, behind a router that translates, and lets nobody in who was not asked.
     pub fn home(&mut self, name: &str, nat: Nat) -> Machine {
+        self.home_and_router(name, nat).0
+    }
+
+    /// The same, whose router takes orders (UPnP), and obeys or refuses; `None` where it has no program for that.
+    pub fn home_with_orders(&mut self, name: &str, place: &Place, obeys: bool) -> Option<Machine> {
+        if Command::new("miniupnpd").arg("--version").output().is_err() {
+            println!("skipped: this test needs the command miniupnpd (miniupnpd-nftables)");
+            return None;
+        }
+        let (mut machine, router) = self.home_and_router(name, Nat::PortKept);
+        let orders = if obeys { "allow 1024-65535 192.168.1.0/24 1024-65535" } else { "" };
+        let settings = place.write(
+            &format!("{name}-router.conf"),
+            format!(
+                "ext_ifname=outside\nlistening_ip=home\nenable_natpmp=no\nsecure_mode=yes\n\
+                 upnp_table_name=filter\nupnp_nat_table_name=filter\nupnp_forward_chain=asked\n\
+                 upnp_nat_chain=asked_in\nupnp_nat_postrouting_chain=asked_out\n{orders}\ndeny 0-65535 0.0.0.0/0 0-65535\n"
+            ),
+        );
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &router, "miniupnpd", "-d", "-f"]).arg(settings);
+        command.arg("-P").arg(place.path(&format!("{name}-router.pid"))).stdout(Stdio::null());
+        let log = place.path(&format!("{name}-router.log"));
+        command.stderr(std::fs::File::create(&log).unwrap());
+        die_with_us(&mut command);
+        machine.router = Some(Router { program: command.spawn().unwrap(), log });
+        Some(machine)
+    }
+
+    fn home_and_router(&mut self, name: &str, nat: Nat) -> (Machine, String) {
         let router = self.space(&format!("{name}r"));
         self.on_wire(&router);
         let space = self.space(name);
@@ -101,22 +143,25 @@ impl Internet {
         inside(&router, &["sysctl", "-qw", "net.ipv4.ip_forward=1"], "");
         let ports = if nat == Nat::PortDrawn { "fully-random" } else { "" };
         let rules = format!(
-            "table ip translate {{
-                chain out {{ type nat hook postrouting priority srcnat; oifname outside masquerade {ports}; }}
-            }}
-            table ip guard {{
+            "table inet filter {{
+                chain asked {{ }}
+                chain asked_in {{ }}
+                chain asked_out {{ }}
                 chain through {{ type filter hook forward priority filter; policy drop;
-                    ct state established,related accept; iifname home accept; }}
+                    ct state established,related accept; iifname home accept; jump asked; }}
                 chain here {{ type filter hook input priority filter; policy drop;
                     ct state established,related accept; iifname home accept; }}
+                chain in {{ type nat hook prerouting priority dstnat; jump asked_in; }}
+                chain out {{ type nat hook postrouting priority srcnat; jump asked_out; oifname outside masquerade {ports}; }}
             }}"
         );
         inside(&router, &["nft", "-f", "-"], &rules);
-        self.placed(name, space, "192.168.1.2".into())
+        (self.placed(name, space, "192.168.1.2".into()), router)
     }
 
     fn placed(&self, name: &str, space: String, address: String) -> Machine {
-        Machine { name: name.into(), space, api: format!("127.0.0.1:{}", 7200 + self.spaces.len()), address }
+        let api = format!("127.0.0.1:{}", 7200 + self.spaces.len());
+        Machine { name: name.into(), space, api, address, router: None }
     }
 }
 
@@ -142,6 +187,20 @@ pub struct Machine {
     /// Machines share the folder of the test, where nodes are known by the addresses of their APIs.
     api: String,
     pub address: String,
+    router: Option<Router>,
+}
+
+/// The program by which a router takes orders.
+struct Router {
+    program: Child,
+    log: PathBuf,
+}
+
+impl Drop for Router {
+    fn drop(&mut self) {
+        let _ = self.program.kill();
+        let _ = self.program.wait();
+    }
 }
 
 impl Machine {
@@ -179,8 +238,13 @@ impl Machine {
         inside(&self.space, &["bash", "-c", &ask], "")
     }
 
+    /// What its router says of the orders that it was given.
+    pub fn orders(&self) -> String {
+        std::fs::read_to_string(&self.router.as_ref().unwrap().log).unwrap()
+    }
+
     /// Starts a node on this machine, which listens at its address.
-    pub fn node(&self, place: &Place, identity: &str, peer: Option<&str>) -> Node {
+    pub fn node(&self, place: &Place, identity: &str, peer: Option<&str>, flags: &[&str]) -> Node {
         let text = |path: std::path::PathBuf| path.to_str().unwrap().to_owned();
         let mut args: Vec<String> = ["run", "--json", "--api", &self.api].map(str::to_owned).into();
         for transport in ["udp/7118/quic-v1", "tcp/7118"] {
@@ -189,6 +253,7 @@ impl Machine {
         args.extend(["--identity".into(), text(place.path(identity))]);
         args.extend(["--data".into(), text(place.path(&format!("{identity}-data")))]);
         args.extend(peer.into_iter().flat_map(|peer| ["--peer".to_owned(), peer.to_owned()]));
+        args.extend(flags.iter().map(|&flag| flag.to_owned()));
         let mut node = Node::of(self.rook(place, &args));
         let ready = node.wait_for("ready", std::time::Duration::from_secs(30));
         node.id = ready["id"].as_str().unwrap().to_owned();
