@@ -179,10 +179,14 @@ struct MintOutput {
 impl MintOutput {
     fn describe(&self) -> String {
         let took = text::seconds(self.seconds);
-        let attempts = text::scaled(self.attempts as f64);
+        // Attempts are counted in batches: a hit in the first one leaves none to tell of.
+        let attempts = match self.attempts {
+            0 => "found".to_owned(),
+            attempts => format!("{}attempts", text::scaled(attempts as f64)),
+        };
         format!(
             "{}\n{}\n\nKeep it secret: who has it is you. Next: rook run --identity {} --data FOLDER --peer ADDRESS",
-            format_args!("{} (its grid: {}), {attempts}attempts in {took}", self.file, self.grid_file),
+            format_args!("{} (its grid: {}), {attempts} in {took}", self.file, self.grid_file),
             self.identity.describe(),
             self.file
         )
