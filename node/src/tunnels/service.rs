@@ -180,7 +180,7 @@ impl fmt::Display for ServiceHost {
 
 /// That a service can be met at a node, said by the service.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Meeting {
+pub(crate) struct Meeting {
     pub(super) key: ServiceKey,
     pub(super) expires: u64,
     pub(super) signature: Vec<u8>,
@@ -188,7 +188,7 @@ pub(super) struct Meeting {
 
 /// Why it is not believed that a service can be met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum MeetingError {
+pub(crate) enum MeetingError {
     #[error("this is no note of a service")]
     Malformed,
     #[error("the service did not sign this")]
@@ -246,12 +246,12 @@ impl Statement<'_> {
 
 impl Meeting {
     /// As it is announced.
-    pub(super) fn note(&self) -> Vec<u8> {
+    pub(crate) fn note(&self) -> Vec<u8> {
         [&[VERSION][..], &self.key.0, &self.expires.to_be_bytes(), &self.signature].concat()
     }
 
     /// Reads what a node has announced under the service's name, and believes it if the service has signed it.
-    pub(super) fn check(
+    pub(crate) fn check(
         note: &[u8],
         grid: &GridId,
         node: &NodeId,
