@@ -156,7 +156,7 @@ fn variable(name: &str, kind: Kind, dimensions: &[u32]) -> Variable {
 }
 
 /// Arrays, maps, texts, a single value and a table.
-fn asked_of() -> &'static Memory {
+pub(super) fn asked_of() -> &'static Memory {
     static SOURCE: OnceLock<Memory> = OnceLock::new();
     SOURCE.get_or_init(|| {
         let towns = ["Oslo", "", "say \"hi\"", "Reykjavík"];

@@ -80,7 +80,7 @@ impl fmt::Display for ServiceName {
 
 /// The public key of a service; as text in base 32 (RFC 4648), in lower case and without padding.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ServiceKey(pub(super) [u8; 32]);
+pub struct ServiceKey(pub(crate) [u8; 32]);
 
 impl ServiceKey {
     fn public(&self) -> Option<ed25519::PublicKey> {
@@ -181,9 +181,9 @@ impl fmt::Display for ServiceHost {
 /// That a service can be met at a node, said by the service.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Meeting {
-    pub(super) key: ServiceKey,
-    pub(super) expires: u64,
-    pub(super) signature: Vec<u8>,
+    pub(crate) key: ServiceKey,
+    pub(crate) expires: u64,
+    pub(crate) signature: Vec<u8>,
 }
 
 /// Why it is not believed that a service can be met.
@@ -199,13 +199,13 @@ pub(crate) enum MeetingError {
 
 /// What a service has signed for.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Statement<'a> {
-    pub(super) grid: &'a GridId,
+pub(crate) struct Statement<'a> {
+    pub(crate) grid: &'a GridId,
     /// Where it is met.
-    pub(super) node: &'a NodeId,
-    pub(super) name: &'a ServiceName,
-    pub(super) key: &'a ServiceKey,
-    pub(super) expires: u64,
+    pub(crate) node: &'a NodeId,
+    pub(crate) name: &'a ServiceName,
+    pub(crate) key: &'a ServiceKey,
+    pub(crate) expires: u64,
 }
 
 impl Statement<'_> {
@@ -226,7 +226,7 @@ impl Statement<'_> {
     }
 
     /// Both signatures.
-    pub(super) fn sign(&self, keypair: &Keypair) -> Option<[Vec<u8>; 2]> {
+    pub(crate) fn sign(&self, keypair: &Keypair) -> Option<[Vec<u8>; 2]> {
         Some([keypair.sign(&self.public()).ok()?, keypair.sign(&self.private()).ok()?])
     }
 

@@ -74,11 +74,11 @@ pub(crate) enum Ask {
 /// A node that has announced something, and its note. The service's signature in the note says what it is worth.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Announced {
-    pub(super) node: [u8; 32],
+    pub(crate) node: [u8; 32],
     /// The number of its cell.
-    pub(super) cell: u64,
+    pub(crate) cell: u64,
     #[serde(serialize_with = "bounded::write_bytes", deserialize_with = "bounded::bytes::<MAX_NOTE, _, _>")]
-    pub(super) note: Vec<u8>,
+    pub(crate) note: Vec<u8>,
 }
 
 /// What it says.
