@@ -72,7 +72,7 @@ pub fn identity_file(bytes: &[u8]) -> bool {
             true
         }
         Err(error) => {
-            assert!(error.to_string().starts_with("identity.pem"), "{error}");
+            assert!(error.to_string().contains("identity.pem"), "{error}");
             false
         }
     }
