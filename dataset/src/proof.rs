@@ -39,7 +39,10 @@ pub struct ProofError {
 impl Decoder {
     /// A decoder for ascending ranges of groups; what of them is past the stream's end is left out.
     pub fn new(stream: &Stream, groups: &[Range<u64>]) -> Self {
-        let all = chunk_ranges(groups);
+        // Of a list that is all past the end, Bao's readers take the last chunk. An empty stream has one that is empty.
+        let end = stream.length.div_ceil(GROUP).max(1);
+        let inside = groups.iter().map(|range| range.start..range.end.min(end)).filter(|range| !range.is_empty());
+        let all = chunk_ranges(&inside.collect::<Vec<_>>());
         let boundaries = truncate_ranges(&all, stream.length).boundaries();
         // What is cut off a valid list of boundaries is at its end, so the rest is one.
         let ranges = ChunkRanges::new(boundaries.into()).unwrap_or_else(ChunkRanges::empty);
@@ -138,6 +141,14 @@ mod tests {
             let bounds: Vec<u64> = bounds.into_iter().collect();
             bounds.chunks_exact(2).map(|pair| pair[0]..pair[1]).collect()
         })
+    }
+
+    #[test]
+    fn what_is_past_the_end_is_not_wanted() {
+        let outboard = Outboard::of(&Memory::of_bytes(&[7; 20_000]), 0).unwrap();
+        let wanted = |groups: &[Range<u64>]| Decoder::new(&outboard.stream(), groups).wanted();
+        assert_eq!(wanted(&[2..3, 5..9]), None);
+        assert_eq!(wanted(&[0..1, 1..9]), Some(PARENT));
     }
 
     proptest! {

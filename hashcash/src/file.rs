@@ -60,8 +60,16 @@ pub fn read(path: &Path, passphrase: Option<&str>) -> Result<SecretIdentity, Fil
         Ok(length) if length as u64 > MAX_FILE => Err(FileError::NotPem { path: path.into() }),
         Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(FileError::NotPem { path: path.into() }),
         Err(source) => Err(FileError::read(path, source)),
-        Ok(_) => decode::from_pem(path, &text, passphrase),
+        Ok(_) => parse(path, &text, passphrase),
     }
+}
+
+/// Reads an identity from the text of a file; `path` is for messages.
+///
+/// # Errors
+/// As [`read`].
+pub fn parse(path: &Path, text: &str, passphrase: Option<&str>) -> Result<SecretIdentity, FileError> {
+    decode::from_pem(path, text, passphrase)
 }
 
 /// Whether people other than the owner can read this file, which holds a private key.

@@ -8,8 +8,8 @@
 //!           reader -> checked (answers that others confirm: grid::trust)                 where he has not
 //! ```
 
-mod address;
-mod along;
+pub(crate) mod address;
+pub(crate) mod along;
 mod answer;
 mod audit;
 mod batch;
@@ -22,13 +22,13 @@ mod error;
 mod fetch;
 mod html;
 mod http;
-mod lenient;
+pub(crate) mod lenient;
 mod longest;
 mod manifests;
 mod opened;
 mod picture;
 mod pool;
-mod ranges;
+pub(crate) mod ranges;
 mod reader;
 mod reading;
 mod refusal;
@@ -36,7 +36,7 @@ mod session;
 mod shelf;
 mod slabs;
 mod streamed;
-mod trust;
+pub(crate) mod trust;
 
 use std::io;
 use std::net::SocketAddr;

@@ -7,6 +7,8 @@ pub mod config;
 pub mod daemon;
 pub mod data;
 pub mod datasets;
+#[cfg(any(test, fuzzing))]
+pub mod decoders;
 pub mod demo;
 pub mod gateway;
 pub mod handle;

@@ -7,7 +7,7 @@
 mod cache;
 mod error;
 mod folder;
-mod ledger;
+pub(crate) mod ledger;
 mod tables;
 #[cfg(test)]
 mod tests;

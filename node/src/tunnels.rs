@@ -9,19 +9,19 @@
 //!
 //! What a tunnel is, cell by cell, is decided in the crate `tunnel`; through whom it leads, in [`grid::mimics`].
 
-mod exit;
+pub(crate) mod exit;
 mod host;
 mod meet;
 mod mux;
 mod outward;
 mod pipe;
 mod publish;
-mod relays;
-mod service;
-mod socks;
+pub(crate) mod relays;
+pub(crate) mod service;
+pub(crate) mod socks;
 mod splice;
 mod stock;
-mod talk;
+pub(crate) mod talk;
 mod task;
 mod visit;
 

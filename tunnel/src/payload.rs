@@ -80,8 +80,11 @@ pub struct Payload {
 #[error("a cell carries at most {MOST} bytes, not {0}")]
 pub struct TooLong(pub usize);
 
-/// Writes it to the start of a frame, and zeros behind it.
-pub(crate) fn write(command: Command, bytes: &[u8], frame: &mut [u8]) -> Result<(), TooLong> {
+/// Writes it to the start of a frame, and zeros behind it. The frame has room for [`MOST`] bytes and their header.
+///
+/// # Errors
+/// [`TooLong`] for more than that; nothing is written then.
+pub fn write(command: Command, bytes: &[u8], frame: &mut [u8]) -> Result<(), TooLong> {
     let too_long = TooLong(bytes.len());
     let length = u16::try_from(bytes.len()).ok().filter(|_| bytes.len() <= MOST).ok_or(too_long)?;
     let (header, rest) = frame.split_at_mut(HEADER);
@@ -91,8 +94,8 @@ pub(crate) fn write(command: Command, bytes: &[u8], frame: &mut [u8]) -> Result<
     Ok(())
 }
 
-/// Reads the frame; none if the command is unknown or the length too large.
-pub(crate) fn read(frame: &[u8]) -> Option<Payload> {
+/// Reads the frame; none if the command is unknown, or the frame or the length is not what it must be.
+pub fn read(frame: &[u8]) -> Option<Payload> {
     let (header, rest) = frame.split_first_chunk::<HEADER>()?;
     let header = u16::from_be_bytes(*header);
     let command = Command::from_number(header >> 11)?;

@@ -35,6 +35,7 @@ pub(crate) async fn node(
         storage: Storage::open(folder, owner)?,
         listen: vec!["/ip4/127.0.0.1/udp/0/quic-v1".parse()?],
         advertise: Vec::new(),
+        map_ports: false,
         peers: vec![peer],
         frame_log: None,
     })

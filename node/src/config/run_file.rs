@@ -218,7 +218,15 @@ fn datasets(section: &Section<'_>) -> Result<DatasetSection, ConfigError> {
 /// # Errors
 /// [`ConfigError`] says what is wrong with it, and on which line.
 pub fn read(file: &Path) -> Result<RunFile, ConfigError> {
-    Document::of(file, &read_text(file)?)?.read()
+    parse(file, &read_text(file)?)
+}
+
+/// Reads the text of a file; `file` is for messages, and its folder where paths begin.
+///
+/// # Errors
+/// [`ConfigError`] says what is wrong with the text, and on which line.
+pub fn parse(file: &Path, text: &str) -> Result<RunFile, ConfigError> {
+    Document::of(file, text)?.read()
 }
 
 /// A key and what holds for it.
@@ -264,7 +272,7 @@ mod tests {
     const FILE: &str = "rook.toml";
 
     fn parse(text: &str) -> Result<RunFile, ConfigError> {
-        Document::of(Path::new(FILE), text)?.read()
+        super::parse(Path::new(FILE), text)
     }
 
     /// The template with all keys set.

@@ -57,7 +57,7 @@ impl Reports {
     ///
     /// # Errors
     /// [`WireError`] if they are no such list.
-    pub(super) fn decode(bytes: &[u8]) -> Result<Vec<Contradiction>, WireError> {
+    pub(crate) fn decode(bytes: &[u8]) -> Result<Vec<Contradiction>, WireError> {
         codec::decode::<List>(bytes).map(|list| list.0)
     }
 

@@ -283,7 +283,7 @@ fn read_entry(path: &Path) -> Result<Entry, CatalogError> {
 
 /// For each file how many streams, for each stream the bytes of its hashes behind their number; numbers have 8 bytes,
 /// big-endian. At the end the BLAKE3 hash of all that: a wrong hash would make a liar of us.
-fn encode_outboards(files: &[Vec<Outboard>]) -> Vec<u8> {
+pub(crate) fn encode_outboards(files: &[Vec<Outboard>]) -> Vec<u8> {
     let mut bytes = (files.len() as u64).to_be_bytes().to_vec();
     for outboards in files {
         bytes.extend((outboards.len() as u64).to_be_bytes());
@@ -298,7 +298,7 @@ fn encode_outboards(files: &[Vec<Outboard>]) -> Vec<u8> {
     bytes
 }
 
-fn decode_outboards(bytes: &[u8]) -> Option<Vec<Vec<Outboard>>> {
+pub(crate) fn decode_outboards(bytes: &[u8]) -> Option<Vec<Vec<Outboard>>> {
     let (mut rest, hash) = bytes.split_last_chunk::<HASH>()?;
     if blake3::hash(rest) != *hash {
         return None;

@@ -99,7 +99,12 @@ fn read(file: &PathBuf) -> io::Result<BTreeMap<Name, Pin>> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
         Err(error) => return Err(error),
     };
-    let all: Vec<Written> = serde_json::from_slice(&bytes)?;
+    parse(&bytes)
+}
+
+/// The pins of a file's bytes.
+pub(crate) fn parse(bytes: &[u8]) -> io::Result<BTreeMap<Name, Pin>> {
+    let all: Vec<Written> = serde_json::from_slice(bytes)?;
     let pin = |Written { pointer, sequence, head }: Written| {
         let pointer = pointer.parse().map_err(io::Error::other)?;
         Ok((head.name.clone(), Pin { pointer, head, sequence }))

@@ -2,7 +2,7 @@
 
 /// The forms in which a dataset, or a part of it, is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) enum Form {
+pub(crate) enum Form {
     /// No suffix: a page for people.
     Page,
     /// `.svg`: a quick plot.
@@ -13,9 +13,9 @@ pub(super) enum Form {
 
 /// A path, taken apart.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Address {
+pub(crate) struct Address {
     /// The dataset's name, possibly with `@` and a pointer or a version after it.
-    pub(super) name: String,
+    pub(crate) name: String,
     /// The file within it; empty if there is none named.
     pub(super) file: String,
     /// In which form.
@@ -24,7 +24,7 @@ pub(super) struct Address {
 
 impl Address {
     /// Takes a path apart, which is percent-decoded once. `None` if it is no text, or empty.
-    pub(super) fn parse(path: &str) -> Option<Self> {
+    pub(crate) fn parse(path: &str) -> Option<Self> {
         let path = percent_encoding::percent_decode_str(path).decode_utf8().ok()?;
         let path = path.trim_matches('/');
         let (stem, form) = match dataset::dap::Format::of(path) {

@@ -31,13 +31,13 @@ const UNDER_WAY: usize = 8;
 const WAITING: usize = 64;
 
 #[derive(Debug, Serialize, Deserialize)]
-enum Asked {
+pub(crate) enum Asked {
     Manifest { version: VersionRoot, from: u64 },
     Groups { version: VersionRoot, file: u32, variable: u32, first: u64, count: u64 },
 }
 
 #[derive(Debug, Serialize, Deserialize)]
-enum Said {
+pub(crate) enum Said {
     Bytes(Vec<u8>),
     Nothing(String),
 }

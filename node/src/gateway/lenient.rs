@@ -129,7 +129,7 @@ const KNOWN_BY: usize = 18;
 
 /// Follows the requests of a connection.
 #[derive(Clone, Debug, Default)]
-struct Follower {
+pub(crate) struct Follower {
     place: Place,
     /// The first octets of the line, and how many there are.
     line: [u8; KNOWN_BY],
@@ -138,7 +138,7 @@ struct Follower {
 
 impl Follower {
     /// The octets, encoded where they must be; `None` if all can stay as they are.
-    fn encode(&mut self, octets: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn encode(&mut self, octets: &[u8]) -> Option<Vec<u8>> {
         let mut encoded = None;
         for (place, &octet) in octets.iter().enumerate() {
             if self.must_be_encoded(octet) {

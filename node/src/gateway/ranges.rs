@@ -8,7 +8,7 @@ use axum::http::{HeaderMap, HeaderValue};
 
 /// What of an answer is wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Wanted {
+pub(crate) enum Wanted {
     /// All of it: no range is asked for, or none that is understood, or of another answer.
     All,
     /// These bytes, of which there is at least one.
@@ -29,7 +29,7 @@ pub(super) fn wanted(request: &HeaderMap, tag: Option<&HeaderValue>, length: u64
 }
 
 /// Of several ranges, or in other units, nothing is understood, which is allowed.
-fn parse(range: &str, length: u64) -> Option<Wanted> {
+pub(crate) fn parse(range: &str, length: u64) -> Option<Wanted> {
     let (unit, range) = range.split_once('=')?;
     let (first, last) = range.trim().split_once('-').filter(|_| unit.trim().eq_ignore_ascii_case("bytes"))?;
     let number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit()).then(|| saturating(text));

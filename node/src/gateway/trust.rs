@@ -92,8 +92,8 @@ impl TrustBook {
     /// # Errors
     /// If the system does not let it be read.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
-        let saved = match fs::read(path) {
-            Ok(bytes) => serde_json::from_slice::<Saved>(&bytes).inspect_err(|error| {
+        let read = match fs::read(path) {
+            Ok(bytes) => Self::parse(path, &bytes).inspect_err(|error| {
                 let aside = path.with_extension("damaged");
                 tracing::warn!(%error, aside = %aside.display(), "what was known of dataset servers cannot be read and is put aside");
                 _ = fs::rename(path, aside);
@@ -101,12 +101,23 @@ impl TrustBook {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(error),
         };
-        let saved = saved.unwrap_or(Saved { requests: 0, servers: Vec::new() });
+        Ok(read.unwrap_or_else(|| Self::of(path, Saved { requests: 0, servers: Vec::new() })))
+    }
+
+    /// The table of a file's bytes.
+    ///
+    /// # Errors
+    /// If they are none.
+    pub(crate) fn parse(path: &Path, bytes: &[u8]) -> serde_json::Result<Self> {
+        Ok(Self::of(path, serde_json::from_slice(bytes)?))
+    }
+
+    fn of(path: &Path, saved: Saved) -> Self {
         let known = saved.servers.iter().filter_map(|entry| Some((node(&entry.id)?, entry)));
         let standings: Vec<_> = known.clone().map(|(id, entry)| (id, entry.standing())).collect();
         let cells = known.map(|(id, entry)| (id, entry.cell.clone())).collect();
         let trust = Trust::restore(CAPACITY, saved.requests, standings);
-        Ok(Self(Arc::new(Mutex::new(Book { path: path.to_owned(), trust, cells, changed: false }))))
+        Self(Arc::new(Mutex::new(Book { path: path.to_owned(), trust, cells, changed: false })))
     }
 
     /// Writes what has changed, again and again, until the book is closed.

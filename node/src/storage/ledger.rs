@@ -46,7 +46,7 @@ enum Opinion {
 
 /// Why a file is no ledger.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-enum Unreadable {
+pub(crate) enum Unreadable {
     #[error("it is no ledger")]
     NoLedger,
     #[error("its format is {0}, this program knows {VERSION}")]
@@ -80,13 +80,13 @@ pub(super) fn write(path: &Path, snapshot: &Snapshot) -> io::Result<()> {
     private::replace(path, &encode(snapshot))
 }
 
-fn encode(snapshot: &Snapshot) -> Vec<u8> {
+pub(crate) fn encode(snapshot: &Snapshot) -> Vec<u8> {
     let accounts = snapshot.accounts.iter().map(Row::of).collect();
     let body = codec::encode(&Saved { unix: snapshot.unix, usual_refusals: snapshot.usual_refusals, accounts });
     [MAGIC.as_slice(), &[VERSION], blake3::hash(&body).as_bytes(), &body].concat()
 }
 
-fn decode(bytes: &[u8]) -> Result<Snapshot, Unreadable> {
+pub(crate) fn decode(bytes: &[u8]) -> Result<Snapshot, Unreadable> {
     let rest = bytes.strip_prefix(MAGIC).ok_or(Unreadable::NoLedger)?;
     match rest.first() {
         Some(&VERSION) => {}

@@ -166,7 +166,7 @@ pub(super) fn topic() -> Topic {
     Topic::named("rook exit v1")
 }
 
-fn note(ports: &[RangeInclusive<u16>]) -> Vec<u8> {
+pub(crate) fn note(ports: &[RangeInclusive<u16>]) -> Vec<u8> {
     let count = u8::try_from(ports.len()).unwrap_or(u8::MAX);
     let mut note = vec![VERSION, count];
     for range in ports.iter().take(count.into()) {
@@ -177,7 +177,7 @@ fn note(ports: &[RangeInclusive<u16>]) -> Vec<u8> {
 }
 
 /// Whether a note says that some address is reached at a port; not if it is no such note.
-pub(super) fn leads_to(note: &[u8], port: u16) -> bool {
+pub(crate) fn leads_to(note: &[u8], port: u16) -> bool {
     let Some((&[VERSION, count], ranges)) = note.split_first_chunk() else { return false };
     let (ranges, rest) = ranges.as_chunks::<4>();
     let fits = |&[a, b, c, d]: &[u8; 4]| (u16::from_be_bytes([a, b])..=u16::from_be_bytes([c, d])).contains(&port);

@@ -6,7 +6,7 @@
 //! cell too, by the last node of a tunnel that is used for nothing else (the *witness*): so nobody is asked by us who
 //! would then know that we use a relay of that line. The links are drawn by us, not by the relay.
 
-mod firsts;
+pub(crate) mod firsts;
 mod known;
 
 use std::collections::BTreeMap;

@@ -80,7 +80,7 @@ impl fmt::Display for ServiceName {
 
 /// The public key of a service; as text in base 32 (RFC 4648), in lower case and without padding.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ServiceKey(pub(super) [u8; 32]);
+pub struct ServiceKey(pub(crate) [u8; 32]);
 
 impl ServiceKey {
     fn public(&self) -> Option<ed25519::PublicKey> {
@@ -180,15 +180,15 @@ impl fmt::Display for ServiceHost {
 
 /// That a service can be met at a node, said by the service.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Meeting {
-    pub(super) key: ServiceKey,
-    pub(super) expires: u64,
-    pub(super) signature: Vec<u8>,
+pub(crate) struct Meeting {
+    pub(crate) key: ServiceKey,
+    pub(crate) expires: u64,
+    pub(crate) signature: Vec<u8>,
 }
 
 /// Why it is not believed that a service can be met.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum MeetingError {
+pub(crate) enum MeetingError {
     #[error("this is no note of a service")]
     Malformed,
     #[error("the service did not sign this")]
@@ -199,13 +199,13 @@ pub(super) enum MeetingError {
 
 /// What a service has signed for.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Statement<'a> {
-    pub(super) grid: &'a GridId,
+pub(crate) struct Statement<'a> {
+    pub(crate) grid: &'a GridId,
     /// Where it is met.
-    pub(super) node: &'a NodeId,
-    pub(super) name: &'a ServiceName,
-    pub(super) key: &'a ServiceKey,
-    pub(super) expires: u64,
+    pub(crate) node: &'a NodeId,
+    pub(crate) name: &'a ServiceName,
+    pub(crate) key: &'a ServiceKey,
+    pub(crate) expires: u64,
 }
 
 impl Statement<'_> {
@@ -226,7 +226,7 @@ impl Statement<'_> {
     }
 
     /// Both signatures.
-    pub(super) fn sign(&self, keypair: &Keypair) -> Option<[Vec<u8>; 2]> {
+    pub(crate) fn sign(&self, keypair: &Keypair) -> Option<[Vec<u8>; 2]> {
         Some([keypair.sign(&self.public()).ok()?, keypair.sign(&self.private()).ok()?])
     }
 
@@ -246,12 +246,12 @@ impl Statement<'_> {
 
 impl Meeting {
     /// As it is announced.
-    pub(super) fn note(&self) -> Vec<u8> {
+    pub(crate) fn note(&self) -> Vec<u8> {
         [&[VERSION][..], &self.key.0, &self.expires.to_be_bytes(), &self.signature].concat()
     }
 
     /// Reads what a node has announced under the service's name, and believes it if the service has signed it.
-    pub(super) fn check(
+    pub(crate) fn check(
         note: &[u8],
         grid: &GridId,
         node: &NodeId,

@@ -54,7 +54,7 @@ pub enum SocksError {
 /// Replies of RFC 1928, section 6.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-enum Reply {
+pub(crate) enum Reply {
     Succeeded = 0,
     Failure = 1,
     NotAllowed = 2,
@@ -203,7 +203,7 @@ impl Tunnels {
 
 /// What a client wants.
 #[derive(Debug, PartialEq, Eq)]
-enum Target {
+pub(crate) enum Target {
     Service(ServiceHost),
     /// A name or an address, and a port.
     Outside {
@@ -213,10 +213,10 @@ enum Target {
 }
 
 /// What is said to a client, and why.
-type Refused = (Reply, String);
+pub(crate) type Refused = (Reply, String);
 
 /// Hears what a client wants. What breaks the protocol is an error; what cannot be done is refused.
-async fn greet<S>(client: &mut S) -> io::Result<Result<Target, Refused>>
+pub(crate) async fn greet<S>(client: &mut S) -> io::Result<Result<Target, Refused>>
 where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
 {

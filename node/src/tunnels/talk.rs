@@ -31,7 +31,7 @@ const MAX_TEXT: usize = 1024;
 
 /// What the one who laid a tunnel wants of its last node.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) enum Ask {
+pub(crate) enum Ask {
     /// 0: "Who are your neighbours, and which of them are certified?" One will be the next relay, or the last node.
     Roster,
     /// 1: "Find this for me." The pointer as people write it, and a chunk of the value.
@@ -73,17 +73,17 @@ pub(super) enum Ask {
 
 /// A node that has announced something, and its note. The service's signature in the note says what it is worth.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Announced {
-    pub(super) node: [u8; 32],
+pub(crate) struct Announced {
+    pub(crate) node: [u8; 32],
     /// The number of its cell.
-    pub(super) cell: u64,
+    pub(crate) cell: u64,
     #[serde(serialize_with = "bounded::write_bytes", deserialize_with = "bounded::bytes::<MAX_NOTE, _, _>")]
-    pub(super) note: Vec<u8>,
+    pub(crate) note: Vec<u8>,
 }
 
 /// What it says.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) enum Answer {
+pub(crate) enum Answer {
     /// 0: cards, those of all who have signed among them; and the certificates of the node's lines.
     Roster {
         #[serde(deserialize_with = "bounded::list::<MAX_ROSTER, _, _>")]

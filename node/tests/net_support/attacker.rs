@@ -75,6 +75,14 @@ impl Attacker {
         tokio::time::timeout(Duration::from_secs(30), open).await.unwrap()
     }
 
+    /// One more stream on the same connection, if the other side lets it be opened in that time.
+    pub async fn another_stream(&self, node: &Node, within: Duration) -> Option<Stream> {
+        let grid = node.status().await.grid;
+        let protocol = StreamProtocol::try_from_owned(format!("/rook/{grid}/link/5")).unwrap();
+        let mut control = self.control.clone();
+        tokio::time::timeout(within, control.open_stream(self.victim, protocol)).await.ok()?.ok()
+    }
+
     /// Greets as an honest node would, with a paid identity.
     pub async fn greet(
         &mut self,

@@ -82,13 +82,13 @@ impl KeptFirsts {
     }
 }
 
-fn write(firsts: &Firsts) -> Vec<u8> {
+pub(crate) fn write(firsts: &Firsts) -> Vec<u8> {
     let mut bytes = [&MAGIC[..], &[VERSION], firsts.seed().as_bytes()].concat();
     firsts.kept().iter().for_each(|node| bytes.extend(node.as_bytes()));
     bytes
 }
 
-fn read(bytes: &[u8]) -> Option<Firsts> {
+pub(crate) fn read(bytes: &[u8]) -> Option<Firsts> {
     let (head, names) = bytes.split_at_checked(HEAD)?;
     let seed = head.strip_prefix(MAGIC)?.strip_prefix(&[VERSION])?;
     let (names, rest) = names.as_chunks::<32>();
