@@ -38,13 +38,13 @@ fn describe(status: &Status) -> String {
         ("grid", format!("{} ({})", status.grid, text::short(&status.grid_id))),
         ("cell", text::cell(&status.cell)),
         ("joined", joined.to_owned()),
-        ("others can dial it", reach(&status.reach)),
         ("level", status.level.clone()),
         ("neighbours", format!("{}, in {} cells of its lines", status.neighbours, status.cells_known)),
         ("vacant cells", format!("{} of its lines", status.vacant_cells)),
         ("links", links),
         ("rosters", rosters(&status.rosters)),
         ("records", status.records.to_string()),
+        ("reach", reach(&status.reach)),
     ];
     let also = status.also.iter().map(|node| ("also", describe_also(node)));
     fields(&own.into_iter().chain(places(&status.listen, &status.advertised)).chain(also).collect::<Vec<_>>())
@@ -52,11 +52,11 @@ fn describe(status: &Status) -> String {
 
 fn reach(reach: &Reach) -> String {
     let known = match reach.known {
-        ReachKnown::Presumed => "nothing speaks against it".to_owned(),
-        ReachKnown::Advertised => "where its owner says".to_owned(),
-        ReachKnown::Confirmed => "yes, somebody outside has done so".to_owned(),
+        ReachKnown::Presumed => "nothing speaks against others dialling it".to_owned(),
+        ReachKnown::Advertised => "others dial it where its owner says".to_owned(),
+        ReachKnown::Confirmed => "others dial it from outside".to_owned(),
         ReachKnown::Translated => format!(
-            "no, a router translates its address: they come by way of {} neighbours. Forward a port and --advertise it, or try --map-ports",
+            "a router translates its address: others come by way of {} neighbours. Forward a port and --advertise it, or try --map-ports",
             reach.relays
         ),
     };

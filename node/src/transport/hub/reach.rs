@@ -14,6 +14,7 @@ use grid::level::Level;
 use grid::reach::{Candidate, relays};
 use libp2p::core::transport::ListenerId;
 use libp2p::multiaddr::Protocol;
+use libp2p::swarm::dial_opts::{DialOpts, PeerCondition};
 use libp2p::{Multiaddr, relay, upnp};
 
 use super::Hub;
@@ -28,6 +29,19 @@ const PLAN: Duration = Duration::from_secs(1);
 const UNFIT: Duration = Duration::from_secs(120);
 /// Candidates for an address of ours that are tested at most: whoever we dial may name some.
 const CANDIDATES: usize = 16;
+
+/// When a link that has stayed at a relay is opened anew, which makes both ends try for a direct one once more; twice as long
+/// each time after.
+const AGAIN: Duration = Duration::from_secs(20);
+/// The longest such time.
+const SELDOM: Duration = Duration::from_secs(3600);
+
+/// Attempts to get a link away from its relay.
+#[derive(Clone, Copy)]
+struct Attempts {
+    next: Instant,
+    wait: Duration,
+}
 
 /// A place at a relay.
 struct Place {
@@ -49,6 +63,8 @@ pub(super) struct Reach {
     places: HashMap<ListenerId, Place>,
     /// Neighbours that keep no place for us.
     unfit: HashMap<NodeId, Instant>,
+    /// Of links that we have dialled over relays.
+    attempts: HashMap<NodeId, Attempts>,
     planned: Instant,
 }
 
@@ -61,6 +77,7 @@ impl Reach {
             confirmed: Vec::new(),
             places: HashMap::new(),
             unfit: HashMap::new(),
+            attempts: HashMap::new(),
             planned: Instant::now(),
         }
     }
@@ -180,6 +197,7 @@ impl Hub {
             return;
         }
         self.reach.planned = Instant::now();
+        self.plan_direct();
         let relays_for_others =
             (self.reach.advertised || !self.reach.confirmed.is_empty()) && self.session.level() != Level::Leaf;
         let status = if relays_for_others { relay::Status::Enable } else { relay::Status::Disable };
@@ -194,6 +212,31 @@ impl Hub {
         for relay in wanted {
             if !self.reach.places.values().any(|place| place.relay == relay) {
                 self.ask_for_place(relay);
+            }
+        }
+    }
+
+    /// Tries again for a direct link with those that are reached over a relay only.
+    fn plan_direct(&mut self) {
+        let relayed = |node: &NodeId| self.links.get(node).is_some_and(|link| link.is_relayed && link.we_dialled);
+        self.reach.attempts.retain(|node, _| relayed(node));
+        let now = Instant::now();
+        let mut due = Vec::new();
+        for (&node, link) in self.links.iter().filter(|(node, _)| relayed(node)) {
+            let first = Attempts { next: now + AGAIN, wait: AGAIN };
+            let attempts = self.reach.attempts.entry(node).or_insert(first);
+            if attempts.next <= now {
+                let wait = (2 * attempts.wait).min(SELDOM);
+                *attempts = Attempts { next: now + wait, wait };
+                due.extend(
+                    self.connections.get(&link.connection).map(|connection| (link.peer, connection.remote.clone())),
+                );
+            }
+        }
+        for (peer, address) in due {
+            let options = DialOpts::peer_id(peer).addresses(vec![address]).condition(PeerCondition::Always).build();
+            if let Err(error) = self.swarm.dial(options) {
+                tracing::debug!(%peer, %error, "no further attempt at a direct link");
             }
         }
     }
