@@ -60,14 +60,15 @@ impl Attacker {
     }
 
     pub async fn stream(&mut self, node: &Node) -> Stream {
-        let grid = node.status().await.grid;
-        let protocol = StreamProtocol::try_from_owned(format!("/rook/{grid}/link/6")).unwrap();
+        let protocol = link_protocol(node).await;
         let open = async {
             loop {
-                match self.control.open_stream(self.victim, protocol.clone()).await {
-                    Ok(stream) => return stream,
-                    // Not connected yet; or on a busy machine cut already, for its patience is short.
-                    Err(_) => _ = self.dial.try_send(()),
+                let opened = self.control.open_stream(self.victim, protocol.clone());
+                match tokio::time::timeout(Duration::from_secs(2), opened).await {
+                    Ok(Ok(stream)) => return stream,
+                    // Not connected yet; or on a busy machine cut already, for its patience is short, and then
+                    // the one that waits may never hear of it.
+                    Ok(Err(_)) | Err(_) => _ = self.dial.try_send(()),
                 }
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
@@ -77,8 +78,7 @@ impl Attacker {
 
     /// One more stream on the same connection, if the other side lets it be opened in that time.
     pub async fn another_stream(&self, node: &Node, within: Duration) -> Option<Stream> {
-        let grid = node.status().await.grid;
-        let protocol = StreamProtocol::try_from_owned(format!("/rook/{grid}/link/5")).unwrap();
+        let protocol = link_protocol(node).await;
         let mut control = self.control.clone();
         tokio::time::timeout(within, control.open_stream(self.victim, protocol)).await.ok()?.ok()
     }
@@ -132,6 +132,12 @@ impl Attacker {
         write_frame(&mut stream, &Greeting::Accepted(Seen::default()).encode()).await.unwrap();
         stream
     }
+}
+
+/// What links of a node's grid speak.
+async fn link_protocol(node: &Node) -> StreamProtocol {
+    let grid = node.status().await.grid;
+    StreamProtocol::try_from_owned(format!("/rook/{grid}/link/6")).unwrap()
 }
 
 pub fn now() -> u64 {
