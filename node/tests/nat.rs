@@ -132,6 +132,8 @@ fn a_node_behind_a_router_joins_is_found_and_serves() {
     let Some((mut stage, open)) = Stage::new("one", 3) else { return };
     for node in &open {
         stage.reach_is(node, "confirmed", 0);
+        let listen = stage.json(node, &["status"])["listen"].as_array().unwrap().clone();
+        assert_eq!(listen.iter().collect::<HashSet<_>>().len(), listen.len(), "{listen:?}");
     }
     let home = stage.home("home", Nat::PortKept);
     stage.reach_is(&home, "translated", 2);

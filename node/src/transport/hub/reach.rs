@@ -183,11 +183,16 @@ impl Hub {
             tracing::debug!(relay = %place.relay, %error, "a neighbour keeps no place for this node");
             self.reach.unfit.insert(place.relay, Instant::now());
         }
-        self.tell_addresses();
+        // Each time that addresses are told, all neighbours get a new card: not for a place that never was.
+        if !place.addresses.is_empty() {
+            self.tell_addresses();
+        }
     }
 
     fn tell_addresses(&mut self) {
-        let all: Vec<Multiaddr> = self.reach.outside().chain(&self.listening).cloned().collect();
+        // An open node is confirmed where it listens.
+        let inside = self.listening.iter().filter(|address| !self.reach.confirmed.contains(address));
+        let all: Vec<Multiaddr> = self.reach.outside().chain(inside).cloned().collect();
         self.tell(TransportEvent::Listening(all));
     }
 
