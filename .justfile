@@ -31,8 +31,16 @@ experiments *ARGS="all --small":
     cargo run --release -p sim -- run {{ARGS}}
 
 # 32 real processes
-cluster:
+processes:
     cargo test -p node --test cluster_32 -- --nocapture
+
+# nodes on machines of their own (network namespaces, as root) in bad weather, while clients write and read
+cluster MINUTES="30" SEED="1":
+    ROOK_WEATHER_MINUTES={{MINUTES}} ROOK_TEST_SEED={{SEED}} cargo test --workspace --locked --test cluster_weather -- --ignored --nocapture
+
+# fuzz targets, all or those that are named, ten minutes each
+fuzz *TARGETS:
+    fuzz/run {{TARGETS}}
 
 # dependencies: licences, sources, bans
 deny:

@@ -8,7 +8,7 @@ mod tunnels_support;
 use std::time::Duration;
 
 use cli_support::Place;
-use tunnels_support::fetch::{curl_is_missing, fetch, http, let_out, refused};
+use tunnels_support::fetch::{Proxy, curl_is_missing, fetch, http, let_out, refused};
 use tunnels_support::{grid, tunnels};
 
 #[test]
@@ -19,10 +19,9 @@ fn strangers_are_let_out_where_an_owner_says_so_and_nowhere_else() {
     let place = Place::new();
     let nodes = grid(&place);
     let visitor = &nodes[3];
-    let proxy = place.json(["socks", "--listen", "127.0.0.1:0", "--json", "--api", &visitor.api]);
-    let proxy = proxy["listen"].as_str().unwrap();
+    let proxy = &Proxy::open(&place, visitor);
     let (open, closed) = (http(), http());
-    let why = refused(&place, visitor, proxy, &open.to_string(), 2);
+    let why = refused(&place, proxy, &open.to_string(), 2);
     assert!(why.contains("no node of the grid") && why.contains(&open.port().to_string()), "{why}");
 
     // The grid of this test is on loopback, so its exit leads there; a node of the internet refuses such a rule.
@@ -44,11 +43,11 @@ fn strangers_are_let_out_where_an_owner_says_so_and_nowhere_else() {
     assert_eq!(way.as_array().unwrap().last().unwrap(), exit.id.as_str());
 
     // Another port of the same machine, which no exit has told of.
-    assert!(refused(&place, visitor, proxy, &closed.to_string(), 2).contains("no node of the grid"));
+    assert!(refused(&place, proxy, &closed.to_string(), 2).contains("no node of the grid"));
     // A port that is told, at an address that is not: the exit itself refuses.
     let elsewhere = format!("127.0.0.2:{}", open.port());
-    assert!(refused(&place, visitor, proxy, &elsewhere, 2).contains("policy does not lead to"));
-    assert!(refused(&place, visitor, proxy, &format!("no-such-host.invalid:{}", open.port()), 4).contains("not found"));
+    assert!(refused(&place, proxy, &elsewhere, 2).contains("policy does not lead to"));
+    assert!(refused(&place, proxy, &format!("no-such-host.invalid:{}", open.port()), 4).contains("not found"));
 }
 
 #[test]

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use cli_support::{Node, Place};
 use serde_json::Value;
-use tunnels_support::fetch::{curl, curl_is_missing, fetch, http, refused};
+use tunnels_support::fetch::{Proxy, curl, curl_is_missing, fetch, http, refused};
 use tunnels_support::{grid, grid_with, tunnels};
 
 /// Whoever is killed, the next request works within this time.
@@ -60,8 +60,8 @@ fn a_service_is_met_in_a_grid_of_four_axes() {
     serve(&place, &nodes[5], "notes", http());
     let mut lengths = Vec::new();
     for visitor in [&nodes[1], &nodes[9], &nodes[14]] {
-        let proxy = place.json(["socks", "--listen", "127.0.0.1:0", "--json", "--api", &visitor.api]);
-        println!("four axes: {:?}", fetch(&place, proxy["listen"].as_str().unwrap(), "notes.rook", 1000));
+        let proxy = Proxy::open(&place, visitor);
+        println!("four axes: {:?}", fetch(&place, &proxy, "notes.rook", 1000));
         lengths.extend(visiting(&place, visitor).iter().map(|tunnel| tunnel["way"].as_array().unwrap().len()));
     }
     println!("ways to the service have {lengths:?} nodes");
@@ -81,8 +81,7 @@ fn a_published_service_is_fetched_by_a_stranger_and_a_killed_relay_is_survived()
     let mut candidates = nodes.split_off(nodes.len() - 4);
     let (visitor, proxy) = loop {
         let node = candidates.pop().unwrap();
-        let proxy = place.json(["socks", "--listen", "127.0.0.1:0", "--json", "--api", &node.api]);
-        let proxy = proxy["listen"].as_str().unwrap().to_owned();
+        let proxy = Proxy::open(&place, &node);
         println!("the first request took {:?}", fetch(&place, &proxy, "notes.rook", 1000));
         if !visiting(&place, &node).is_empty() {
             break (node, proxy);
@@ -90,7 +89,7 @@ fn a_published_service_is_fetched_by_a_stranger_and_a_killed_relay_is_survived()
         nodes.push(node);
     };
     nodes.append(&mut candidates);
-    let proxy = proxy.as_str();
+    let proxy = &proxy;
     key_is_private(&place.path("data-5/services/notes.key"));
 
     println!("the second request took {:?}", fetch(&place, proxy, service["full_host"].as_str().unwrap(), 1000));
@@ -113,12 +112,12 @@ fn a_published_service_is_fetched_by_a_stranger_and_a_killed_relay_is_survived()
     _ = fetching.kill();
     println!("the transfer that was under way: {}", fetching.wait().unwrap());
 
-    what_cannot_be_is_refused(&place, &visitor, &other, proxy);
-    two_services_of_one_name_are_told_apart(&place, &visitor, [&server, &other], proxy);
+    what_cannot_be_is_refused(&place, &other, proxy);
+    two_services_of_one_name_are_told_apart(&place, [&server, &other], proxy);
     place.ok(["serve", "notes", "--stop", "--api", &server.api]);
-    refused(&place, &visitor, proxy, "notes.rook", 1);
+    refused(&place, proxy, "notes.rook", 1);
     place.ok(["socks", "--stop", "--api", &visitor.api]);
-    assert!(TcpStream::connect(proxy).is_err());
+    assert!(TcpStream::connect(&proxy.listen).is_err());
 }
 
 #[cfg(unix)]
@@ -127,24 +126,24 @@ fn key_is_private(key: &PathBuf) {
     assert_eq!(std::fs::metadata(key).unwrap().permissions().mode() & 0o777, 0o600);
 }
 
-fn what_cannot_be_is_refused(place: &Place, visitor: &Node, other: &Node, proxy: &str) {
-    assert!(refused(place, visitor, proxy, "nobody.rook", 4).contains("no service nobody.rook is known"));
+fn what_cannot_be_is_refused(place: &Place, other: &Node, proxy: &Proxy) {
+    assert!(refused(place, proxy, "nobody.rook", 4).contains("no service nobody.rook is known"));
     // Nobody lets strangers out here.
-    assert!(refused(place, visitor, proxy, "example.com", 2).contains("no node of the grid"));
-    assert!(refused(place, visitor, proxy, "127.0.0.1", 2).contains("lets strangers out to port 80"));
+    assert!(refused(place, proxy, "example.com", 2).contains("no node of the grid"));
+    assert!(refused(place, proxy, "127.0.0.1", 2).contains("lets strangers out to port 80"));
     let open = place.fails(1, ["socks", "--listen", "0.0.0.0:0", "--api", &other.api]);
     assert!(open.contains("could be used by other machines"), "{open}");
     // A port on which nobody listens any more.
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     serve(place, other, "closed", closed);
-    assert!(refused(place, visitor, proxy, "closed.rook", 5).contains("nothing listens"));
+    assert!(refused(place, proxy, "closed.rook", 5).contains("nothing listens"));
     assert!(place.fails(1, ["serve", "closed", "127.0.0.1:1", "--api", &other.api]).contains("already"));
 }
 
-fn two_services_of_one_name_are_told_apart(place: &Place, visitor: &Node, of: [&Node; 2], proxy: &str) {
+fn two_services_of_one_name_are_told_apart(place: &Place, of: [&Node; 2], proxy: &Proxy) {
     let address = http();
     let hosts = of.map(|node| serve(place, node, "twin", address)["full_host"].as_str().unwrap().to_owned());
-    let why = refused(place, visitor, proxy, "twin.rook", 2);
+    let why = refused(place, proxy, "twin.rook", 2);
     assert!(hosts.iter().all(|host| why.contains(host)), "{why}");
     hosts.iter().for_each(|host| _ = fetch(place, proxy, host, 1000));
 }

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 use cli_support::{Node, Place};
 use net_support::door::Doors;
 use net_support::relay::{Line, relay};
-use tunnels_support::fetch::{curl_is_missing, fetch, http, let_out};
+use tunnels_support::fetch::{Proxy, curl_is_missing, fetch, http, let_out};
 use tunnels_support::tunnels;
 
 const NODES: usize = 12;
@@ -73,8 +73,7 @@ async fn a_stream_through_three_relays_fills_the_slowest_link() {
     let doors = Doors::of_rate(RATE, |_, _| WAY);
     let nodes = grid(&place, &doors, web.port()).await;
     let visitor = &nodes[3];
-    let proxy = place.json(["socks", "--listen", "127.0.0.1:0", "--json", "--api", &visitor.api]);
-    let proxy = proxy["listen"].as_str().unwrap();
+    let proxy = &Proxy::open(&place, visitor);
     let_out(proxy, web);
     let share = |took: Duration| BYTES as f64 / took.as_secs_f64() / RATE as f64;
     let through = fetch(&place, proxy, &web.to_string(), BYTES);

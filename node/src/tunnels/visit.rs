@@ -171,13 +171,11 @@ impl Tunnels {
         }
     }
 
-    /// Asks where a service is met, and leads there.
+    /// Asks where a service is met, and leads there; again for a while where no tunnel came to stand for either.
     async fn visit_anew(&self, host: &ServiceHost) -> Result<Visit, VisitError> {
         let begun = Instant::now();
         loop {
-            let places = self.seek(&host.name).await?;
-            let (key, nodes) = self.0.visits.choose(host, &places)?;
-            match self.reach(host, key, &nodes).await {
+            match self.visit_where_announced(host).await {
                 Err(VisitError::Tunnel(error)) if error.may_pass() && begun.elapsed() < PERSISTENCE => {
                     tracing::info!(%error, %host, "a service is sought once more");
                     sleep(PAUSE).await;
@@ -185,6 +183,12 @@ impl Tunnels {
                 outcome => return outcome,
             }
         }
+    }
+
+    async fn visit_where_announced(&self, host: &ServiceHost) -> Result<Visit, VisitError> {
+        let places = self.seek(&host.name).await?;
+        let (key, nodes) = self.0.visits.choose(host, &places)?;
+        self.reach(host, key, &nodes).await
     }
 
     /// Asks through a tunnel where services of a name can be met.

@@ -268,6 +268,16 @@ impl Node {
         assert!(status.success(), "{status}: {}", self.errors());
     }
 
+    /// SIGSTOP: it does nothing more, and its connections stay.
+    pub fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// SIGCONT: it goes on.
+    pub fn go_on(&self) {
+        self.signal(Signal::CONT);
+    }
+
     /// Ctrl-C.
     pub fn interrupt(&self) {
         self.signal(Signal::INT);

@@ -4,8 +4,14 @@
 
 #![allow(dead_code, unreachable_pub, missing_docs, clippy::print_stdout, reason = "each test uses a part of it")]
 
+use std::fs::File;
+use std::io;
+use std::os::fd::AsFd;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
+
+use rustix::ioctl::{Setter, ioctl};
+use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
 use super::cli_support::{Node, Place, die_with_us, succeeded, with_input};
 
@@ -101,6 +107,19 @@ impl Internet {
         self.placed(name, space, address)
     }
 
+    /// A machine whose packets go to whoever has the device that is returned, and come from there, and not over the wire. The
+    /// last byte of its address is returned as well.
+    pub fn machine_on_tap(&mut self, name: &str) -> (Machine, File, u8) {
+        let space = self.space(name);
+        let number = u8::try_from(self.spaces.len()).unwrap();
+        let address = format!("{}.{number}", self.net);
+        self.ip(&space, "tuntap add dev outside mode tun");
+        self.ip(&space, &format!("addr add {address}/24 dev outside"));
+        self.ip(&space, "link set outside up");
+        let tap = tap(&space, "outside").unwrap();
+        (self.placed(name, space, address), tap, number)
+    }
+
     /// A machine in a home, behind a router that translates, and lets nobody in who was not asked.
     pub fn home(&mut self, name: &str, nat: Nat) -> Machine {
         self.home_and_router(name, nat).0
@@ -161,7 +180,7 @@ impl Internet {
 
     fn placed(&self, name: &str, space: String, address: String) -> Machine {
         let api = format!("127.0.0.1:{}", 7200 + self.spaces.len());
-        Machine { name: name.into(), space, api, address, router: None }
+        Machine { name: name.into(), space, api, address, router: None, around: Vec::new() }
     }
 }
 
@@ -171,6 +190,31 @@ impl Drop for Internet {
             let _ = Command::new("ip").args(["netns", "del", space]).output();
         }
     }
+}
+
+/// The end of a TUN device of a namespace at which its packets come out.
+fn tap(space: &str, device: &str) -> io::Result<File> {
+    /// `TUNSETIFF` of linux/if_tun.h, `_IOW('T', 202, int)`.
+    const ATTACH: rustix::ioctl::Opcode = rustix::ioctl::opcode::write::<i32>(b'T', 202);
+    /// `IFF_TUN | IFF_NO_PI` of linux/if_tun.h: packets as they are, with nothing before them.
+    const PLAIN: i16 = 0x1001;
+    // `struct ifreq` of linux/if.h: a name of 16 bytes, and a union of 24 of which the flags are the first two.
+    let mut request = [0_u8; 40];
+    request[..device.len()].copy_from_slice(device.as_bytes());
+    request[16..18].copy_from_slice(&PLAIN.to_ne_bytes());
+    let space = File::open(format!("/run/netns/{space}"))?;
+    // A thread of its own, for it stays in the namespace.
+    let attach = move || {
+        move_into_link_name_space(space.as_fd(), Some(LinkNameSpaceType::Network))?;
+        let device = File::options().read(true).write(true).open("/dev/net/tun")?;
+        // Safety: the kernel reads a `struct ifreq`, which is what the array is, as large as it is on 64 bits.
+        #[allow(unsafe_code, reason = "there is no other way to such a device")]
+        unsafe {
+            ioctl(&device, Setter::<ATTACH, _>::new(request))?;
+        }
+        Ok(device)
+    };
+    std::thread::spawn(attach).join().unwrap()
 }
 
 /// Runs a command in a namespace.
@@ -188,6 +232,8 @@ pub struct Machine {
     api: String,
     pub address: String,
     router: Option<Router>,
+    /// A command with whose arguments the node's own begins.
+    pub around: Vec<String>,
 }
 
 /// The program by which a router takes orders.
@@ -210,8 +256,13 @@ impl Machine {
 
     /// A command of the program on this machine.
     pub fn rook(&self, place: &Place, args: &[String]) -> Command {
+        self.rook_within(&[], place, args)
+    }
+
+    fn rook_within(&self, around: &[String], place: &Place, args: &[String]) -> Command {
         let mut command = Command::new("ip");
-        command.args(["netns", "exec", &self.space, env!("CARGO_BIN_EXE_rook")]).args(args).current_dir(place.path(""));
+        command.args(["netns", "exec", &self.space]).args(around).arg(env!("CARGO_BIN_EXE_rook"));
+        command.args(args).current_dir(place.path(""));
         place.keep_here(&mut command);
         die_with_us(&mut command);
         command
@@ -254,7 +305,7 @@ impl Machine {
         args.extend(["--data".into(), text(place.path(&format!("{identity}-data")))]);
         args.extend(peer.into_iter().flat_map(|peer| ["--peer".to_owned(), peer.to_owned()]));
         args.extend(flags.iter().map(|&flag| flag.to_owned()));
-        let mut node = Node::of(self.rook(place, &args));
+        let mut node = Node::of(self.rook_within(&self.around, place, &args));
         let ready = node.wait_for("ready", std::time::Duration::from_secs(30));
         node.id = ready["id"].as_str().unwrap().to_owned();
         node.listen = ready["listen"].as_array().unwrap().iter().map(|a| a.as_str().unwrap().to_owned()).collect();

@@ -37,9 +37,30 @@ fn answer(mut stream: TcpStream) -> std::io::Result<()> {
     stream.write_all(&body(length))
 }
 
-pub fn curl(proxy: &str, host: &str, length: usize, to: &Path) -> Child {
+/// The proxy of a node.
+pub struct Proxy {
+    pub listen: String,
+    api: String,
+}
+
+impl Proxy {
+    pub fn open(place: &Place, node: &Node) -> Self {
+        let socks = place.json(["socks", "--listen", "127.0.0.1:0", "--json", "--api", &node.api]);
+        Self { listen: socks["listen"].as_str().unwrap().to_owned(), api: node.api.clone() }
+    }
+
+    /// What it says of the last thing that it refused.
+    fn refusal(&self, place: &Place) -> String {
+        place.json(["socks", "--json", "--api", &self.api])["refusal"]
+            .as_str()
+            .unwrap_or("nothing was refused")
+            .to_owned()
+    }
+}
+
+pub fn curl(proxy: &Proxy, host: &str, length: usize, to: &Path) -> Child {
     let mut command = Command::new("curl");
-    command.args(["-sS", "--fail", "--max-time", "300", "--noproxy", "", "--socks5-hostname", proxy, "-o"]);
+    command.args(["-sS", "--fail", "--max-time", "300", "--noproxy", "", "--socks5-hostname", &proxy.listen, "-o"]);
     command.arg(to).arg(format!("http://{host}/{length}")).stderr(Stdio::piped());
     die_with_us(&mut command);
     command.spawn().unwrap()
@@ -55,9 +76,9 @@ pub fn curl_is_missing() -> bool {
 }
 
 /// Waits until somebody lets this out of the grid.
-pub fn let_out(proxy: &str, host: SocketAddr) {
+pub fn let_out(proxy: &Proxy, host: SocketAddr) {
     eventually("an exit is known", Duration::from_secs(60), || {
-        let socks = ["-sS", "--max-time", "20", "--noproxy", "", "--socks5-hostname", proxy];
+        let socks = ["-sS", "--max-time", "20", "--noproxy", "", "--socks5-hostname", &proxy.listen];
         let mut curl = Command::new("curl");
         curl.args(socks).arg(format!("http://{host}/9")).stderr(Stdio::null());
         curl.output().is_ok_and(|output| output.status.success()).then_some(())
@@ -65,22 +86,22 @@ pub fn let_out(proxy: &str, host: SocketAddr) {
 }
 
 /// Fetches so many bytes, and says how long that took.
-pub fn fetch(place: &Place, proxy: &str, host: &str, length: usize) -> Duration {
+pub fn fetch(place: &Place, proxy: &Proxy, host: &str, length: usize) -> Duration {
     let (copy, begun) = (place.path("copy"), Instant::now());
     let output = curl(proxy, host, length, &copy).wait_with_output().unwrap();
-    assert!(output.status.success(), "{}: {}", output.status, String::from_utf8_lossy(&output.stderr));
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {error}: {}", output.status, proxy.refusal(place));
     let took = begun.elapsed();
     assert!(std::fs::read(copy).unwrap() == body(length), "what came is not what the server sent");
     took
 }
 
 /// Fails to fetch with that reply of the proxy, and returns what the proxy says of it.
-pub fn refused(place: &Place, node: &Node, proxy: &str, host: &str, reply: u8) -> String {
+pub fn refused(place: &Place, proxy: &Proxy, host: &str, reply: u8) -> String {
     let output = curl(proxy, host, 9, &place.path("nothing")).wait_with_output().unwrap();
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success() && error.contains(&format!("({reply})")), "{host}: {error}");
-    let socks = place.json(["socks", "--json", "--api", &node.api]);
-    let why = socks["refusal"].as_str().unwrap().to_owned();
+    let why = proxy.refusal(place);
     println!("{host} is refused: {why}");
     why
 }
