@@ -50,18 +50,9 @@ fn for_people_lines_are_text() {
 fn a_request_is_followed_over_the_logs_of_all_nodes_on_its_way() {
     let place = Place::new();
     let grid = place.grid("followed", 2, 2);
-    let mut nodes: BTreeMap<Vec<u64>, Node> = BTreeMap::new();
+    let mut nodes: Vec<Node> = Vec::new();
     let mut first: Option<String> = None;
-    for number in 0.. {
-        if nodes.len() == 4 {
-            break;
-        }
-        let identity = place.mint(&grid, &format!("{number}.pem"));
-        let shown = place.json(["identity", "show", identity.to_str().unwrap(), "--json"]);
-        let cell: Vec<u64> = shown["cell"].as_array().unwrap().iter().filter_map(Value::as_u64).collect();
-        if nodes.contains_key(&cell) {
-            continue;
-        }
+    for (number, identity) in place.mint_of_each_cell(&grid, 4).into_iter().enumerate() {
         let mut args = place.run_args(&identity, &format!("data-{number}"));
         args.extend(["--log-format".to_owned(), "json".to_owned()]);
         args.extend(first.iter().flat_map(|peer| ["--peer".to_owned(), peer.clone()]));
@@ -72,23 +63,24 @@ fn a_request_is_followed_over_the_logs_of_all_nodes_on_its_way() {
         node.wait_for("joined", PATIENCE);
         ready["api"].as_str().unwrap().clone_into(&mut node.api);
         first = first.or_else(|| Some(ready["listen"][0].as_str().unwrap().to_owned()));
-        nodes.insert(cell, node);
+        nodes.push(node);
     }
-    for node in nodes.values() {
+    for node in &nodes {
         eventually("both neighbours are linked", PATIENCE, || {
             let peers = place.json(["peers", "--json", "--api", &node.api]);
             let peers = peers["peers"].as_array().unwrap();
             (peers.iter().filter(|peer| peer["neighbour"] == true && peer["linked"] == true).count() == 2).then_some(())
         });
     }
-    let origin = &nodes[&vec![0, 0]];
+    // In the cell (0, 0).
+    let origin = &nodes[0];
     // Records live in several cells each, so that of a few some lives there.
     for number in 0..4 {
         let file = place.write("value", format!("value {number}"));
         place.json(["put", file.to_str().unwrap(), "--json", "--api", &origin.api]);
     }
     let mut steps: BTreeMap<String, Vec<Value>> = BTreeMap::new();
-    for node in nodes.values_mut() {
+    for node in &mut nodes {
         node.interrupt();
         assert!(node.wait(PATIENCE).success());
         for line in node.errors().lines() {

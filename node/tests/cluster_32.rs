@@ -98,9 +98,7 @@ fn candidates(place: &Place) -> (Vec<Candidate>, Candidate) {
     let mut minted: Vec<Candidate> = Vec::new();
     loop {
         let number = minted.len();
-        let file = place.mint(&grid, &format!("{number}.pem"));
-        let shown = place.json(["identity", "show", file.to_str().unwrap(), "--json"]);
-        let cell = shown["cell"].as_array().unwrap().iter().map(|c| c.as_u64().unwrap()).collect();
+        let (file, cell) = place.mint_with_cell(&grid, &format!("{number}.pem"));
         minted.push(Candidate { file, data: format!("data-{number}"), cell });
         let mut counts: BTreeMap<Cell, usize> = BTreeMap::new();
         for candidate in &minted {

@@ -4,11 +4,15 @@
 //! ```text
 //! ROOK_CHURN_SECONDS=300 cargo test -p node --test cluster_churn -- --nocapture
 //! ```
+//!
+//! With 2000 seconds there are as many kills as in a day of a grid of this size in which nodes stay for an hour, and memory has
+//! to be flat.
 
 #![allow(clippy::unwrap_used, clippy::cast_possible_truncation, clippy::print_stdout, reason = "a test")]
 
 mod cli_support;
 mod history_support;
+mod memory_support;
 
 use std::path::PathBuf;
 use std::process::Output;
@@ -18,10 +22,19 @@ use std::time::{Duration, Instant};
 
 use cli_support::{Node, Place};
 use history_support::{CLIENTS, Door, MUTABLE, World};
+use memory_support::Samples;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 const NODES: usize = 32;
+/// Nodes that are not killed, and whose memory is looked at. The others live for two minutes in the mean.
+const LASTING: usize = 8;
+/// How often it is looked at.
+const LOOK: Duration = Duration::from_secs(5);
+/// From how many kills on memory has to be flat: 24 nodes die as often in a day if half of them stay for an hour.
+const DAY: usize = 400;
+/// By how many KiB a minute nodes may grow then, in the mean of the last quarter.
+const FLAT: f64 = 64.0;
 const KILL_EVERY: Duration = Duration::from_secs(5);
 const DOWN: Duration = Duration::from_secs(2);
 
@@ -51,7 +64,7 @@ fn a_register_stays_atomic_while_nodes_die_and_come_back() {
     let place = Place::new();
     let members = start(&place);
     let doors = members.iter().map(|member| Api(member.node.lock().unwrap().as_ref().unwrap().api.clone())).collect();
-    let (world, over) = (World::new(&place, doors), AtomicBool::new(false));
+    let (world, over, samples) = (World::new(&place, doors), AtomicBool::new(false), Mutex::new(Samples::default()));
     let kills = std::thread::scope(|scope| {
         for client in 0..CLIENTS {
             let (world, over, mut rng) = (&world, &over, StdRng::seed_from_u64(rng.random()));
@@ -61,6 +74,16 @@ fn a_register_stays_atomic_while_nodes_die_and_come_back() {
                 }
             });
         }
+        let pids: Vec<u32> =
+            members[..LASTING].iter().map(|member| member.node.lock().unwrap().as_ref().unwrap().pid()).collect();
+        let (watched, samples) = (&over, &samples);
+        scope.spawn(move || {
+            let begun = Instant::now();
+            while !watched.load(Ordering::Relaxed) {
+                pids.iter().for_each(|&pid| samples.lock().unwrap().note(pid, begun.elapsed()));
+                std::thread::sleep(LOOK);
+            }
+        });
         // However this ends, the clients must end too.
         let kills = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             kill_and_restart(&place, &world, &members, Duration::from_secs(time), &mut rng)
@@ -75,6 +98,8 @@ fn a_register_stays_atomic_while_nodes_die_and_come_back() {
     let faults: Vec<String> = history.faults().iter().map(ToString::to_string).collect();
     assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
     assert!(history.reads() > 100 && history.writes() > 2 * MUTABLE && stored > 20, "the clients did too little");
+    let grows = samples.into_inner().unwrap().tell();
+    assert!(kills < DAY || grows < FLAT, "memory grows");
     drop(members);
 }
 
@@ -106,7 +131,7 @@ fn kill_and_restart(
 ) -> usize {
     let (begun, mut kills) = (Instant::now(), 0);
     while begun.elapsed() < time {
-        let victim = rng.random_range(0..members.len());
+        let victim = rng.random_range(LASTING..members.len());
         let member = &members[victim];
         world.doors.write().unwrap()[victim] = None;
         member.node.lock().unwrap().take().unwrap().kill();

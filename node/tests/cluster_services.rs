@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use cli_support::{Node, Place};
 use serde_json::Value;
 use tunnels_support::fetch::{Proxy, curl, curl_is_missing, fetch, http, refused};
-use tunnels_support::{grid, grid_with, tunnels};
+use tunnels_support::{grid, grid_of_four_axes, tunnels};
 
 /// Whoever is killed, the next request works within this time.
 const AGAIN: Duration = Duration::from_secs(15);
@@ -56,7 +56,7 @@ fn a_service_is_met_in_a_grid_of_four_axes() {
         return;
     }
     let place = Place::new();
-    let nodes = grid_with(&place, 4, 2, &[]);
+    let nodes = grid_of_four_axes(&place);
     serve(&place, &nodes[5], "notes", http());
     let mut lengths = Vec::new();
     for visitor in [&nodes[1], &nodes[9], &nodes[14]] {

@@ -21,8 +21,7 @@ mod cli_support;
 #[path = "cluster_weather/conditions.rs"]
 mod conditions;
 mod history_support;
-#[path = "cluster_weather/memory.rs"]
-mod memory;
+mod memory_support;
 mod netns_support;
 #[path = "cluster_weather/sky.rs"]
 mod sky;
@@ -39,7 +38,7 @@ use cli_support::{Node, Place};
 use conditions::Weather;
 use history_support::history::Fault;
 use history_support::{CLIENTS, Door, MUTABLE, World};
-use memory::Samples;
+use memory_support::Samples;
 use netns_support::{Internet, Machine};
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
@@ -394,18 +393,7 @@ fn check(stage: &Stage, world: &World<'_, Arc<Machine>>, samples: &Samples) {
         stale.len()
     );
     assert!(made_up.is_empty(), "{made_up:#?}");
-    let (end, mut last) = (samples.end(), f64::MAX);
-    for quarter in 0..4 {
-        // The looks at one time are a little apart.
-        let slopes = samples.slopes(end / 4 * quarter + LOOK, end / 4 * (quarter + 1) - LOOK);
-        last = slopes.iter().map(|(slope, _)| slope).sum::<f64>() / slopes.len() as f64;
-        let most = slopes.iter().map(|(_, kib)| kib).max().unwrap_or(&0) / 1024;
-        let (count, to) = (slopes.len(), (end / 4 * (quarter + 1)).as_secs());
-        println!(
-            "memory of {count} nodes that lasted, up to {to} s: {last:+.0} KiB a minute, {most} MiB at most"
-        );
-    }
-    assert!(last < FLAT, "memory grows");
+    assert!(samples.tell() < FLAT, "memory grows");
     let (history, stored) = (world.history.lock().unwrap(), world.stored.lock().unwrap().len());
     assert!(history.reads() > 100 && history.writes() > 2 * MUTABLE && stored > 20, "the clients did too little");
 }

@@ -21,7 +21,7 @@ struct Stage {
     place: Place,
     internet: Internet,
     introducer: String,
-    cells: RefCell<HashSet<String>>,
+    cells: RefCell<HashSet<Vec<u64>>>,
 }
 
 /// A node and where it runs.
@@ -68,9 +68,8 @@ impl Stage {
     /// An identity in a cell in which nobody is yet.
     fn mint(&self, name: &str) {
         for _ in 0..1000 {
-            let file = self.place.mint(self.place.path("line.toml"), name);
-            let shown = self.place.json(["identity", "show", file.to_str().unwrap(), "--json"]);
-            if self.cells.borrow_mut().insert(shown["cell"].to_string()) {
+            let (file, cell) = self.place.mint_with_cell(self.place.path("line.toml"), name);
+            if self.cells.borrow_mut().insert(cell) {
                 return;
             }
             std::fs::remove_file(file).unwrap();

@@ -2,6 +2,7 @@
 
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each test uses a part of it")]
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -96,6 +97,27 @@ impl Place {
         let path = self.path(name);
         self.ok([OsStr::new("mint"), "--grid".as_ref(), grid.as_ref(), "--out".as_ref(), path.as_os_str()]);
         path
+    }
+
+    /// Mints an identity and returns its file and the cell that it computes.
+    pub fn mint_with_cell(&self, grid: impl AsRef<OsStr>, name: &str) -> (PathBuf, Vec<u64>) {
+        let file = self.mint(grid, name);
+        let shown = self.json(["identity", "show", file.to_str().unwrap(), "--json"]);
+        let cell = shown["cell"].as_array().unwrap().iter().map(|coordinate| coordinate.as_u64().unwrap()).collect();
+        (file, cell)
+    }
+
+    /// Mints until there is one identity in each of so many cells, and returns their files in the order of the cells.
+    pub fn mint_of_each_cell(&self, grid: &Path, cells: usize) -> Vec<PathBuf> {
+        let mut all = BTreeMap::new();
+        for number in 0.. {
+            let (file, cell) = self.mint_with_cell(grid, &format!("{number}.pem"));
+            all.entry(cell).or_insert(file);
+            if all.len() == cells {
+                break;
+            }
+        }
+        all.into_values().collect()
     }
 
     /// The file of a grid whose identities and stamps cost nearly nothing.

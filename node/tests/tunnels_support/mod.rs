@@ -4,6 +4,7 @@
 
 pub mod fetch;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -17,13 +18,24 @@ pub fn grid(place: &Place) -> Vec<Node> {
     grid_with(place, 2, 2, &[])
 }
 
+/// The same on as many cells, four axes of two, with one node in each. They join in the order of their cells, so that each
+/// finds a neighbour: a grid that is mostly vacant does not always grow together.
+pub fn grid_of_four_axes(place: &Place) -> Vec<Node> {
+    let grid = place.grid("tunnels", 4, 2);
+    run(place, &place.mint_of_each_cell(&grid, NODES), &[])
+}
+
 /// The same, of so many axes and cells on each, with further arguments for every node.
 pub fn grid_with(place: &Place, dims: u8, side: u16, more: &[&str]) -> Vec<Node> {
     let grid = place.grid("tunnels", dims, side);
+    let identities: Vec<PathBuf> = (0..NODES).map(|number| place.mint(&grid, &format!("{number}.pem"))).collect();
+    run(place, &identities, more)
+}
+
+fn run(place: &Place, identities: &[PathBuf], more: &[&str]) -> Vec<Node> {
     let mut nodes: Vec<Node> = Vec::new();
-    for number in 0..NODES {
-        let identity = place.mint(&grid, &format!("{number}.pem"));
-        let mut args = place.run_args(&identity, &format!("data-{number}"));
+    for (number, identity) in identities.iter().enumerate() {
+        let mut args = place.run_args(identity, &format!("data-{number}"));
         args.extend(more.iter().map(|&one| one.to_owned()));
         if let Some(first) = nodes.first() {
             args.extend(["--peer".to_owned(), first.listen[0].clone()]);

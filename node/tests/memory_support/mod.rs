@@ -1,11 +1,21 @@
 //! Whether memory grows: what each process has, again and again, and the slope of that.
 
+#![allow(
+    dead_code,
+    unreachable_pub,
+    missing_docs,
+    clippy::unwrap_used,
+    clippy::cast_precision_loss,
+    clippy::print_stdout,
+    reason = "each test uses a part of it"
+)]
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Bytes of memory that a process has for itself: not what is mapped of files, its program above all, which comes into memory
 /// as it is used.
-pub(crate) fn own(pid: u32) -> Option<u64> {
+pub fn own(pid: u32) -> Option<u64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?;
     Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? * 1024)
@@ -13,24 +23,24 @@ pub(crate) fn own(pid: u32) -> Option<u64> {
 
 /// What processes had, by process.
 #[derive(Debug, Default)]
-pub(crate) struct Samples(BTreeMap<u32, Vec<(Duration, u64)>>);
+pub struct Samples(BTreeMap<u32, Vec<(Duration, u64)>>);
 
 impl Samples {
     /// Notes what a process has at a moment of the run.
-    pub(crate) fn note(&mut self, pid: u32, at: Duration) {
+    pub fn note(&mut self, pid: u32, at: Duration) {
         if let Some(bytes) = own(pid) {
             self.0.entry(pid).or_default().push((at, bytes));
         }
     }
 
     /// When the last look was.
-    pub(crate) fn end(&self) -> Duration {
+    pub fn end(&self) -> Duration {
         self.0.values().flatten().map(|(at, _)| *at).max().unwrap_or_default()
     }
 
     /// By how many KiB a minute each process grew that was there from one moment to another, by least squares; and how many KiB
     /// it had then.
-    pub(crate) fn slopes(&self, from: Duration, to: Duration) -> Vec<(f64, u64)> {
+    pub fn slopes(&self, from: Duration, to: Duration) -> Vec<(f64, u64)> {
         let is_within = |(at, _): &&(Duration, u64)| (from..=to).contains(at);
         let lasting = self.0.values().filter(|samples| samples[0].0 <= from && samples[samples.len() - 1].0 >= to);
         let one = |samples: &Vec<(Duration, u64)>| {
@@ -39,6 +49,26 @@ impl Samples {
             Some((slope(&points.collect::<Vec<_>>()), within.last()?.1 / 1024))
         };
         lasting.filter_map(one).collect()
+    }
+}
+
+impl Samples {
+    /// Prints by how much processes grew that lasted for a quarter of the time, for each quarter, in KiB a minute and in the mean;
+    /// and returns that of the last one, without slopes around the looks at its ends.
+    pub fn tell(&self) -> f64 {
+        let (quarter, mut last) = (self.end() / 4, f64::MAX);
+        for number in 0..4 {
+            let (from, to) = (quarter * number, quarter * (number + 1));
+            // The looks at one time are a little apart.
+            let slopes = self.slopes(from + quarter / 20, to - quarter / 20);
+            last = slopes.iter().map(|(slope, _)| slope).sum::<f64>() / slopes.len() as f64;
+            let most = slopes.iter().map(|(_, kib)| kib).max().unwrap_or(&0) / 1024;
+            let (count, from, to) = (slopes.len(), from.as_secs(), to.as_secs());
+            println!(
+                "memory of {count} nodes that lasted from {from} to {to} s: {last:+.0} KiB a minute, {most} MiB at most"
+            );
+        }
+        last
     }
 }
 
