@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use hashcash::FileError;
 use hashcash::file::{others_may_read, read, write_new};
 use proptest::prelude::*;
+use rsa::pkcs8::der::asn1::OctetStringRef;
+use rsa::pkcs8::pkcs5::{pbes2, scrypt};
+use rsa::pkcs8::{EncryptedPrivateKeyInfoRef, LineEnding, SecretDocument};
 
 use crate::support::{minted, rules, succeeds, tool};
 
@@ -95,6 +98,42 @@ fn passphrases_are_asked_for_and_checked() {
     let plain = folder.path().join("plain.pem");
     write_new(&plain, &minted(&rules(1024, 4), 1).0, None).unwrap();
     assert!(read(&plain, Some("not needed")).is_ok());
+}
+
+/// A file as somebody may send it: encrypted at a cost that was chosen, with nothing in it.
+fn of_cost(parameters: pbes2::Parameters, path: &Path) {
+    let info = EncryptedPrivateKeyInfoRef {
+        encryption_algorithm: parameters.into(),
+        encrypted_data: OctetStringRef::new(&[0; 64]).unwrap(),
+    };
+    let document = SecretDocument::encode_msg(&info).unwrap();
+    fs::write(path, document.to_pem("ENCRYPTED PRIVATE KEY", LineEnding::LF).unwrap().as_bytes()).unwrap();
+}
+
+#[test]
+fn what_would_cost_too_much_is_not_opened() {
+    let folder = folder();
+    let path = folder.path().join("costly.pem");
+    let scrypt = |log_n, r, p| {
+        let parameters = scrypt::Params::new(log_n, r, p).unwrap();
+        pbes2::Parameters::generate_scrypt_aes256cbc(parameters, &[1; 16], [2; 16]).unwrap()
+    };
+    let pbkdf2 = |count| pbes2::Parameters::generate_pbkdf2_sha256_aes256cbc(count, &[1; 16], [2; 16]).unwrap();
+    for (parameters, words) in [
+        (scrypt(20, 8, 1), "1024 MiB of memory 1 times"),
+        (scrypt(40, 8, 1), "1073741824 MiB"),
+        (scrypt(14, 8, 1000), "16 MiB of memory 1000 times"),
+        (pbkdf2(90_000_000), "90000000 iterations"),
+    ] {
+        of_cost(parameters, &path);
+        let costly = error(&path, Some("any"));
+        assert!(matches!(&costly, FileError::Costly { cost, .. } if cost.contains(words)), "{costly}");
+    }
+    // Dear, but fair: it is tried.
+    for parameters in [scrypt(15, 8, 2), pbkdf2(2048)] {
+        of_cost(parameters, &path);
+        assert!(matches!(error(&path, Some("any")), FileError::WrongPassphrase { .. }));
+    }
 }
 
 #[test]

@@ -5,6 +5,8 @@ use std::path::Path;
 use crypto_bigint::BoxedUint;
 use rsa::pkcs1::RsaPrivateKeyRef;
 use rsa::pkcs1::der::asn1::UintRef;
+use rsa::pkcs8::pkcs5::EncryptionScheme;
+use rsa::pkcs8::pkcs5::pbes2::Kdf;
 use rsa::pkcs8::{EncryptedPrivateKeyInfoRef, PrivateKeyInfoRef, SecretDocument};
 
 use crate::file::FileError;
@@ -12,6 +14,12 @@ use crate::secret::SecretIdentity;
 
 pub(super) const PLAIN: &str = "PRIVATE KEY";
 pub(super) const ENCRYPTED: &str = "ENCRYPTED PRIVATE KEY";
+
+/// What scrypt may cost: 16 times the memory of what [`super::write_new`] writes (N = 2^14, r = 8), and 64 times its time.
+const SCRYPT_BYTES: u64 = 256 << 20;
+const SCRYPT_BLOCKS: u64 = 1 << 23;
+/// What PBKDF2 may: some seconds. `openssl` writes 2048, and the OWASP's "Password Storage Cheat Sheet" (2023) wants 600,000.
+const PBKDF2_ITERATIONS: u32 = 10_000_000;
 
 pub(super) fn from_pem(path: &Path, text: &str, passphrase: Option<&str>) -> Result<SecretIdentity, FileError> {
     let label = label(path, text)?;
@@ -41,6 +49,9 @@ fn label<'a>(path: &Path, text: &'a str) -> Result<&'a str, FileError> {
 fn decrypt(path: &Path, document: &SecretDocument, passphrase: &str) -> Result<SecretDocument, FileError> {
     use rsa::pkcs8::Error::{Asn1, EncryptedPrivateKey};
     let info = EncryptedPrivateKeyInfoRef::try_from(document.as_bytes()).map_err(|error| damaged(path, error))?;
+    if let Some(cost) = too_costly(&info.encryption_algorithm) {
+        return Err(FileError::Costly { path: path.into(), cost });
+    }
     info.decrypt(passphrase).map_err(|error| {
         // A wrong passphrase shows as wrong padding, or, once in 256 times, as bytes that are no DER.
         if matches!(error, Asn1(_) | EncryptedPrivateKey(rsa::pkcs8::pkcs5::Error::DecryptFailed)) {
@@ -49,6 +60,23 @@ fn decrypt(path: &Path, document: &SecretDocument, passphrase: &str) -> Result<S
             damaged(path, error)
         }
     })
+}
+
+/// What opening costs, if that is too much: whoever wrote the file has chosen it, and nobody who opens it has agreed.
+fn too_costly(scheme: &EncryptionScheme) -> Option<String> {
+    match &scheme.pbes2()?.kdf {
+        Kdf::Scrypt(scrypt) => {
+            // RFC 7914, section 2: 128 r N bytes, which are gone through p times.
+            let blocks = scrypt.cost_parameter.saturating_mul(scrypt.block_size.into());
+            let (bytes, all) = (blocks.saturating_mul(128), blocks.saturating_mul(scrypt.parallelization.into()));
+            let is_fair = bytes <= SCRYPT_BYTES && all <= SCRYPT_BLOCKS;
+            (!is_fair).then(|| format!("{} MiB of memory {} times", bytes >> 20, scrypt.parallelization))
+        }
+        Kdf::Pbkdf2(pbkdf2) => (pbkdf2.iteration_count > PBKDF2_ITERATIONS)
+            .then(|| format!("{} iterations of PBKDF2", pbkdf2.iteration_count)),
+        // The library knows no other, and does not open them.
+        _ => None,
+    }
 }
 
 fn from_pkcs8(path: &Path, document: &SecretDocument) -> Result<SecretIdentity, FileError> {

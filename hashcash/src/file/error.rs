@@ -9,6 +9,18 @@ use crate::secret::KeyError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FileError {
+    /// To open it would take more memory or time than any that is written here.
+    #[error(
+        "{} is encrypted so that opening it takes {cost}, more than this program takes upon itself: decrypt it elsewhere \
+         (`openssl pkey -in FILE -out OTHER`)",
+        path.display()
+    )]
+    Costly {
+        /// The file.
+        path: PathBuf,
+        /// What it takes.
+        cost: String,
+    },
     /// The bytes inside the PEM armour are no private key.
     #[error("{} is damaged ({reason}): use a copy of it, or mint a new identity", path.display())]
     Damaged {
