@@ -30,6 +30,9 @@ use error::{means_damaged, means_full};
 use folder::Folder;
 use tables::{HOLDINGS, PEERS, RECORDS, SECRETS};
 
+/// Bytes of memory that a node has for what it used last of its records, if its owner says nothing.
+pub const CACHE: u64 = 20 << 20;
+
 /// Whom a data folder belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Owner {
@@ -49,22 +52,33 @@ pub struct Storage {
 struct Shared {
     folder: Folder,
     owner: Owner,
+    /// Bytes of memory for pages.
+    pages: usize,
     cache: Cache,
     /// `None` while it could not be opened again after an error of the disk.
     database: RwLock<Option<Database>>,
 }
 
 impl Storage {
-    /// Opens the data folder, and makes it if it is not there.
+    /// Opens the data folder, with the usual [`CACHE`], and makes it if it is not there.
     ///
     /// # Errors
     /// [`StorageError`] says what is wrong with the folder: in use, another grid's or identity's, damaged, ...
     pub fn open(folder: &Path, owner: Owner) -> Result<Self, StorageError> {
+        Self::open_with_cache(folder, owner, CACHE)
+    }
+
+    /// The same, with so many bytes of memory for what was used last: four fifths of them for pages of the database, the upper
+    /// levels of its trees above all, the others for whole records.
+    ///
+    /// # Errors
+    /// As [`Self::open`]
+    pub fn open_with_cache(folder: &Path, owner: Owner, cache: u64) -> Result<Self, StorageError> {
         let folder = Folder::lock(folder)?;
-        let database = tables::open(&folder, owner)?;
-        Ok(Self {
-            shared: Arc::new(Shared { folder, owner, cache: Cache::default(), database: RwLock::new(Some(database)) }),
-        })
+        let room = cache / 5;
+        let pages = usize::try_from(cache - room).unwrap_or(usize::MAX);
+        let database = RwLock::new(Some(tables::open(&folder, owner, pages)?));
+        Ok(Self { shared: Arc::new(Shared { folder, owner, pages, cache: Cache::new(room), database }) })
     }
 
     /// The folder.
@@ -295,7 +309,7 @@ impl Shared {
         // The old one has to be closed first, or it would still hold the file.
         let old = database.take();
         self.guard(|| drop(old))?;
-        *database = Some(tables::open(&self.folder, self.owner)?);
+        *database = Some(tables::open(&self.folder, self.owner, self.pages)?);
         Ok(())
     }
 

@@ -14,7 +14,7 @@ mod cli_support;
 mod history_support;
 mod memory_support;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Output;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -103,13 +103,21 @@ fn a_register_stays_atomic_while_nodes_die_and_come_back() {
     drop(members);
 }
 
+fn run_args(place: &Place, identity: &Path, data: &str) -> Vec<String> {
+    // What has been used lately fills much memory in its time, and would hide whether anything else grows.
+    let config = place.write("rook.toml", "cache = '1MiB'\n");
+    let mut args = place.run_args(identity, data);
+    args.extend(["--config", config.to_str().unwrap()].map(str::to_owned));
+    args
+}
+
 fn start(place: &Place) -> Vec<Member> {
     let grid = place.grid("churn", 2, 3);
     let mut members: Vec<Member> = Vec::new();
     let mut peer = None;
     for number in 0..NODES {
         let (identity, data) = (place.mint(&grid, &format!("{number}.pem")), format!("data-{number}"));
-        let mut args = place.run_args(&identity, &data);
+        let mut args = run_args(place, &identity, &data);
         args.extend(peer.iter().flat_map(|peer: &String| ["--peer".to_owned(), peer.clone()]));
         let node = place.node(&args);
         peer.get_or_insert_with(|| node.listen[0].clone());
@@ -137,7 +145,7 @@ fn kill_and_restart(
         member.node.lock().unwrap().take().unwrap().kill();
         kills += 1;
         std::thread::sleep(DOWN);
-        let node = place.node(&place.run_args(&member.identity, &member.data));
+        let node = place.node(&run_args(place, &member.identity, &member.data));
         wait_until_joined(place, &node);
         world.doors.write().unwrap()[victim] = Some(Api(node.api.clone()));
         *member.node.lock().unwrap() = Some(node);

@@ -129,6 +129,8 @@ impl Stage {
         let mut internet = Internet::new("w")?;
         let place = Place::new();
         let (clock, grid) = (place.write("clock", "+0\n"), place.grid("weather", 2, 3));
+        // What has been used lately fills much memory in its time, and would hide whether anything else grows.
+        place.write("rook.toml", "cache = '1MiB'\n");
         let (mut machines, mut taps, mut numbers) = (Vec::new(), Vec::new(), Vec::new());
         for number in 0..MACHINES {
             place.mint(&grid, &identity(number));
@@ -163,7 +165,9 @@ impl Stage {
 
     /// Starts the node of a machine, and returns where it listens.
     fn start(&self, number: usize, peer: Option<&str>) -> String {
-        let node = self.machines[number].node(&self.place, &identity(number), peer, &[]);
+        let config = self.place.path("rook.toml");
+        let flags = ["--config", config.to_str().unwrap()];
+        let node = self.machines[number].node(&self.place, &identity(number), peer, &flags);
         let listen = node.listen[0].clone();
         *self.nodes[number].lock().unwrap() = Some(node);
         listen

@@ -116,11 +116,12 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
     raise_open_files();
     let api = Api::bind(settings.api).await?;
     // The identities of one owner share what he gives.
-    let config = Config { quota: settings.protocol.quota / (1 + also.len() as u64), ..settings.protocol };
+    let identities = 1 + also.len() as u64;
+    let config = Config { quota: settings.protocol.quota / identities, ..settings.protocol };
     let (leave_time, level) = (config.hand_over_timeout + FAREWELL, config.level);
     let (data, limits) = (settings.data, settings.limits);
-    let (map_ports, peers) = (settings.map_ports, settings.peers);
-    let mut common = Common { verifier, config, limits, data, map_ports, peers };
+    let (cache, map_ports, peers) = (settings.cache / identities, settings.map_ports, settings.peers);
+    let mut common = Common { verifier, config, limits, data, cache, map_ports, peers };
     let storage = common.open(&common.data, id)?;
     let alone = common.peers.is_empty() && storage.known()?.is_empty();
     if alone && level == Level::Leaf {

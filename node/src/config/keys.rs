@@ -49,6 +49,11 @@ pub(super) const TOP: &[TextKey] = &[
         "Bytes of records to keep at most: 500MB, 20GiB. Beyond that those of lowest priority are dropped first.",
     ),
     usual(
+        "cache",
+        r#""20MiB""#,
+        "Memory for what was used last of the records. The node takes about 6 MiB besides; identities of one process share it.",
+    ),
+    usual(
         "level",
         r#""normal""#,
         "How much the node does for others. A leaf keeps one link for each axis and asks; a normal node has links to all its \

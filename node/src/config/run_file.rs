@@ -58,6 +58,8 @@ pub struct RunFile {
     pub data: Option<PathBuf>,
     /// Bytes of records that are kept at most.
     pub quota: Option<u64>,
+    /// Bytes of memory for what was used last of the records.
+    pub cache: Option<u64>,
     /// How much the node does for others.
     pub level: Option<Level>,
     /// How long a leaf stays one, in seconds.
@@ -174,6 +176,7 @@ impl<'a> Document<'a> {
             passphrase_file: path("passphrase_file")?,
             data: path("data")?,
             quota: section.parsed("quota", quantity::size)?,
+            cache: section.parsed("cache", quantity::size)?,
             level: section.parsed("level", str::parse)?,
             grow_after: section.parsed("grow_after", quantity::seconds)?,
             also: section.parsed_list("also", |file| Ok::<_, String>(folder.join(file)))?,
@@ -295,6 +298,7 @@ mod tests {
         let limits = Limits { requests_per_s: None, ..said.limits };
         assert_eq!(limits, Limits::default());
         assert_eq!(said.quota, Some(Config::default().quota));
+        assert_eq!(said.cache, Some(crate::storage::CACHE));
         assert_eq!(said.level, Some(Level::default()));
         assert_eq!(said.api, Some(crate::api::DEFAULT_API));
         assert_eq!(said.identity, Some("identity.pem".into()));

@@ -6,10 +6,7 @@ use grid::id::RecordKey;
 use grid::record::Record;
 use lru::LruCache;
 
-/// Bytes of records that are kept at most.
-const ROOM: u64 = 4 << 20;
-
-/// The latest records, up to [`ROOM`].
+/// The latest records, up to so many bytes.
 #[derive(Debug)]
 pub(super) struct Cache(Mutex<Contents>);
 
@@ -17,15 +14,15 @@ pub(super) struct Cache(Mutex<Contents>);
 struct Contents {
     records: LruCache<RecordKey, Record>,
     bytes: u64,
-}
-
-impl Default for Cache {
-    fn default() -> Self {
-        Self(Mutex::new(Contents { records: LruCache::unbounded(), bytes: 0 }))
-    }
+    room: u64,
 }
 
 impl Cache {
+    /// With room for so many bytes of records.
+    pub(super) fn new(room: u64) -> Self {
+        Self(Mutex::new(Contents { records: LruCache::unbounded(), bytes: 0, room }))
+    }
+
     fn lock(&self) -> MutexGuard<'_, Contents> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -40,7 +37,7 @@ impl Cache {
         if let Some(old) = contents.records.put(record.key(), record.clone()) {
             contents.bytes -= old.weight();
         }
-        while contents.bytes > ROOM {
+        while contents.bytes > contents.room {
             let Some((_, oldest)) = contents.records.pop_lru() else { return };
             contents.bytes -= oldest.weight();
         }
@@ -68,7 +65,7 @@ mod tests {
 
     #[test]
     fn the_oldest_goes_when_there_is_no_room() {
-        let cache = Cache::default();
+        let cache = Cache::new(4 << 20);
         let records: Vec<Record> = (0..20).map(|number| record(number, 250_000)).collect();
         for record in &records {
             cache.insert(record);

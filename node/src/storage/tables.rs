@@ -33,16 +33,13 @@ const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 /// The version of these tables.
 const FORMAT: u64 = 2;
 
-/// Memory for pages: enough for the upper levels of the trees and some records, and the same for a node with much.
-const CACHE_BYTES: usize = 16 << 20;
-
-/// Opens or makes the database in the folder, and checks that it is the owner's.
-pub(super) fn open(folder: &Folder, owner: Owner) -> Result<Database, StorageError> {
+/// Opens or makes the database in the folder, with so many bytes of memory for pages, and checks that it is the owner's.
+pub(super) fn open(folder: &Folder, owner: Owner, pages: usize) -> Result<Database, StorageError> {
     let file = private::open_or_create(&folder.database())
         .map_err(|error| StorageError::Io { path: folder.database(), error })?;
     let report = |error: redb::Error| explain(folder.database(), error);
     let (database, found) = guard(folder.database(), || {
-        let database = Database::builder().set_cache_size(CACHE_BYTES).create_file(file)?;
+        let database = Database::builder().set_cache_size(pages).create_file(file)?;
         let found = claim(&database, owner)?;
         Ok((database, found))
     })?

@@ -101,8 +101,11 @@ mod tests {
     }
 
     #[test]
-    fn this_process_has_memory() {
-        assert!(own(std::process::id()).unwrap() > 1 << 20);
+    fn what_a_process_takes_for_itself_is_seen() {
+        let before = own(std::process::id()).unwrap();
+        let taken = vec![1_u8; 64 << 20];
+        let after = own(std::process::id()).unwrap();
+        assert!(after >= before + (60 << 20), "{before} {after} {}", taken.len());
         assert_eq!(own(u32::MAX), None);
     }
 }

@@ -14,6 +14,7 @@ use crate::config::grid_file;
 use crate::config::run_file::{self, RunFile};
 use crate::daemon::Limits;
 use crate::services::ServiceOptions;
+use crate::storage::CACHE;
 
 /// The usual addresses: any interface, port 7118.
 const LISTEN_V4: [&str; 2] = ["/ip4/0.0.0.0/udp/7118/quic-v1", "/ip4/0.0.0.0/tcp/7118"];
@@ -27,6 +28,7 @@ pub(super) struct Settings {
     pub(super) passphrase_file: Option<PathBuf>,
     pub(super) data: PathBuf,
     /// Further identities.
+    pub(super) cache: u64,
     pub(super) also: Vec<PathBuf>,
     pub(super) listen: Vec<Multiaddr>,
     pub(super) advertise: Vec<Multiaddr>,
@@ -55,6 +57,7 @@ impl Settings {
             grid: args.grid.or(file.grid),
             passphrase_file: args.passphrase_file.or(file.passphrase_file),
             data: needed(args.data, file.data, "--data FOLDER", "it is made if it is not there")?,
+            cache: file.cache.unwrap_or(CACHE),
             listen: listen.map_or_else(|| usual(&LISTEN_V4, &LISTEN_V6), Ok)?,
             advertise: said(args.advertise).or(file.advertise).unwrap_or_default(),
             map_ports: args.map_ports || file.map_ports.unwrap_or_default(),

@@ -26,6 +26,7 @@ pub(super) struct Common {
     pub(super) config: Config,
     pub(super) limits: Limits,
     pub(super) data: PathBuf,
+    pub(super) cache: u64,
     pub(super) map_ports: bool,
     pub(super) peers: Vec<Multiaddr>,
 }
@@ -39,7 +40,8 @@ pub(super) struct Place {
 impl Common {
     /// Opens a node's folder.
     pub(super) fn open(&self, folder: &Path, id: NodeId) -> Result<Storage, Failure> {
-        Ok(Storage::open(folder, Owner { rules: Rules::of(self.verifier.parameters()), node: id })?)
+        let owner = Owner { rules: Rules::of(self.verifier.parameters()), node: id };
+        Ok(Storage::open_with_cache(folder, owner, self.cache)?)
     }
 
     /// What one of the nodes needs to run.
