@@ -5,7 +5,6 @@
 //! owner (`web`), the description of the API and the figures for Prometheus need no token.
 
 pub mod client;
-mod connections;
 mod datasets;
 mod figures;
 mod gate;

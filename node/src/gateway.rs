@@ -112,11 +112,7 @@ impl Gateway {
             most_bytes: options.most_bytes,
             base: format!("http://{address}"),
         };
-        let task = tokio::spawn(async move {
-            if let Err(error) = http::serve(listener, Arc::new(service)).await {
-                tracing::error!(%error, "the gateway ended");
-            }
-        });
+        let task = tokio::spawn(http::serve(listener, Arc::new(service)));
         Ok(Self { address, task })
     }
 

@@ -24,6 +24,7 @@ pub mod verifier;
 pub mod wire;
 
 mod clock;
+mod connections;
 mod driver;
 mod lingering;
 mod own;

@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::middleware;
@@ -14,13 +14,16 @@ use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore};
 
 use super::runtime::{self, Entry, Published};
-use super::{
-    connections, datasets, figures, gate, handlers, health, live, offers, openapi, reading, records, services, tunnels,
-};
+use super::{datasets, figures, gate, handlers, health, live, offers, openapi, reading, records, services, tunnels};
+use crate::connections::{self, Terms};
 use crate::datasets::Datasets;
 use crate::handle::NodeHandle;
 use crate::services::Services;
 use crate::web;
+
+/// What this API takes fits many times into such a head.
+const TERMS: Terms =
+    Terms { server: "the API", connections: 256, head_time: Duration::from_secs(10), head_bytes: 16 << 10 };
 
 /// Why the API cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -155,11 +158,7 @@ impl Api {
             hosts: [self.address.to_string(), format!("localhost:{}", self.address.port())],
         });
         let router = router(shared);
-        let task = tokio::spawn(async move {
-            if let Err(error) = connections::serve(self.listener, router).await {
-                tracing::error!(%error, "the API ended");
-            }
-        });
+        let task = tokio::spawn(connections::serve(self.listener, TERMS, |io| io, move |_| router.clone()));
         Ok(Serving { task, _published: published })
     }
 }

@@ -1,16 +1,15 @@
 //! The gateway's HTTP: what a request is for, and what goes around the answer.
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::Router;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{ACCEPT, ALLOW, CONTENT_TYPE, USER_AGENT};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Router};
 use dataset::dap::{self, Format};
 use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -19,7 +18,7 @@ use tower_http::compression::predicate::{Predicate, SizeAbove};
 
 use super::address::{Address, Form};
 use super::error::ReadError;
-use super::lenient::{Client, Lenient};
+use super::lenient::Requests;
 use super::opened::Opened;
 use super::reader::FileReader;
 use super::reading::Reading;
@@ -27,11 +26,16 @@ use super::refusal::Refusal;
 use super::session::{Reader, Sessions};
 use super::shelf::Turn;
 use super::{answer, catalog, picture};
+use crate::connections::{self, Terms};
 
 /// Data answers that are given at the same time; more wait.
 const ANSWERS: usize = 24;
 /// How long they wait before they are told to come again.
 const WAIT: Duration = Duration::from_secs(30);
+
+/// Programs keep connections for their next question, and constraints make long addresses.
+const TERMS: Terms =
+    Terms { server: "the gateway", connections: 512, head_time: Duration::from_secs(60), head_bytes: 256 << 10 };
 
 /// What the handlers share.
 #[derive(Debug)]
@@ -53,7 +57,7 @@ pub(super) struct Asked {
 }
 
 /// Serves until the task is ended.
-pub(super) async fn serve(listener: TcpListener, service: Arc<Service>) -> io::Result<()> {
+pub(super) async fn serve(listener: TcpListener, service: Arc<Service>) {
     // Values are served as they are: compressing them costs more than a loopback connection gains.
     let is_text =
         |_: StatusCode, _: axum::http::Version, headers: &axum::http::HeaderMap, _: &axum::http::Extensions| {
@@ -63,12 +67,13 @@ pub(super) async fn serve(listener: TcpListener, service: Arc<Service>) -> io::R
         };
     let compression = CompressionLayer::new().compress_when(SizeAbove::new(1024).and(is_text));
     let router = Router::new().fallback(handle).layer(compression).with_state(service);
-    axum::serve(Lenient(listener), router.into_make_service_with_connect_info::<Client>()).await
+    let router = move |client: SocketAddr| router.clone().layer(Extension(ConnectInfo(client)));
+    connections::serve(listener, TERMS, Requests::new, router).await;
 }
 
 async fn handle(
     State(service): State<Arc<Service>>,
-    ConnectInfo(Client(client)): ConnectInfo<Client>,
+    ConnectInfo(client): ConnectInfo<SocketAddr>,
     request: Request,
 ) -> Response {
     let (request, _) = request.into_parts();

@@ -7,48 +7,11 @@
 //! nor HEAD, it lets everything through as it is, to the connection's end.
 
 use std::io::{self, IoSlice};
-use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use axum::extract::connect_info::Connected;
-use axum::serve::{IncomingStream, Listener};
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::{TcpListener, TcpStream};
-
-use crate::lingering::Lingering;
-
-/// Takes connections.
-pub(super) struct Lenient(pub(super) TcpListener);
-
-/// Where a client is.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Client(pub(super) SocketAddr);
-
-impl Listener for Lenient {
-    type Io = Requests<Lingering<TcpStream>>;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        let (stream, address) = Listener::accept(&mut self.0).await;
-        // Answers are small and follow each other: none should wait for the acknowledgement of the one before.
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "a client's answers may be delayed");
-        }
-        (Requests::new(Lingering::new(stream)), address)
-    }
-
-    fn local_addr(&self) -> io::Result<Self::Addr> {
-        Listener::local_addr(&self.0)
-    }
-}
-
-impl Connected<IncomingStream<'_, Lenient>> for Client {
-    fn connect_info(stream: IncomingStream<'_, Lenient>) -> Self {
-        Self(*stream.remote_addr())
-    }
-}
 
 /// A connection, whose requests are read with their lines encoded.
 #[derive(Debug)]
@@ -60,7 +23,7 @@ pub(super) struct Requests<T> {
 }
 
 impl<T> Requests<T> {
-    fn new(io: T) -> Self {
+    pub(super) fn new(io: T) -> Self {
         Self { io, follower: Follower::default(), pending: Bytes::new() }
     }
 }
