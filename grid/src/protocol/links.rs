@@ -234,8 +234,10 @@ impl Links {
                 }
             }
             Some(Role::Guest) if may_bridge(cx) => cx.table.make_bridge(from),
+            // It is in, and we are no bridge for it: its place is for somebody who is not, and it finds out that it has to do without.
+            Some(Role::Guest) => cx.out.push(Output::Disconnect(from)),
             Some(Role::Leaf) => self.on_grown(from, &peer, cx),
-            Some(Role::Neighbour | Role::Guest | Role::Bridge) | None => {}
+            Some(Role::Neighbour | Role::Bridge) | None => {}
         }
     }
 
