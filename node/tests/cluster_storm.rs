@@ -106,9 +106,14 @@ fn mint(parameters: &Parameters, count: usize) -> Vec<SecretIdentity> {
 }
 
 /// A node of this process that is ready to start.
-fn prepare(folder: &Path, number: usize, identity: SecretIdentity, verifier: &Verifier, peer: &Multiaddr) -> NodeOptions {
-    let owner =
-        Owner { rules: Rules::of(verifier.parameters()), node: NodeId::from_bytes(identity.identity().id()) };
+fn prepare(
+    folder: &Path,
+    number: usize,
+    identity: SecretIdentity,
+    verifier: &Verifier,
+    peer: &Multiaddr,
+) -> NodeOptions {
+    let owner = Owner { rules: Rules::of(verifier.parameters()), node: NodeId::from_bytes(identity.identity().id()) };
     NodeOptions {
         identity,
         // Shared, so that an identity is checked once in this process and not once by each node.

@@ -7,7 +7,7 @@ use std::time::Instant;
 use grid::cell::Shape;
 use serde::Serialize;
 use sim::machine;
-use sim::oracle::RosterErrors;
+use sim::oracle::{self, RosterErrors};
 use sim::scenario::{Carried, Outcome, Scenario, Storm, Stormed};
 
 /// What comes over what.
@@ -69,6 +69,8 @@ struct Report {
     roster_missing: usize,
     roster_extra: usize,
     unjoined: usize,
+    /// Those of them that have no neighbour in the whole network.
+    unjoined_alone: usize,
     requests: Outcome,
     success: f64,
     leaked_contacts: u64,
@@ -115,6 +117,7 @@ impl Options {
         let stormed = scenario.storm(&storm).map_err(|error| format!("{error:?}"))?;
         scenario.network.run_for(SETTLE);
         let RosterErrors { missing, extra, unjoined } = scenario.roster_errors();
+        let unjoined_alone = alone(&scenario);
         let outcome = scenario.ask_random_cells(self.requests);
         let network = &scenario.network;
         let within = SECONDS.map(|seconds| (seconds, stormed.joined_within(Duration::from_secs(seconds))));
@@ -142,6 +145,7 @@ impl Options {
             roster_missing: missing,
             roster_extra: extra,
             unjoined,
+            unjoined_alone,
             success: outcome.success(),
             requests: outcome,
             leaked_contacts: network.traffic().leaked_contacts,
@@ -152,6 +156,18 @@ impl Options {
             trace: format!("{:016x}", network.trace().value()),
         })
     }
+}
+
+/// How many that have not joined have no neighbour in the whole network.
+fn alone(scenario: &Scenario) -> usize {
+    let network = &scenario.network;
+    let inhabitants = oracle::inhabitants(network);
+    let others = |host: usize| -> usize {
+        let near = network.shape().neighbourhood(network.book().cell(host));
+        near.filter_map(|cell| inhabitants.get(&cell)).map(Vec::len).sum::<usize>() - 1
+    };
+    let out = network.living().into_iter().filter(|&host| !network.hosts()[host].overlay.status().joined);
+    out.filter(|&host| others(host) == 0).count()
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts of a simulation are far below 2^53")]
@@ -179,10 +195,11 @@ fn print(report: &Report) {
     }
     println!("it sent and got {} messages, {:.1} MB", report.introducer_messages, report.introducer_bytes as f64 / 1e6);
     println!(
-        "afterwards: {} neighbours missing, {} too many, {} not joined; {:.3} % of {} requests arrive; {} contacts leaked",
+        "afterwards: {} neighbours missing, {} too many, {} not joined ({} without a neighbour); {:.3} % of {} requests arrive; {} contacts leaked",
         report.roster_missing,
         report.roster_extra,
         report.unjoined,
+        report.unjoined_alone,
         100.0 * report.success,
         report.requests.asked,
         report.leaked_contacts

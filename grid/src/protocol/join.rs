@@ -333,6 +333,9 @@ impl Join {
         self.asked.remove(&node);
         for inquiry in self.inquiries.values_mut() {
             inquiry.on_gone(node, "the link broke");
+            if self.introducer == Some(node) {
+                inquiry.on_introducer_gone();
+            }
         }
         self.review(cx);
         let alone = cx.table.is_alone();

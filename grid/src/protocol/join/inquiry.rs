@@ -114,6 +114,17 @@ impl Inquiry {
         }
     }
 
+    /// The introducer closes the link of a newcomer for whom it has no place, or has died: what went by way of it does not come
+    /// back.
+    pub(super) fn on_introducer_gone(&mut self) {
+        if self.progress == Progress::Asking {
+            self.fail(
+                JoinStep::Route,
+                "the introducer has closed the link: it is gone, or has no place just now".into(),
+            );
+        }
+    }
+
     /// Whether the roster was asked for.
     pub(super) fn on_roster(&mut self, from: &Peer, roster: &[Peer], home: Cell) -> bool {
         if self.progress != Progress::Querying(from.id()) {
