@@ -44,7 +44,6 @@ fn all_is_well(scenario: &mut Scenario, config: &Config, stormed: &Stormed, last
     let asked = scenario.ask_random_cells(500);
     assert_eq!(asked.succeeded(), 500, "{asked:?}");
     oracle::invariant_contacts_reach_neighbours_only(&scenario.network).unwrap();
-    oracle::invariant_links_are_symmetric(&scenario.network).unwrap();
 }
 
 #[test]
@@ -52,8 +51,7 @@ fn a_crowd_gets_in_through_one_node_where_many_need_a_bridge() {
     for seed in 1..=3 {
         // Less than a node a cell, and a sixteenth of one before: most newcomers know too few neighbours for a while.
         let (mut scenario, config) = established(3, 8, seed);
-        let storm =
-            Storm { newcomers: NEWCOMERS, within: SECOND, service: Duration::ZERO, patience: SECOND * 600 };
+        let storm = Storm { newcomers: NEWCOMERS, within: SECOND, service: Duration::ZERO, patience: SECOND * 600 };
         let stormed = scenario.storm(&storm).unwrap();
         all_is_well(&mut scenario, &config, &stormed, SECOND * 90);
     }
