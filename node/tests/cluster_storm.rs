@@ -75,9 +75,11 @@ impl Storm {
 }
 
 /// How a node of the crowd behaves. All of it shares one machine, and much of what a node waits for, the answers to its probes
-/// included, waits for a processor: time limits are those of slow links, and each node dials few others at a time.
+/// included, waits for a processor: time limits are those of slow links, each node dials few others at a time, and what it does
+/// when nothing happens it does less often.
 fn unhurried() -> Config {
-    Config { max_dialing: 8, ..Config::default().on_slow_links(SLOW) }
+    let (probe_every, exchange_every) = (Duration::from_secs(10), Duration::from_secs(30));
+    Config { max_dialing: 8, probe_every, exchange_every, ..Config::default().on_slow_links(SLOW) }
 }
 
 fn newcomers() -> usize {
