@@ -88,6 +88,19 @@ impl Inquiry {
         if !peer.cell().is_neighbour(&cx.me.cell()) {
             return self.fail(JoinStep::HomeCell, "a stranger answered that is no neighbour of ours".into());
         }
+        if cx.is_leaf()
+            && let Some(axis) = self.axis
+        {
+            // A leaf wants one link along each axis, and dials nobody else.
+            if cx.table.has_link_along(axis) {
+                self.progress = Progress::Answered(None);
+                return;
+            }
+            // Who stands in for a vacant cell may be in another line of ours, or in our cell.
+            if cx.me.cell().shared_line(&peer.cell()) != Some(axis) {
+                return self.vacant();
+            }
+        }
         self.go(number, Progress::Dialing(id), cx);
         cx.signal(Signal::Heard(peer));
     }
