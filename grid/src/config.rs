@@ -104,7 +104,8 @@ pub struct Config {
     pub max_dialing: usize,
     /// Neighbours that a node keeps at most. A line's honest roster is far below; a flood of names is not.
     pub max_neighbours: usize,
-    /// Strangers that may be linked at the same time: newcomers on their way in, and bridges in a sparse grid.
+    /// Newcomers on their way in that may be linked at the same time; half as many strangers may besides for whom we are a
+    /// bridge in a sparse grid. Whoever comes when all places are taken is sent away, and comes again after a while.
     pub max_guests: usize,
     /// How long a stranger may stay that is no bridge.
     pub guest_time: Duration,

@@ -140,6 +140,19 @@ pub struct Status {
     pub quota: u64,
 }
 
+/// What a node has in hand for others, each of which is bounded by its [`Config`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct InHand {
+    /// Linked strangers on their way in, or that wait until their time is over.
+    pub guests: usize,
+    /// Linked strangers with whom it passes requests on.
+    pub bridges: usize,
+    /// Requests that it works on, or whose answer it waits for, its own included.
+    pub requests: usize,
+    /// Welcomes for newcomers that are being sealed.
+    pub welcomes: usize,
+}
+
 /// One node of the rosters, for display.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NeighbourStatus {
@@ -249,6 +262,16 @@ impl<R: Rng> Overlay<R> {
     /// How many requests wait for their turn, see [`Input::Turn`].
     pub fn waiting(&self) -> usize {
         if self.left { 0 } else { self.parts.requests.waiting() }
+    }
+
+    /// What this node has in hand for others.
+    pub fn in_hand(&self) -> InHand {
+        InHand {
+            guests: self.table.count(Role::Guest),
+            bridges: self.table.count(Role::Bridge),
+            requests: self.parts.requests.under_way(),
+            welcomes: self.parts.join.sealing(),
+        }
     }
 
     /// How much this node does for others now.

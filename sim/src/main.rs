@@ -8,6 +8,7 @@ mod grow;
 mod join;
 mod run_command;
 mod scale_command;
+mod storm;
 
 use std::process::ExitCode;
 
@@ -27,6 +28,8 @@ enum Command {
     Join(join::Options),
     /// Grow a large network, ask it, and say what running it took.
     Grow(grow::Options),
+    /// Let a crowd join all at once through one node of a small network.
+    Storm(storm::Options),
     /// Let nodes come and go for an hour, while others put and get records.
     Churn(churn_command::Options),
     /// Ask dataset servers of which some lie, and check them: the protocol of 2010 beside ours.
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Join(options) => options.run(),
         Command::Grow(options) => options.run(),
+        Command::Storm(options) => options.run(),
         Command::Churn(options) => options.run(),
         Command::Checks(options) => options.run(),
         Command::Scale(options) => options.run(),

@@ -2,6 +2,7 @@
 
 mod growth;
 mod loss;
+mod storm;
 
 use core::time::Duration;
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ use crate::records;
 
 pub use growth::{Grown, Growth};
 pub use loss::{Answers, Loss};
+pub use storm::{Carried, Storm, Stormed};
 
 /// A network, and what happens to it.
 #[derive(Debug)]

@@ -143,3 +143,16 @@ fn rubbish_is_refused_before_any_work() {
         assert!(!folder.path("never").exists(), "{all:?} began");
     }
 }
+
+#[test]
+fn a_storm_is_told_in_words_and_in_figures() {
+    let small = ["storm", "--nodes", "8", "--newcomers", "20", "--side", "4", "--requests", "100"];
+    let told = text(&rook_sim(&small).stdout);
+    assert!(told.starts_with("20 newcomers within 1000 ms through one of 8 nodes"), "{told}");
+    assert!(told.contains("20 joined:") && told.contains("0 contacts leaked"), "{told}");
+    let figures = rook_sim(&[&small[..], &["--json"]].concat());
+    let figures: serde_json::Value = serde_json::from_slice(&figures.stdout).unwrap();
+    assert_eq!((figures["joined"].as_u64(), figures["unjoined"].as_u64()), (Some(20), Some(0)), "{figures}");
+    let nobody = rook_sim(&["storm", "--newcomers", "0"]);
+    assert!(!nobody.status.success() && text(&nobody.stderr).contains("--newcomers 1"));
+}

@@ -114,6 +114,11 @@ impl Join {
         self.joined
     }
 
+    /// Welcomes that are being sealed for others.
+    pub(crate) fn sealing(&self) -> usize {
+        self.sealing.len()
+    }
+
     pub(crate) fn start<R: Rng>(&mut self, known: usize, introducers: Vec<Address>, cx: &mut Context<'_, R>) {
         self.introducers = introducers;
         if known > 0 {
@@ -193,6 +198,7 @@ impl Join {
     fn fail<R: Rng>(&mut self, step: JoinStep, why: String, cx: &mut Context<'_, R>) {
         self.phase = Phase::Idle;
         self.inquiries.clear();
+        self.part_from_introducer(cx);
         if self.joined {
             return self.plan_round(cx);
         }
@@ -281,6 +287,9 @@ impl Join {
         if cx.is_leaf() {
             return self.on_host(neighbour, cx);
         }
+        if matches!(self.phase, Phase::Settling(_)) && !needs_bridge(cx) {
+            self.part_from_introducer(cx);
+        }
         // After a restart the first few neighbours that are back tell us of the others.
         if neighbour && !self.is_joined() && self.asked.len() <= cx.table.shape().dims().into() {
             self.asked.insert(node);
@@ -324,6 +333,9 @@ impl Join {
         self.asked.remove(&node);
         for inquiry in self.inquiries.values_mut() {
             inquiry.on_gone(node, "the link broke");
+            if self.introducer == Some(node) {
+                inquiry.on_introducer_gone();
+            }
         }
         self.review(cx);
         let alone = cx.table.is_alone();
@@ -444,21 +456,24 @@ impl Join {
         if cx.is_leaf() {
             part_from_spare_hosts(cx);
         }
-        if let Some(introducer) = self.introducer.take()
-            && cx.table.role(introducer) == Some(Role::Guest)
+        // A stranger that introduced us stays our bridge while some line of ours is empty.
+        if needs_bridge(cx)
+            && let Some(introducer) = self.introducer.filter(|&id| cx.table.role(id) == Some(Role::Guest))
         {
-            self.part_from(introducer, cx);
-        }
-    }
-
-    /// A stranger that introduced us stays our bridge while some line of ours is empty.
-    fn part_from<R: Rng>(&self, introducer: NodeId, cx: &mut Context<'_, R>) {
-        let needed = if cx.is_leaf() { cx.table.is_alone() } else { cx.table.is_sparse() };
-        if needed {
+            self.introducer = None;
             cx.table.make_bridge(introducer);
             // It has no right to our address, and needs none: it passes on requests, over this link.
             cx.send(introducer, Message::Announce(cx.me.without_contact()));
-        } else {
+        }
+        self.part_from_introducer(cx);
+    }
+
+    /// A stranger that introduces us has few places, for others want to be let in as well: ours is given up as soon as we
+    /// want nothing of it any more, or not soon.
+    fn part_from_introducer<R: Rng>(&mut self, cx: &mut Context<'_, R>) {
+        if let Some(introducer) = self.introducer.take()
+            && cx.table.role(introducer) == Some(Role::Guest)
+        {
             cx.out.push(Output::Disconnect(introducer));
         }
     }
@@ -481,6 +496,11 @@ impl Join {
             cx.signal(Signal::Reply(request, body));
         }
     }
+}
+
+/// Whether our neighbours alone may not lead everywhere.
+fn needs_bridge<R>(cx: &Context<'_, R>) -> bool {
+    if cx.is_leaf() { cx.table.is_alone() } else { cx.table.is_sparse() }
 }
 
 /// A host by which this leaf may look for others.

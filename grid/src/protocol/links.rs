@@ -233,9 +233,9 @@ impl Links {
                     cx.table.make_leaf(from);
                 }
             }
-            Some(Role::Guest) if may_bridge(cx) => cx.table.make_bridge(from),
+            Some(Role::Guest) => self.bridge(from, cx),
             Some(Role::Leaf) => self.on_grown(from, &peer, cx),
-            Some(Role::Neighbour | Role::Guest | Role::Bridge) | None => {}
+            Some(Role::Neighbour | Role::Bridge) | None => {}
         }
     }
 
@@ -246,10 +246,17 @@ impl Links {
             self.remember(id, cx);
             cx.emit(Event::NeighbourUp(id));
             cx.signal(Signal::LinkUp(id));
-        } else if may_bridge(cx) {
-            cx.table.make_bridge(id);
         } else {
-            cx.out.push(Output::Disconnect(id));
+            self.bridge(id, cx);
+        }
+    }
+
+    /// A stranger that is in asks us to be its bridge. If there is no place it is sent away at once: it would keep a newcomer
+    /// out, and wait for us in vain.
+    fn bridge<R: Rng>(&self, id: NodeId, cx: &mut Context<'_, R>) {
+        match may_bridge(cx) {
+            true => cx.table.make_bridge(id),
+            false => cx.out.push(Output::Disconnect(id)),
         }
     }
 

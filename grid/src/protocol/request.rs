@@ -121,6 +121,11 @@ impl Requests {
         self.inbox.len()
     }
 
+    /// Requests that this node works on, or whose answer it waits for.
+    pub(crate) fn under_way(&self) -> usize {
+        self.pending.len()
+    }
+
     /// Those of them that are of a class.
     pub(crate) fn waiting_in(&self, class: Class) -> usize {
         self.inbox.waiting(class)

@@ -280,7 +280,7 @@ pub(super) const PROTOCOL: &[NumberKey<Config>] = &[
     count(
         "max_guests",
         |c| &mut c.max_guests,
-        "Strangers that may be linked at the same time: newcomers, and bridges in a sparse grid.",
+        "Newcomers on their way in that may be linked at the same time; half as many bridges besides, in a sparse grid.",
     ),
     count("max_leaves", |c| &mut c.max_leaves, "Leaves that the node is host to at most."),
 ];

@@ -88,6 +88,19 @@ impl Inquiry {
         if !peer.cell().is_neighbour(&cx.me.cell()) {
             return self.fail(JoinStep::HomeCell, "a stranger answered that is no neighbour of ours".into());
         }
+        if cx.is_leaf()
+            && let Some(axis) = self.axis
+        {
+            // A leaf wants one link along each axis, and dials nobody else.
+            if cx.table.has_link_along(axis) {
+                self.progress = Progress::Answered(None);
+                return;
+            }
+            // Who stands in for a vacant cell may be in another line of ours, or in our cell.
+            if cx.me.cell().shared_line(&peer.cell()) != Some(axis) {
+                return self.vacant();
+            }
+        }
         self.go(number, Progress::Dialing(id), cx);
         cx.signal(Signal::Heard(peer));
     }
@@ -111,6 +124,17 @@ impl Inquiry {
     pub(super) fn on_gone(&mut self, node: NodeId, why: &str) {
         if self.progress == Progress::Dialing(node) || self.progress == Progress::Querying(node) {
             self.fail(JoinStep::DialBack, why.into());
+        }
+    }
+
+    /// The introducer closes the link of a newcomer for whom it has no place, or has died: what went by way of it does not come
+    /// back.
+    pub(super) fn on_introducer_gone(&mut self) {
+        if self.progress == Progress::Asking {
+            self.fail(
+                JoinStep::Route,
+                "the introducer has closed the link: it is gone, or has no place just now".into(),
+            );
         }
     }
 
