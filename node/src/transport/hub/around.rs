@@ -9,6 +9,7 @@ use libp2p::multiaddr::Protocol;
 use libp2p::{Multiaddr, PeerId};
 
 use super::Hub;
+use crate::own::ip;
 use crate::transport::TransportEvent;
 use crate::transport::lan::Sighting;
 
@@ -16,8 +17,10 @@ use crate::transport::lan::Sighting;
 const AGAIN: Duration = Duration::from_secs(10);
 /// The longest such time. Somebody of another grid is dialled so often for nothing.
 const SELDOM: Duration = Duration::from_secs(600);
-/// Nodes that are remembered; those beyond are ignored until one of these is gone.
+/// Nodes that are remembered; for one beyond these somebody has to go who has been offered.
 const REMEMBERED: usize = 64;
+/// The same at one IP address, which is the one that a datagram came from. Those beyond are ignored.
+const AT_ONE_PLACE: usize = 8;
 /// Addresses of one of them.
 const ADDRESSES: usize = 4;
 
@@ -57,7 +60,7 @@ impl Around {
     fn note(&mut self, sighting: Sighting, now: Instant) {
         match sighting {
             Sighting::Seen(peer, address) => {
-                if self.0.len() >= REMEMBERED && !self.0.contains_key(&peer) {
+                if !self.0.contains_key(&peer) && !self.has_room(&address) {
                     return;
                 }
                 let known = &mut self.0.entry(peer).or_insert_with(|| Neighbour::new(now)).addresses;
@@ -75,6 +78,23 @@ impl Around {
                 }
             }
         }
+    }
+
+    /// Whether there is room for somebody at this address, after somebody else has gone if need be.
+    fn has_room(&mut self, address: &Multiaddr) -> bool {
+        let place = ip(address);
+        let is_there = |other: &&Neighbour| other.addresses.iter().any(|address| ip(address) == place);
+        if self.0.values().filter(is_there).count() >= AT_ONE_PLACE {
+            return false;
+        }
+        if self.0.len() >= REMEMBERED {
+            let offered = self.0.iter().filter(|(_, neighbour)| neighbour.offers > 0);
+            let Some(most) = offered.max_by_key(|(_, neighbour)| neighbour.offers).map(|(&peer, _)| peer) else {
+                return false;
+            };
+            self.0.remove(&most);
+        }
+        true
     }
 
     /// Whose turn it is to be offered.
@@ -113,8 +133,12 @@ impl Hub {
 mod tests {
     use super::*;
 
+    fn at(place: usize, peer: PeerId, transport: &str) -> Multiaddr {
+        format!("/ip4/192.168.{}.{}/{transport}/p2p/{peer}", place / 250, place % 250).parse().unwrap()
+    }
+
     fn seen(peer: PeerId, transport: &str) -> Sighting {
-        Sighting::Seen(peer, format!("/ip4/192.168.1.7/{transport}/p2p/{peer}").parse().unwrap())
+        Sighting::Seen(peer, at(7, peer, transport))
     }
 
     #[test]
@@ -142,17 +166,34 @@ mod tests {
     fn a_flood_takes_no_more_room_than_there_is() {
         let (mut around, now) = (Around::default(), Instant::now());
         let peers: Vec<PeerId> = (0..1000).map(|_| PeerId::random()).collect();
+        // From one place.
         for &peer in &peers {
             (1..100).for_each(|port| around.note(seen(peer, &format!("tcp/{port}")), now));
         }
-        assert_eq!(around.0.len(), REMEMBERED);
+        assert_eq!(around.0.len(), AT_ONE_PLACE);
         assert!(around.0.values().all(|neighbour| neighbour.addresses.len() == ADDRESSES));
-        for &peer in &peers {
+        // From many.
+        let everywhere = |around: &mut Around, sighting: fn(PeerId, Multiaddr) -> Sighting| {
+            for (place, &peer) in peers.iter().enumerate() {
+                (1..100).for_each(|port| around.note(sighting(peer, at(place, peer, &format!("tcp/{port}"))), now));
+            }
+        };
+        everywhere(&mut around, Sighting::Seen);
+        assert_eq!(around.0.len(), REMEMBERED);
+        // Somebody new gets in once those have been offered.
+        assert_eq!(around.due(&HashSet::new(), now).len(), REMEMBERED);
+        let honest = PeerId::random();
+        around.note(Sighting::Seen(honest, at(2000, honest, "tcp/7118")), now);
+        assert_eq!((around.0.len(), around.0.contains_key(&honest)), (REMEMBERED, true));
+        assert_eq!(around.due(&HashSet::new(), now).len(), 1);
+        // Nobody says any more that they are there.
+        everywhere(&mut around, Sighting::Gone);
+        let left: Vec<PeerId> = around.0.keys().copied().collect();
+        for peer in left {
             for port in 1..100 {
-                let Sighting::Seen(_, address) = seen(peer, &format!("tcp/{port}")) else { continue };
-                around.note(Sighting::Gone(peer, address), now);
+                around.note(Sighting::Gone(peer, at(7, peer, &format!("tcp/{port}"))), now);
             }
         }
-        assert!(around.0.is_empty());
+        assert_eq!(around.0.keys().collect::<Vec<_>>(), [&honest]);
     }
 }
