@@ -87,6 +87,9 @@ pub struct Config {
     /// Time between two looks for neighbours that nobody on our lines knows. One request each: at two a minute a node
     /// spends well below a percent of its traffic on it, and halves of a line find each other within minutes.
     pub scout_every: Duration,
+    /// How long a node that knows nobody waits for somebody to be found ([`crate::input::Input::Found`]) before it founds the
+    /// grid, of which it is the first node then; not at all if zero.
+    pub found_after: Duration,
     /// First wait before a node that has joined asks once more through its introducer; doubles each time. A grid in
     /// its first minutes changes much, so it begins short.
     pub rejoin_first: Duration,
@@ -166,6 +169,7 @@ impl Default for Config {
             exchange_every: Duration::from_secs(10),
             scout_first: Duration::from_secs(2),
             scout_every: Duration::from_secs(30),
+            found_after: Duration::ZERO,
             rejoin_first: Duration::from_secs(30),
             rejoin_most: Duration::from_secs(3600),
             retry_first: Duration::from_secs(1),

@@ -51,6 +51,8 @@ pub enum Input {
         /// Why it failed.
         why: DialFailure,
     },
+    /// Somebody was found who may be a node of this grid, on the same network for example, and may be tried as an introducer.
+    Found(Address),
     /// The outcome of [`crate::output::Output::Seal`].
     Sealed {
         /// From the request.
@@ -127,7 +129,8 @@ pub enum Command {
         records: Vec<(RecordKey, Holding)>,
         /// What the wall clock shows, in seconds of Unix time.
         unix: u64,
-        /// Where to join; may be empty, then this node is the first, or its known neighbours lead it back.
+        /// Where to join; may be empty, then its known neighbours lead this node back, or it waits for somebody to be found
+        /// ([`crate::config::Config::found_after`]), or is the first.
         introducers: Vec<Address>,
     },
     /// Our own card has changed: we can be dialled elsewhere, or the credential was renewed.

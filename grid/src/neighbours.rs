@@ -360,6 +360,11 @@ impl Table {
         self.tally.linked_neighbours() == 0
     }
 
+    /// Whether nobody at all is linked, no stranger either.
+    pub(crate) fn has_no_links(&self) -> bool {
+        !self.iter().any(Member::is_linked)
+    }
+
     /// The roster of one of our lines, without ourselves.
     pub(crate) fn line(&self, axis: Axis) -> impl Iterator<Item = &Member> {
         self.neighbours().filter(move |member| member.axis().is_none_or(|its| its == axis))

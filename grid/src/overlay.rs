@@ -246,6 +246,7 @@ impl<R: Rng> Overlay<R> {
             | Input::Connected { .. }
             | Input::Disconnected(_)
             | Input::DialFailed { .. }
+            | Input::Found(_)
             | Input::Sealed { .. }
             | Input::Opened { .. }
             | Input::Stored { .. }
@@ -386,7 +387,10 @@ impl Parts {
             Input::Connected { peer, level, introducer } => self.on_connected(peer, level, introducer, cx),
             Input::Disconnected(node) => self.links.on_disconnected(node, cx),
             Input::DialFailed { target: DialTarget::Peer(peer), why } => self.links.on_dial_failed(&peer, why, cx),
-            Input::DialFailed { target: DialTarget::Introducer(_), why } => self.join.on_introducer_failed(&why, cx),
+            Input::DialFailed { target: DialTarget::Introducer(address), why } => {
+                self.join.on_introducer_failed(&address, &why, cx);
+            }
+            Input::Found(address) => self.join.on_found(address, cx),
             Input::Sealed { ticket, sealed } => self.join.on_sealed(ticket, sealed, cx),
             Input::Opened { ticket, welcome } => {
                 self.scout.on_opened(ticket, &welcome, cx);

@@ -1,7 +1,7 @@
 //! Starting a node.
 
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use grid::config::Config;
 use grid::input::Command;
@@ -52,10 +52,24 @@ pub struct NodeOptions {
     pub advertise: Vec<Multiaddr>,
     /// Whether it asks its router to forward its ports (UPnP), if it listens at more than loopback and nothing is advertised.
     pub map_ports: bool,
+    /// Whether it looks for others on the networks that it is on (mDNS), and answers them, if it listens at more than
+    /// loopback.
+    pub mdns: bool,
     /// Whom it joins through.
     pub peers: Vec<Multiaddr>,
     /// Sees every frame that comes in; for tests.
     pub frame_log: Option<FrameLog>,
+}
+
+impl NodeOptions {
+    fn sockets(&self) -> Sockets<'_> {
+        Sockets { listen: &self.listen, advertised: &self.advertise, map_ports: self.map_ports, mdns: self.mdns }
+    }
+
+    /// Whether the node will look for others on its networks.
+    pub fn looks_around(&self) -> bool {
+        self.sockets().looks_around()
+    }
 }
 
 /// Why a node did not start.
@@ -82,6 +96,9 @@ const EVENTS: usize = 1024;
 const INPUTS: usize = 1024;
 /// Wishes of the owner that may wait.
 const WISHES: usize = 256;
+/// How long a node that knows nobody waits for an answer from its network before it founds the grid. Answers take milliseconds,
+/// and questions are asked again after half a second and one and a half, since datagrams are lost.
+const FOUND_AFTER: Duration = Duration::from_secs(3);
 /// Events that a slow listener may be behind before it misses some.
 const LISTENER_LAG: usize = 1024;
 
@@ -99,11 +116,27 @@ pub async fn start(options: NodeOptions) -> Result<NodeHandle, StartError> {
 /// # Errors
 /// As [`start`].
 pub async fn start_with_events(options: NodeOptions) -> Result<(NodeHandle, broadcast::Receiver<Event>), StartError> {
-    let NodeOptions { identity, verifier, config, limits, storage, listen, advertise, map_ports, peers, frame_log } =
-        options;
+    let NodeOptions {
+        identity,
+        verifier,
+        config,
+        limits,
+        storage,
+        listen,
+        advertise,
+        map_ports,
+        mdns,
+        peers,
+        frame_log,
+    } = options;
+    let sockets = Sockets { listen: &listen, advertised: &advertise, map_ports, mdns };
     let config = match &limits.cover {
         Some(cover) => config.on_slow_links(cover.message_time()),
         None => config,
+    };
+    let config = match sockets.looks_around() {
+        true => Config { found_after: FOUND_AFTER, ..config },
+        false => config,
     };
     let parameters = verifier.parameters().clone();
     let identity = Arc::new(identity);
@@ -128,7 +161,7 @@ pub async fn start_with_events(options: NodeOptions) -> Result<(NodeHandle, broa
     let (transport, listening) = transport::start(
         own.keypair().clone(),
         protocol(&parameters)?,
-        &Sockets { listen: &listen, advertised: &advertise, map_ports },
+        &sockets,
         Arc::new(session),
         limits,
         max_message,

@@ -282,6 +282,7 @@ impl Demo {
             listen: vec![self.transport.any_port()],
             advertise: Vec::new(),
             map_ports: false,
+            mdns: false,
             peers: introducer.into_iter().take(1).collect(),
             frame_log: None,
         };

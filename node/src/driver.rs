@@ -185,6 +185,7 @@ impl Driver {
                 self.links.remove(&node);
                 Input::Disconnected(node)
             }
+            TransportEvent::Found(address) => Input::Found(address),
             TransportEvent::DialFailed { target, why } => Input::DialFailed { target, why },
             TransportEvent::Listening(addresses) => {
                 self.listening = addresses;

@@ -4,7 +4,8 @@
 //! anything else; then each side writes messages when it likes, those of three lanes in pieces among each other
 //! ([`egress`]). Besides there is libp2p's ping, and for nodes behind address translators AutoNAT v2, relays and DCUtR, for
 //! members of the grid only ([`members`]). `identify` is not spoken, which would tell every stranger our addresses: what it
-//! is for, those protocols hear from the greeting.
+//! is for, those protocols hear from the greeting. Where that is wanted, nodes on the same network find each other by mDNS
+//! ([`lan`]).
 //!
 //! ```text
 //! driver --TransportCommand--> hub (owns the swarm) --TransportEvent--> driver
@@ -22,6 +23,7 @@ mod egress;
 mod failure;
 mod handler;
 mod hub;
+mod lan;
 mod link;
 mod members;
 mod outbox;
@@ -109,13 +111,23 @@ pub(crate) struct Sockets<'a> {
     pub(crate) advertised: &'a [Multiaddr],
     /// Whether its router may be asked to forward ports.
     pub(crate) map_ports: bool,
+    /// Whether it looks for others on its network, and answers them.
+    pub(crate) mdns: bool,
 }
 
 impl Sockets<'_> {
     /// Whether it is of use to ask: not where the owner has seen to it, nor where nobody is to come from outside.
     fn maps_ports(&self) -> bool {
-        let outside = |address: &Multiaddr| ip(address).is_some_and(|ip| !ip.is_loopback());
-        self.map_ports && self.advertised.is_empty() && self.listen.iter().any(outside)
+        self.map_ports && self.advertised.is_empty() && self.is_on_network()
+    }
+
+    /// Whether others on its network can be asked, and can come: a node on loopback has none.
+    pub(crate) fn looks_around(&self) -> bool {
+        self.mdns && self.is_on_network()
+    }
+
+    fn is_on_network(&self) -> bool {
+        self.listen.iter().any(|address| ip(address).is_some_and(|ip| !ip.is_loopback()))
     }
 }
 
@@ -161,6 +173,8 @@ pub(crate) enum TransportEvent {
     Message { from: NodeId, message: Message },
     /// A link is gone.
     Down(NodeId),
+    /// Somebody on our network may be a node of the grid.
+    Found(Address),
     /// A dial led to no link.
     DialFailed { target: DialTarget, why: DialFailure },
     /// The addresses at which others may reach us have changed; this is all of them.

@@ -269,6 +269,11 @@ impl Network {
         self.send(from, to, message);
     }
 
+    /// A host finds the address of another one, or one that is nobody's, as nodes do on a network that they share.
+    pub fn find(&mut self, host: HostIndex, found: HostIndex) {
+        self.input(host, Input::Found(address_of(found)));
+    }
+
     /// Gives a node a command, now.
     pub fn command(&mut self, host: HostIndex, command: Command) {
         if let Command::Put { record, .. } = &command {
@@ -430,6 +435,7 @@ fn local_kind(input: &Input) -> &'static str {
         Input::Connected { .. } => "connected",
         Input::Disconnected(_) => "disconnected",
         Input::DialFailed { .. } => "dial failed",
+        Input::Found(_) => "found",
         Input::Sealed { .. } => "sealed",
         Input::Opened { .. } => "opened",
         Input::Stored { .. } => "stored",

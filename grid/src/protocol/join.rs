@@ -6,6 +6,10 @@
 //! the Poisson band, see [`crate::density`]) is asked for once more, elsewhere.
 //!
 //! A node that was in the grid before dials the neighbours that it remembers, and needs no introducer.
+//!
+//! Introducers may be found besides those that the owner has named: somebody on the same network who says that there is a node.
+//! Nothing is believed of that. Each is tried, and forgotten when it fails; a node that has no links tries it at once,
+//! another one when it asks again anyway. So two nodes that have founded the grid at the same time become one grid.
 
 mod inquiry;
 
@@ -39,6 +43,8 @@ pub enum Timer {
     Inquiry(u32, u32),
     /// Look whether the neighbours are linked.
     Settle,
+    /// If nobody was found by now, this node is the first of its grid.
+    Found,
     /// The neighbours that were asked for rosters after a restart have had their time.
     AskAgain,
 }
@@ -56,10 +62,27 @@ enum Phase {
     Settling(u32),
 }
 
+/// Whether this node founds the grid when there is nobody to join through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Founding {
+    /// It knows whom to wait for.
+    No,
+    /// Not yet: somebody may be found.
+    Later,
+    /// It has waited long enough.
+    Now,
+}
+
 /// How this node gets in, and how it lets others in.
 #[derive(Debug)]
 pub(crate) struct Join {
+    /// Those that the owner has named.
     introducers: Vec<Address>,
+    /// Those that were found, and have not failed since.
+    found: Vec<Address>,
+    /// Which one is in use.
+    tried: Option<Address>,
+    founding: Founding,
     phase: Phase,
     joined: bool,
     /// The introducer in use, and the one used last.
@@ -80,6 +103,9 @@ pub(crate) struct Join {
 /// Welcomes that are sealed at the same time; more newcomers than that are let wait.
 const MAX_SEALING: usize = 64;
 
+/// Introducers that were found and are to be tried; more are not remembered.
+const MAX_FOUND: usize = 16;
+
 /// Inquiries about one line that find its cell vacant, after which the line is taken to be empty.
 const MAX_TRIES: u32 = 4;
 
@@ -96,6 +122,9 @@ impl Join {
     pub(crate) fn new() -> Self {
         Self {
             introducers: Vec::new(),
+            found: Vec::new(),
+            tried: None,
+            founding: Founding::No,
             phase: Phase::Idle,
             joined: false,
             introducer: None,
@@ -126,8 +155,40 @@ impl Join {
         }
         if !self.introducers.is_empty() {
             self.begin(cx);
-        } else if known == 0 {
+        } else if known == 0 && cx.config.found_after.is_zero() {
             // The first node of its grid.
+            self.finish(cx);
+        } else if known == 0 && !cx.is_leaf() {
+            self.founding = Founding::Later;
+            cx.timer(cx.config.found_after, Timer::Found);
+        }
+    }
+
+    /// Somebody who may be a node of this grid is said to be there.
+    pub(crate) fn on_found<R: Rng>(&mut self, address: Address, cx: &mut Context<'_, R>) {
+        if self.introducers.contains(&address) {
+            return;
+        }
+        let was_nobody = self.introducers.is_empty() && self.found.is_empty();
+        if !self.found.contains(&address) && self.found.len() < MAX_FOUND {
+            self.found.push(address);
+        }
+        if self.phase != Phase::Idle {
+            return;
+        }
+        if !self.joined || cx.table.has_no_links() {
+            self.plans += 1;
+            self.begin(cx);
+        } else if was_nobody && !cx.is_leaf() {
+            // No round was planned as long as there was nobody to ask.
+            self.plan_round(cx);
+        }
+    }
+
+    /// Nobody of the grid has answered so far. Whoever is being dialled may still turn out to be of it.
+    fn found_grid<R: Rng>(&mut self, cx: &mut Context<'_, R>) {
+        self.founding = Founding::Now;
+        if !self.joined && matches!(self.phase, Phase::Idle | Phase::Dialing) {
             self.finish(cx);
         }
     }
@@ -138,17 +199,20 @@ impl Join {
         if let Some(introducer) = introducer.or_else(|| any_host(cx)) {
             return self.ask_introducer(introducer, cx);
         }
-        let count = self.introducers.len() as u64;
+        let count = (self.introducers.len() + self.found.len()) as u64;
         let index = usize::try_from(below(cx.rng, count)).unwrap_or(0);
-        if let Some(address) = self.introducers.get(index) {
+        if let Some(address) = self.introducers.iter().chain(&self.found).nth(index) {
             self.phase = Phase::Dialing;
+            self.tried = Some(address.clone());
             self.progress(JoinStep::Dial, cx);
             cx.out.push(Output::Dial(DialTarget::Introducer(address.clone())));
         }
     }
 
     pub(crate) fn on_introducer<R: Rng>(&mut self, id: NodeId, cx: &mut Context<'_, R>) {
-        if self.phase == Phase::Dialing {
+        // It may have taken so long that this node has founded the grid meanwhile.
+        let is_late = self.phase == Phase::Idle && self.founding == Founding::Now && cx.table.is_alone();
+        if self.phase == Phase::Dialing || is_late {
             self.ask_introducer(id, cx);
         }
     }
@@ -184,9 +248,14 @@ impl Join {
         }
     }
 
-    pub(crate) fn on_introducer_failed<R: Rng>(&mut self, why: &DialFailure, cx: &mut Context<'_, R>) {
-        if self.phase != Phase::Dialing {
-            return;
+    pub(crate) fn on_introducer_failed<R: Rng>(
+        &mut self,
+        address: &Address,
+        why: &DialFailure,
+        cx: &mut Context<'_, R>,
+    ) {
+        if self.phase != Phase::Dialing || self.tried.as_ref() != Some(address) {
+            return self.found.retain(|other| other != address);
         }
         let step = match why {
             DialFailure::Unreachable(_) | DialFailure::TimedOut(_) => JoinStep::Dial,
@@ -199,13 +268,28 @@ impl Join {
         self.phase = Phase::Idle;
         self.inquiries.clear();
         self.part_from_introducer(cx);
+        if let Some(tried) = self.tried.take() {
+            self.found.retain(|other| *other != tried);
+        }
         if self.joined {
             return self.plan_round(cx);
+        }
+        if self.introducers.is_empty() && !cx.is_leaf() {
+            return self.try_next(cx);
         }
         self.failures += 1;
         let retry_in = backoff(cx.rng, cx.config.retry_first, cx.config.retry_most, self.failures);
         cx.emit(Event::JoinFailed { step, why, retry_in });
         self.retry(retry_in, cx);
+    }
+
+    /// Somebody who was found was of no use. The owner has not named him, and does not hear of it.
+    fn try_next<R: Rng>(&mut self, cx: &mut Context<'_, R>) {
+        if self.founding == Founding::Now {
+            self.finish(cx);
+        } else if !self.found.is_empty() {
+            self.begin(cx);
+        }
     }
 
     fn retry<R: Rng>(&mut self, wait: Duration, cx: &mut Context<'_, R>) {
@@ -218,11 +302,15 @@ impl Join {
     fn plan_round<R: Rng>(&mut self, cx: &mut Context<'_, R>) {
         let wanted = match cx.is_leaf() {
             true => lacks_hosts(cx),
-            false => !self.introducers.is_empty(),
+            false => !self.introducers.is_empty() || !self.found.is_empty(),
         };
         if wanted {
             self.rounds += 1;
-            let wait = backoff(cx.rng, cx.config.rejoin_first, cx.config.rejoin_most, self.rounds);
+            let (first, most) = match self.founding == Founding::Now && cx.table.has_no_links() {
+                true => (cx.config.retry_first, cx.config.retry_most),
+                false => (cx.config.rejoin_first, cx.config.rejoin_most),
+            };
+            let wait = backoff(cx.rng, first, most, self.rounds);
             self.retry(wait, cx);
         }
     }
@@ -379,6 +467,7 @@ impl Join {
                 }
             }
             Timer::Settle => self.look(links, cx),
+            Timer::Found => self.found_grid(cx),
             Timer::AskAgain => self.ask_again(cx),
         }
     }
@@ -446,6 +535,7 @@ impl Join {
     fn finish<R: Rng>(&mut self, cx: &mut Context<'_, R>) {
         self.phase = Phase::Idle;
         self.failures = 0;
+        self.tried = None;
         self.asked.clear();
         if !self.joined {
             self.joined = true;

@@ -36,6 +36,7 @@ pub(crate) async fn node(
         listen: vec!["/ip4/127.0.0.1/udp/0/quic-v1".parse()?],
         advertise: Vec::new(),
         map_ports: false,
+        mdns: false,
         peers: vec![peer],
         frame_log: None,
     })

@@ -83,6 +83,15 @@ pub(crate) fn share(text: &str) -> Result<f64, String> {
     share.ok_or_else(|| format!("{text:?} is no share: say a number from 0 to 1, as 0.1"))
 }
 
+/// A switch.
+pub(crate) fn on_or_off(text: &str) -> Result<bool, String> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err(format!("{text:?} is neither \"on\" nor \"off\"")),
+    }
+}
+
 /// When proofs are wanted.
 pub(crate) fn proofs(text: &str) -> Result<Proofs, String> {
     match text {

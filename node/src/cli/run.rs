@@ -14,10 +14,11 @@ use std::time::Duration;
 
 use ::grid::config::Config;
 use ::grid::level::Level;
+use ::grid::parameters::Parameters;
 use libp2p::Multiaddr;
 use tokio::sync::{Notify, broadcast};
 
-use self::events::Reporter;
+use self::events::{Alone, Reporter};
 use self::settings::Settings;
 pub(super) use self::settings::check_file;
 use self::strong::{Common, Place};
@@ -65,8 +66,10 @@ pub(super) struct RunArgs {
     advertise: Vec<Multiaddr>,
     #[arg(long, help = flag_help("", "map_ports"))]
     map_ports: bool,
+    #[arg(long, value_name = "on|off", value_parser = quantity::on_or_off, help = flag_help("", "mdns"))]
+    mdns: Option<bool>,
     /// A node to join through; may be said more than once. Without one the node relies on the neighbours that it
-    /// knows from before, or is the first of its grid.
+    /// knows from before, or on those that it finds on its network, or is the first of its grid.
     #[arg(long, value_name = "MULTIADDR")]
     peer: Vec<Multiaddr>,
     #[arg(long, value_parser = api_address, help = flag_help("", "api"))]
@@ -121,15 +124,19 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
     let (leave_time, level) = (config.hand_over_timeout + FAREWELL, config.level);
     let (data, limits) = (settings.data, settings.limits);
     let (cache, map_ports, peers) = (settings.cache / identities, settings.map_ports, settings.peers);
-    let mut common = Common { verifier, config, limits, data, cache, map_ports, peers };
+    let mdns = settings.mdns.unwrap_or_else(|| parameters.grid_id() == Parameters::local().grid_id());
+    let mut common = Common { verifier, config, limits, data, cache, map_ports, mdns, peers };
     let storage = common.open(&common.data, id)?;
     let alone = common.peers.is_empty() && storage.known()?.is_empty();
-    if alone && level == Level::Leaf {
+    let options = common.node(identity, storage, place);
+    let seeks = options.looks_around();
+    if alone && !seeks && level == Level::Leaf {
         return Err(Failure::usage(
             "a leaf goes into the grid by others, and this one knows nobody yet: name a node with --peer MULTIADDR",
         ));
     }
-    let (node, events) = daemon::start_with_events(common.node(identity, storage, place)).await?;
+    let (node, events) = daemon::start_with_events(options).await?;
+    common.mdns = false;
     if alone {
         common.peers = node.status().await?.listen;
     }
@@ -138,7 +145,7 @@ pub(super) async fn run(args: RunArgs) -> Result<(), Failure> {
     let services = Arc::new(Services::start(node.clone(), common.data.clone(), settings.services).await?);
     let nodes = Nodes { first: node.clone(), also: others.iter().map(|(node, _)| node.clone()).collect() };
     let _serving = api.serve(nodes, services.clone(), id.to_string(), &parameters, Arc::clone(&leave))?;
-    reporter.ready(&node.status().await?, &parameters, address, alone);
+    reporter.ready(&node.status().await?, &parameters, address, alone.then_some(Alone { seeks, level }));
     reporter.services(&services);
     let others = strong::report(others, reporter).await?;
     report_until_told_to_leave(&reporter, &node, events, &mut signals, &leave).await;

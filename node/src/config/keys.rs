@@ -83,10 +83,16 @@ pub(super) const TOP: &[TextKey] = &[
          others come to a node behind a router by way of neighbours, and directly where the router allows it.",
     ),
     example(
+        "mdns",
+        r#""on""#,
+        "Whether the node looks for others of its grid on the networks that it is on (mDNS), joins through them, and answers who \
+         looks for it, which tells everybody there that it exists. Without it on for the grid local, and off for others.",
+    ),
+    example(
         "peers",
         r#"["/ip4/192.0.2.1/udp/7118/quic-v1/p2p/12D3KooWEyoppNCUx8Yx66oV9fJnriXwCcXwDDUA2kj6vnc6iDEp"]"#,
-        "Nodes to join through. Without one the node relies on the neighbours that it knows from before, or is the first of \
-         its grid.",
+        "Nodes to join through. Without one the node relies on the neighbours that it knows from before, or on those that it \
+         finds on its network, or is the first of its grid.",
     ),
     example(
         "cover",

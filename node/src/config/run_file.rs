@@ -72,6 +72,8 @@ pub struct RunFile {
     pub advertise: Option<Vec<Multiaddr>>,
     /// Whether the router is asked to forward ports.
     pub map_ports: Option<bool>,
+    /// Whether others are sought on the network.
+    pub mdns: Option<bool>,
     /// Introducers.
     pub peers: Option<Vec<Multiaddr>>,
     /// Where the API listens.
@@ -183,6 +185,7 @@ impl<'a> Document<'a> {
             listen: section.parsed_list("listen", str::parse)?,
             advertise: section.parsed_list("advertise", advertised_address)?,
             map_ports: section.parsed("map_ports", yes)?,
+            mdns: section.parsed("mdns", quantity::on_or_off)?,
             peers: section.parsed_list("peers", str::parse)?,
             api: section.parsed("api", str::parse)?,
             cover: section.parsed("cover", quantity::bit_rate)?,

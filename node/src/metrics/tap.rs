@@ -59,6 +59,7 @@ impl Tap {
                 counts.link_drops.get_or_create(&[("class", labels::class(message.class()))]).inc();
             }
             Input::Timer(_)
+            | Input::Found(_)
             | Input::Sealed { .. }
             | Input::Opened { .. }
             | Input::Loaded { .. }

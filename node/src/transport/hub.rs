@@ -2,6 +2,7 @@
 
 #![expect(clippy::wildcard_enum_match_arm, reason = "libp2p adds events and protocols")]
 
+mod around;
 mod greeted;
 mod reach;
 
@@ -23,6 +24,7 @@ use libp2p::{Multiaddr, PeerId, Stream, Swarm, dcutr, ping};
 use tokio::sync::mpsc;
 use tokio::task::AbortHandle;
 
+use self::around::Around;
 use self::reach::{Reach, tell_ports};
 use super::behaviour::LinkEvent;
 use super::failure::explain;
@@ -138,6 +140,7 @@ pub(crate) struct Hub {
     /// Where our own sockets listen.
     listening: Vec<Multiaddr>,
     reach: Reach,
+    around: Around,
     counters: Counters,
     /// Set at shutdown: when to stop waiting for the outboxes.
     ending: Option<Instant>,
@@ -156,9 +159,8 @@ pub(crate) async fn start(
     max_message: usize,
     Upward { inbox, cells }: Upward,
 ) -> Result<(mpsc::Sender<TransportCommand>, Vec<Multiaddr>), ListenError> {
-    let maps_ports = sockets.maps_ports();
     let mut swarm =
-        session.metrics().register(|registry| swarm::build(keypair, protocol, &limits, maps_ports, registry))?;
+        session.metrics().register(|registry| swarm::build(keypair, protocol, &limits, sockets, registry))?;
     let figures = session.metrics().register(libp2p::metrics::Metrics::new);
     let listening = swarm::listen(&mut swarm, sockets.listen).await?;
     for address in sockets.advertised {
@@ -180,6 +182,7 @@ pub(crate) async fn start(
         links: HashMap::new(),
         listening: listening.clone(),
         reach: Reach::new(!sockets.advertised.is_empty()),
+        around: Around::default(),
         counters: Counters::default(),
         ending: None,
     };
@@ -308,6 +311,7 @@ impl Hub {
                 }
             }
             SwarmEvent::Behaviour(BehaviourEvent::Ports(event)) => tell_ports(&event),
+            SwarmEvent::Behaviour(BehaviourEvent::Lan(sighting)) => self.on_sighting(sighting),
             SwarmEvent::Behaviour(BehaviourEvent::Probe(event)) => {
                 tracing::debug!(address = %event.tested_addr, reached = event.result.is_ok(), "an address was tried from outside");
             }
@@ -446,6 +450,7 @@ impl Hub {
     /// those that should have ended by themselves.
     fn sweep(&mut self) {
         self.plan_reach();
+        self.look_around();
         let stall = self.limits.write_stall;
         let overdue = |connection: &Connection| {
             connection.retired.is_some_and(|since| since.elapsed() > stall)

@@ -14,9 +14,10 @@ use libp2p::{
     quic, relay, tcp, upnp, yamux,
 };
 
-use super::Limits;
 use super::behaviour::Links;
+use super::lan::Lan;
 use super::members::{Errands, Members};
+use super::{Limits, Sockets};
 
 /// Everything that runs on a connection.
 #[derive(NetworkBehaviour)]
@@ -36,6 +37,8 @@ pub(crate) struct Behaviour {
     punch: dcutr::Behaviour,
     /// Asks the router to forward our ports.
     ports: Toggle<upnp::tokio::Behaviour>,
+    /// Looks for others on our network.
+    lan: Toggle<Lan>,
     pub(crate) links: Links,
 }
 
@@ -103,7 +106,7 @@ pub(crate) fn build(
     keypair: Keypair,
     protocol: StreamProtocol,
     limits: &Limits,
-    maps_ports: bool,
+    sockets: &Sockets<'_>,
     registry: &mut Registry,
 ) -> Result<Swarm<Behaviour>, ListenError> {
     let failed = |error: &dyn std::fmt::Display| ListenError::Transport(error.to_string());
@@ -133,7 +136,8 @@ pub(crate) fn build(
         relay: Members::new(relay, errands),
         relayed,
         punch: dcutr::Behaviour::new(me),
-        ports: maps_ports.then(upnp::tokio::Behaviour::default).into(),
+        ports: sockets.maps_ports().then(upnp::tokio::Behaviour::default).into(),
+        lan: sockets.looks_around().then(|| Lan::start(me)).flatten().into(),
         links,
     };
     let multiplexer = || {

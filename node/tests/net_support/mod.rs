@@ -109,6 +109,7 @@ impl Setup {
             listen: self.listen.iter().map(|address| address.parse().unwrap()).collect(),
             advertise: self.advertise,
             map_ports: false,
+            mdns: false,
             peers: self.peers,
             frame_log: self.frame_log,
         })

@@ -120,6 +120,18 @@ impl Internet {
         (self.placed(name, space, address), tap, number)
     }
 
+    /// Whether the cable of a machine is in the wire.
+    pub fn plug(&self, machine: &Machine, is_in: bool) {
+        let number = machine.address.rsplit('.').next().unwrap();
+        let state = if is_in { "up" } else { "down" };
+        self.ip(&self.space_name("wire"), &format!("link set port{number} {state}"));
+    }
+
+    /// Has a machine send to groups of others over the wire, whatever program asks.
+    pub fn route_multicast(&self, machine: &Machine) {
+        self.ip(&machine.space, "route add 224.0.0.0/4 dev outside");
+    }
+
     /// A machine in a home, behind a router that translates, and lets nobody in who was not asked.
     pub fn home(&mut self, name: &str, nat: Nat) -> Machine {
         self.home_and_router(name, nat).0
@@ -296,6 +308,13 @@ impl Machine {
 
     /// Starts a node on this machine, which listens at its address.
     pub fn node(&self, place: &Place, identity: &str, peer: Option<&str>, flags: &[&str]) -> Node {
+        let mut node = self.begin(place, identity, peer, flags);
+        is_ready(&mut node);
+        node
+    }
+
+    /// The same, and does not wait until it listens.
+    pub fn begin(&self, place: &Place, identity: &str, peer: Option<&str>, flags: &[&str]) -> Node {
         let text = |path: std::path::PathBuf| path.to_str().unwrap().to_owned();
         let mut args: Vec<String> = ["run", "--json", "--api", &self.api].map(str::to_owned).into();
         for transport in ["udp/7118/quic-v1", "tcp/7118"] {
@@ -305,10 +324,20 @@ impl Machine {
         args.extend(["--data".into(), text(place.path(&format!("{identity}-data")))]);
         args.extend(peer.into_iter().flat_map(|peer| ["--peer".to_owned(), peer.to_owned()]));
         args.extend(flags.iter().map(|&flag| flag.to_owned()));
-        let mut node = Node::of(self.rook_within(&self.around, place, &args));
-        let ready = node.wait_for("ready", std::time::Duration::from_secs(30));
-        node.id = ready["id"].as_str().unwrap().to_owned();
-        node.listen = ready["listen"].as_array().unwrap().iter().map(|a| a.as_str().unwrap().to_owned()).collect();
-        node
+        Node::of(self.rook_within(&self.around, place, &args))
     }
+
+    /// Sends a datagram from this machine to all on the wire who listen for mDNS.
+    pub fn multicast(&self, datagram: &[u8]) {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.space, "bash", "-c", "cat > /dev/udp/224.0.0.251/5353"]);
+        succeeded(with_input(command, datagram));
+    }
+}
+
+/// Waits until a node listens.
+pub fn is_ready(node: &mut Node) {
+    let ready = node.wait_for("ready", std::time::Duration::from_secs(30));
+    node.id = ready["id"].as_str().unwrap().to_owned();
+    node.listen = ready["listen"].as_array().unwrap().iter().map(|a| a.as_str().unwrap().to_owned()).collect();
 }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use grid::id::NodeId;
+use grid::level::Level;
 use grid::output::{Event, JoinStep};
 use grid::parameters::Parameters;
 use libp2p::Multiaddr;
@@ -20,6 +21,27 @@ fn texts(addresses: &[Multiaddr]) -> Vec<String> {
 /// The addresses by which others come.
 fn reached(status: &NodeStatus) -> &[Multiaddr] {
     if status.advertised.is_empty() { &status.listen } else { &status.advertised }
+}
+
+/// A node that was told of nobody.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Alone {
+    /// Whether it looks for others on its network.
+    pub(super) seeks: bool,
+    /// How much it does for others.
+    pub(super) level: Level,
+}
+
+impl Alone {
+    fn hope(self) -> &'static str {
+        match (self.seeks, self.level) {
+            (false, _) => "this node is the first of its grid",
+            (true, Level::Leaf) => "this leaf waits until it finds others on its network",
+            (true, Level::Normal) => {
+                "this node looks for others on its network, and is the first of its grid if none answers"
+            }
+        }
+    }
 }
 
 /// Says each thing in the form that was asked for.
@@ -41,7 +63,7 @@ impl Reporter {
     }
 
     /// The node listens, and its API answers.
-    pub(super) fn ready(self, status: &NodeStatus, grid: &Parameters, api: SocketAddr, alone: bool) {
+    pub(super) fn ready(self, status: &NodeStatus, grid: &Parameters, api: SocketAddr, alone: Option<Alone>) {
         let listen = texts(&status.listen);
         let cell = status.cell.coordinates();
         let sentence = || {
@@ -53,9 +75,8 @@ impl Reporter {
                 text::short(&status.grid.to_string())
             )];
             lines.push(format!("API at {api}"));
-            if alone {
-                lines.push("no --peer, and no neighbours known from before: this node is the first of its grid".into());
-            }
+            lines
+                .extend(alone.map(|alone| format!("no --peer, and no neighbours known from before: {}", alone.hope())));
             lines.push("a friend joins through this node with one of".into());
             lines.extend(reached(status).iter().map(|address| format!("  --peer {address}")));
             lines.join("\n")
@@ -63,7 +84,7 @@ impl Reporter {
         let object = || {
             json!({ "event": "ready", "id": status.id.to_string(), "grid": grid.name,
                 "grid_id": status.grid.to_string(), "cell": cell, "listen": &listen,
-                "advertised": texts(&status.advertised), "api": api.to_string(), "alone": alone })
+                "advertised": texts(&status.advertised), "api": api.to_string(), "alone": alone.is_some(), "seeks": alone.is_some_and(|alone| alone.seeks) })
         };
         self.tell(sentence, object);
     }

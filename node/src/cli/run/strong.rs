@@ -28,6 +28,8 @@ pub(super) struct Common {
     pub(super) data: PathBuf,
     pub(super) cache: u64,
     pub(super) map_ports: bool,
+    /// Of the first: the others join through it.
+    pub(super) mdns: bool,
     pub(super) peers: Vec<Multiaddr>,
 }
 
@@ -55,6 +57,7 @@ impl Common {
             listen: place.listen,
             advertise: place.advertise,
             map_ports: self.map_ports,
+            mdns: self.mdns,
             peers: self.peers.clone(),
             frame_log: None,
         }
