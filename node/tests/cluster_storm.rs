@@ -1,7 +1,7 @@
 //! A join storm on real sockets: a crowd of nodes that know one node, a process, comes at once. All get in, and the process's
-//! links, memory and processor time stay bounded. `ROOK_STORM_NODES=1000` for a large crowd.
+//! links and memory stay bounded; what it took of a processor is told. `ROOK_STORM_NODES=1000` for a large crowd.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a test")]
+#![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm, clippy::print_stdout, reason = "a test")]
 
 mod cli_support;
 
