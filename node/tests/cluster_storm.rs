@@ -138,6 +138,7 @@ fn prepare(
         listen: vec!["/ip4/127.0.0.1/udp/0/quic-v1".parse().unwrap()],
         advertise: Vec::new(),
         map_ports: false,
+        mdns: false,
         peers: vec![peer.clone()],
         frame_log: None,
     }
