@@ -62,8 +62,9 @@ const IN_TIME: Duration = Duration::from_secs(5);
 const RECOVERED: Duration = Duration::from_secs(60);
 /// How often memory is looked at.
 const LOOK: Duration = Duration::from_secs(5);
-/// By how many KiB a minute nodes may grow, in the mean: seen were at most the half of it.
-const FLAT: f64 = 512.0;
+/// By how many KiB a minute nodes may grow in the last quarter of a run of that length, in the mean: seen was the half of it. In
+/// a shorter one they are still young.
+const FLAT: (u64, f64) = (20, 256.0);
 
 /// What befalls the machines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -323,7 +324,7 @@ fn nothing_is_lost_in_bad_weather() {
         println!("skipped: clocks do not jump, for `faketime` is not installed");
     }
     let (world, over, samples) =
-        (World::new(&stage.place, stage.machines.clone()), AtomicBool::new(false), Mutex::default());
+        (World::new(&stage.place, stage.machines.clone()), AtomicBool::new(false), Mutex::new(Samples::default()));
     let mut rng = StdRng::seed_from_u64(seed);
     std::thread::scope(|scope| {
         for client in 0..CLIENTS {
@@ -349,7 +350,9 @@ fn nothing_is_lost_in_bad_weather() {
         over.store(true, Ordering::Relaxed);
         outcome.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     });
-    check(&stage, &world, &samples.into_inner().unwrap());
+    check(&stage, &world);
+    let grows = samples.into_inner().unwrap().tell();
+    assert!(minutes < FLAT.0 || grows < FLAT.1, "memory grows");
 }
 
 /// Lets all ills befall the machines, one after the other, again and again until the time is over.
@@ -385,7 +388,7 @@ fn rounds(stage: &Stage, world: &World<'_, Arc<Machine>>, time: Duration, rng: &
 }
 
 /// What has to hold at the end.
-fn check(stage: &Stage, world: &World<'_, Arc<Machine>>, samples: &Samples) {
+fn check(stage: &Stage, world: &World<'_, Arc<Machine>>) {
     world.read_everything();
     println!("{}", world.summary());
     let (sent, lost) = stage.sky.counts();
@@ -397,7 +400,6 @@ fn check(stage: &Stage, world: &World<'_, Arc<Machine>>, samples: &Samples) {
         stale.len()
     );
     assert!(made_up.is_empty(), "{made_up:#?}");
-    assert!(samples.tell() < FLAT, "memory grows");
     let (history, stored) = (world.history.lock().unwrap(), world.stored.lock().unwrap().len());
     assert!(history.reads() > 100 && history.writes() > 2 * MUTABLE && stored > 20, "the clients did too little");
 }

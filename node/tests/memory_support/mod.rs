@@ -33,14 +33,15 @@ impl Samples {
         }
     }
 
-    /// When the last look was.
-    pub fn end(&self) -> Duration {
-        self.0.values().flatten().map(|(at, _)| *at).max().unwrap_or_default()
+    /// When the first look was, and the last.
+    fn span(&self) -> Option<(Duration, Duration)> {
+        let at = || self.0.values().flatten().map(|(at, _)| *at);
+        at().min().zip(at().max())
     }
 
     /// By how many KiB a minute each process grew that was there from one moment to another, by least squares; and how many KiB
     /// it had then.
-    pub fn slopes(&self, from: Duration, to: Duration) -> Vec<(f64, u64)> {
+    fn slopes(&self, from: Duration, to: Duration) -> Vec<(f64, u64)> {
         let is_within = |(at, _): &&(Duration, u64)| (from..=to).contains(at);
         let lasting = self.0.values().filter(|samples| samples[0].0 <= from && samples[samples.len() - 1].0 >= to);
         let one = |samples: &Vec<(Duration, u64)>| {
@@ -56,9 +57,10 @@ impl Samples {
     /// Prints by how much processes grew that lasted for a quarter of the time, for each quarter, in KiB a minute and in the mean;
     /// and returns that of the last one, without slopes around the looks at its ends.
     pub fn tell(&self) -> f64 {
-        let (quarter, mut last) = (self.end() / 4, f64::MAX);
+        let (begin, end) = self.span().unwrap();
+        let (quarter, mut last) = ((end - begin) / 4, f64::MAX);
         for number in 0..4 {
-            let (from, to) = (quarter * number, quarter * (number + 1));
+            let (from, to) = (begin + quarter * number, begin + quarter * (number + 1));
             // The looks at one time are a little apart.
             let slopes = self.slopes(from + quarter / 20, to - quarter / 20);
             last = slopes.iter().map(|(slope, _)| slope).sum::<f64>() / slopes.len() as f64;
