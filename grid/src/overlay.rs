@@ -472,7 +472,7 @@ impl Parts {
         let id = peer.id();
         // An introducer that is dialled may turn out to be linked already, under its own name.
         if !cx.table.is_linked(id) {
-            self.links.on_connected(peer, level, cx);
+            self.links.on_connected(peer, level, introducer.is_some(), cx);
         }
         if introducer.is_some() {
             self.join.on_introducer(id, cx);

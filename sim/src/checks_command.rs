@@ -3,6 +3,8 @@
 use sim::checks::plan::Plan;
 use sim::checks::simulate;
 
+use crate::tell;
+
 /// What to simulate.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -16,11 +18,6 @@ pub(crate) struct Options {
 impl Options {
     pub(crate) fn run(&self) -> Result<(), String> {
         let report = simulate(&self.plan)?;
-        if self.json {
-            println!("{}", serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?);
-        } else {
-            println!("{report}");
-        }
-        Ok(())
+        tell(&report, self.json, |report| println!("{report}"))
     }
 }

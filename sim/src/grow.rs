@@ -10,6 +10,8 @@ use sim::machine;
 use sim::oracle::RosterErrors;
 use sim::scenario::{Growth, Outcome, Scenario};
 
+use crate::tell;
+
 /// What to grow.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -82,12 +84,7 @@ struct Report {
 impl Options {
     pub(crate) fn run(&self) -> Result<(), String> {
         let report = self.simulate()?;
-        if self.json {
-            println!("{}", serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?);
-        } else {
-            print(&report);
-        }
-        Ok(())
+        tell(&report, self.json, print)
     }
 
     fn check(&self) -> Result<Shape, String> {
@@ -127,7 +124,7 @@ impl Options {
             joined: self.nodes - unjoined,
             join_p50_ms: grown.percentile(50),
             join_p95_ms: grown.percentile(95),
-            join_tries_failed: grown.failed_tries,
+            join_tries_failed: grown.tries(),
             roster_missing: missing,
             roster_extra: extra,
             links_per_node: links as f64 / self.nodes as f64,

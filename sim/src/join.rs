@@ -11,6 +11,8 @@ use sim::machine;
 use sim::oracle::{self, RosterErrors};
 use sim::scenario::{Outcome, Scenario};
 
+use crate::tell;
+
 /// What to simulate.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -116,12 +118,7 @@ impl Options {
         machine::check_memory(self.nodes, shape)?;
         let begun = Instant::now();
         let report = self.simulate(begun)?;
-        if self.json {
-            println!("{}", serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?);
-        } else {
-            print(&report);
-        }
-        Ok(())
+        tell(&report, self.json, print)
     }
 
     #[expect(clippy::cast_precision_loss, reason = "counts of a simulation are far below 2^53")]

@@ -13,6 +13,7 @@ mod storm;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use serde::Serialize;
 
 /// Grid of Trust in simulated networks.
 #[derive(Debug, Parser)]
@@ -42,6 +43,15 @@ enum Command {
     Show(experiments_command::Show),
     /// Run experiments: tables, diagrams, a report, and whether their claims hold.
     Run(run_command::Options),
+}
+
+/// Prints a report: as JSON, or for people.
+fn tell<R: Serialize>(report: &R, json: bool, people: impl FnOnce(&R)) -> Result<(), String> {
+    match json {
+        true => println!("{}", serde_json::to_string_pretty(report).map_err(|error| error.to_string())?),
+        false => people(report),
+    }
+    Ok(())
 }
 
 fn main() -> ExitCode {

@@ -8,6 +8,8 @@ use sim::field::scale::{Tally, look_up};
 use sim::field::{self, Field, chase};
 use sim::machine;
 
+use crate::tell;
+
 /// Reads over which the time of a dependent read is measured.
 const READS: u32 = 5_000_000;
 
@@ -71,12 +73,7 @@ impl Options {
         field::check(shape, self.nodes, machine::free_memory()).map_err(|error| error.to_string())?;
         let pool = rayon::ThreadPoolBuilder::new().num_threads(self.threads.unwrap_or(0)).build();
         let report = pool.map_err(|error| format!("no threads: {error}"))?.install(|| self.measure(shape))?;
-        if self.json {
-            println!("{}", serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?);
-        } else {
-            print(&report);
-        }
-        Ok(())
+        tell(&report, self.json, print)
     }
 
     #[expect(clippy::cast_precision_loss, reason = "counts of a simulation are below 2^53")]

@@ -1,6 +1,7 @@
 //! What experiments have in common: growing a network, asking it things, taking parts of it away.
 
 mod growth;
+mod joins;
 mod loss;
 mod storm;
 
@@ -21,7 +22,8 @@ use crate::network::{Network, Told};
 use crate::oracle::{self, RosterErrors};
 use crate::records;
 
-pub use growth::{Grown, Growth};
+pub use growth::Growth;
+pub use joins::Joins;
 pub use loss::{Answers, Loss};
 pub use storm::{Carried, Storm, Stormed};
 

@@ -10,6 +10,8 @@ use sim::machine;
 use sim::oracle::{self, RosterErrors};
 use sim::scenario::{Carried, Outcome, Scenario, Storm, Stormed};
 
+use crate::tell;
+
 /// What comes over what.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Options {
@@ -58,9 +60,9 @@ struct Report {
     joined: usize,
     /// Newcomers that had joined so many seconds after they had come.
     joined_within_s: BTreeMap<u64, usize>,
-    join_p50_ms: Option<u64>,
-    join_p95_ms: Option<u64>,
-    join_most_ms: Option<u64>,
+    join_p50_ms: Option<f64>,
+    join_p95_ms: Option<f64>,
+    join_most_ms: Option<f64>,
     tries_failed: BTreeMap<String, usize>,
     introducer_most: Carried,
     introducer_left: Carried,
@@ -89,12 +91,7 @@ const SETTLE: Duration = Duration::from_secs(120);
 impl Options {
     pub(crate) fn run(&self) -> Result<(), String> {
         let report = self.simulate()?;
-        if self.json {
-            println!("{}", serde_json::to_string_pretty(&report).map_err(|error| error.to_string())?);
-        } else {
-            print(&report);
-        }
-        Ok(())
+        tell(&report, self.json, print)
     }
 
     #[expect(clippy::cast_precision_loss, reason = "counts of a simulation are far below 2^53")]
@@ -120,10 +117,10 @@ impl Options {
         let unjoined_alone = alone(&scenario);
         let outcome = scenario.ask_random_cells(self.requests);
         let network = &scenario.network;
-        let within = SECONDS.map(|seconds| (seconds, stormed.joined_within(Duration::from_secs(seconds))));
+        let within = SECONDS.map(|seconds| (seconds, stormed.joins.within(Duration::from_secs(seconds))));
         let (join_p50_ms, join_p95_ms, join_most_ms) =
-            (stormed.percentile(50), stormed.percentile(95), stormed.percentile(100));
-        let Stormed { join_times, failed_tries, most, left, messages, bytes } = stormed;
+            (stormed.joins.percentile(50), stormed.joins.percentile(95), stormed.joins.percentile(100));
+        let Stormed { joins, most, left, messages, bytes } = stormed;
         Ok(Report {
             nodes: self.nodes,
             newcomers: self.newcomers,
@@ -132,12 +129,12 @@ impl Options {
             seed: self.seed,
             within_ms: self.within_ms,
             service_us: self.service_us,
-            joined: join_times.len(),
+            joined: joins.times.len(),
             joined_within_s: within.into(),
             join_p50_ms,
             join_p95_ms,
             join_most_ms,
-            tries_failed: failed_tries,
+            tries_failed: joins.failed_tries,
             introducer_most: most,
             introducer_left: left,
             introducer_messages: messages,
@@ -180,9 +177,9 @@ fn print(report: &Report) {
     println!("{} joined: {}", report.joined, within.collect::<Vec<_>>().join(", "));
     println!(
         "half of them within {} ms, 95 % within {} ms, the last in {} ms",
-        report.join_p50_ms.unwrap_or(0),
-        report.join_p95_ms.unwrap_or(0),
-        report.join_most_ms.unwrap_or(0)
+        report.join_p50_ms.unwrap_or(0.0),
+        report.join_p95_ms.unwrap_or(0.0),
+        report.join_most_ms.unwrap_or(0.0)
     );
     for (why, count) in &report.tries_failed {
         println!("  {count} tries failed: {why}");

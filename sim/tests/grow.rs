@@ -14,7 +14,7 @@ fn grown(seed: u64) -> Scenario {
     let mut counts = Vec::new();
     let grown = scenario.grow_as(&GROWTH, |count| counts.push(count)).unwrap();
     assert!(counts.into_iter().eq(1..=320));
-    assert_eq!(grown.join_times.len(), 320);
+    assert_eq!(grown.times.len(), 320);
     assert!(grown.percentile(95).unwrap() < 10_000.0, "{grown:?}");
     scenario
 }

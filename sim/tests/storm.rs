@@ -28,9 +28,9 @@ fn established(dims: u8, side: u16, seed: u64) -> (Scenario, Config) {
 
 /// All have come in by then, and what the introducer had in hand was bounded.
 fn all_is_well(scenario: &mut Scenario, config: &Config, stormed: &Stormed, last: Duration) {
-    println!("{:?} failed; the introducer had {:?} at most", stormed.failed_tries, stormed.most);
-    println!("half in after {:?} ms, all after {:?} ms", stormed.percentile(50), stormed.percentile(100));
-    assert_eq!(stormed.joined_within(last), NEWCOMERS, "{:?}", stormed.percentile(100));
+    println!("{:?} failed; the introducer had {:?} at most", stormed.joins.failed_tries, stormed.most);
+    println!("half in after {:?} ms, all after {:?} ms", stormed.joins.percentile(50), stormed.joins.percentile(100));
+    assert_eq!(stormed.joins.within(last), NEWCOMERS, "{:?}", stormed.joins.percentile(100));
     let most = stormed.most;
     assert!(most.guests <= config.max_guests && most.bridges <= config.max_guests / 2, "{most:?}");
     assert!(most.queued <= config.work_queue.entries && most.under_way <= config.max_forwarding, "{most:?}");
@@ -38,7 +38,7 @@ fn all_is_well(scenario: &mut Scenario, config: &Config, stormed: &Stormed, last
     let neighbours = scenario.network.hosts()[0].overlay.status().neighbours;
     assert!(most.links <= neighbours + config.max_guests + config.max_guests / 2, "{neighbours} neighbours, {most:?}");
     // It was a storm: many were sent away, and came again.
-    assert!(stormed.tries() >= NEWCOMERS / 2, "{:?}", stormed.failed_tries);
+    assert!(stormed.joins.tries() >= NEWCOMERS / 2, "{:?}", stormed.joins.failed_tries);
     scenario.network.run_for(SECOND * 120);
     assert_eq!(scenario.roster_errors(), RosterErrors::default());
     let asked = scenario.ask_random_cells(500);
@@ -74,7 +74,7 @@ fn a_storm_is_decided_by_its_seed() {
         scenario.grow(8, SECOND / 2).unwrap();
         let storm = Storm { newcomers: 60, within: SECOND, service: SECOND / 1000, patience: SECOND * 60 };
         let stormed = scenario.storm(&storm).unwrap();
-        assert_eq!(stormed.join_times.len(), 60);
+        assert_eq!(stormed.joins.times.len(), 60);
         (scenario.network.trace().value(), stormed)
     };
     let traces = [1, 1, 2].map(trace);

@@ -173,7 +173,14 @@ impl Links {
         cx.signal(Signal::Grown);
     }
 
-    pub(crate) fn on_connected<R: Rng>(&mut self, peer: Peer, level: Level, cx: &mut Context<'_, R>) {
+    /// A link is there. The introducer that we have dialled has a place in any case.
+    pub(crate) fn on_connected<R: Rng>(
+        &mut self,
+        peer: Peer,
+        level: Level,
+        is_introducer: bool,
+        cx: &mut Context<'_, R>,
+    ) {
         let id = peer.id();
         let peer = match self.settle(id) {
             // The candidate's card bears the contact that the hello leaves out.
@@ -189,17 +196,24 @@ impl Links {
                 self.remember(id, cx);
                 cx.emit(Event::NeighbourUp(id));
             }
-            Role::Guest if cx.table.count(Role::Guest) > cx.config.max_guests => {
-                cx.out.push(Output::Disconnect(id));
+            Role::Guest if !is_introducer && cx.table.count(Role::Guest) > cx.config.max_guests => {
+                return self.send_away(id, cx);
             }
             Role::Leaf if cx.is_leaf() || cx.table.count(Role::Leaf) > cx.config.max_leaves => {
-                cx.out.push(Output::Disconnect(id));
+                return self.send_away(id, cx);
             }
             // It may know us by our address alone, and wants to find us again.
             Role::Leaf => cx.send(id, Message::Announce(cx.me.clone())),
             Role::Guest | Role::Bridge => cx.timer(cx.config.guest_time, Timer::Guest(id)),
         }
         cx.signal(Signal::LinkUp(id));
+        self.dial(cx);
+    }
+
+    /// There is no place for who has come: nothing is kept of him, nor heard of him while his connection is closed.
+    fn send_away<R: Rng>(&mut self, id: NodeId, cx: &mut Context<'_, R>) {
+        cx.table.unlink(id);
+        cx.out.push(Output::Disconnect(id));
         self.dial(cx);
     }
 

@@ -1,15 +1,13 @@
 //! A join storm: a crowd that knows a single node, and comes all at once.
 
 use core::time::Duration;
-use std::collections::BTreeMap;
 
-use grid::output::{Event, JoinStep};
 use grid::overlay::InHand;
-use grid::time::Time;
 
 use crate::identity::{Forged, HostIndex};
 use crate::network::Network;
 use crate::scenario::Scenario;
+use crate::scenario::joins::{Joins, Watch};
 
 /// The node through which all newcomers come: the first of its network.
 const INTRODUCER: HostIndex = 0;
@@ -70,11 +68,8 @@ impl Carried {
 /// What came of a storm.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stormed {
-    /// From coming to having joined for the first time, in milliseconds, in increasing order; those that have not joined
-    /// are not in it.
-    pub join_times: Vec<u64>,
-    /// Joins that failed and were tried again, by how far they had come and why.
-    pub failed_tries: BTreeMap<String, usize>,
+    /// What joining took.
+    pub joins: Joins,
     /// The most of each that the introducer had in hand.
     pub most: Carried,
     /// What it had in hand in the end.
@@ -85,62 +80,6 @@ pub struct Stormed {
     pub bytes: u64,
 }
 
-impl Stormed {
-    /// How many had joined a time after they had come.
-    pub fn joined_within(&self, time: Duration) -> usize {
-        self.join_times.iter().filter(|&&took| u128::from(took) <= time.as_millis()).count()
-    }
-
-    /// The join time that so many percent of those that have joined did not exceed, in milliseconds.
-    pub fn percentile(&self, percent: usize) -> Option<u64> {
-        let last = self.join_times.len().checked_sub(1)?;
-        self.join_times.get(last * percent / 100).copied()
-    }
-
-    /// Joins that failed and were tried again.
-    pub fn tries(&self) -> usize {
-        self.failed_tries.values().sum()
-    }
-
-    fn hear(&mut self, network: &mut Network, waiting: &mut BTreeMap<HostIndex, Time>) {
-        for told in network.take_told() {
-            match told.event {
-                Event::Joined { .. } => {
-                    if let Some(came) = waiting.remove(&told.host) {
-                        let took = told.at.since(came).as_millis();
-                        self.join_times.push(u64::try_from(took).unwrap_or(u64::MAX));
-                    }
-                }
-                Event::JoinFailed { step, why, .. } => {
-                    *self.failed_tries.entry(class(step, &why)).or_default() += 1;
-                }
-                Event::JoinProgress(_)
-                | Event::RosterDoubt { .. }
-                | Event::NeighbourUp(_)
-                | Event::NeighbourDown(_)
-                | Event::PutDone { .. }
-                | Event::GetDone { .. }
-                | Event::Grown
-                | Event::Equivocated(_)
-                | Event::RosterDone { .. }
-                | Event::EchoDone { .. }
-                | Event::Asked { .. }
-                | Event::AskDone { .. }
-                | Event::ProvideDone { .. }
-                | Event::ProvidersDone { .. }
-                | Event::HandingOver { .. }
-                | Event::Left => {}
-            }
-        }
-    }
-}
-
-/// A failure without the cell that it happened on the way to, for counting.
-fn class(step: JoinStep, why: &str) -> String {
-    let words: Vec<&str> = why.split(' ').filter(|word| !word.chars().any(|c| c.is_ascii_digit())).collect();
-    format!("{step:?}: {}", words.join(" "))
-}
-
 impl Scenario {
     /// Lets a storm come over the network, until all newcomers have joined or patience is over. What nodes told their owners
     /// meanwhile is not kept.
@@ -148,26 +87,26 @@ impl Scenario {
     /// # Errors
     /// As [`Network::add`].
     pub fn storm(&mut self, storm: &Storm) -> Result<Stormed, Forged> {
-        let (mut stormed, mut waiting) = (Stormed::default(), BTreeMap::new());
+        let (mut stormed, mut watched) = (Stormed::default(), Watch::default());
         let (begun, before) = (self.network.now(), self.network.traffic().of_host(INTRODUCER));
         self.network.set_service(INTRODUCER, storm.service);
         let newcomers = u32::try_from(storm.newcomers).unwrap_or(u32::MAX).max(1);
         for number in 0..newcomers {
             self.network.run_until(begun + storm.within * number / newcomers);
             let host = self.network.add(Some(INTRODUCER))?;
-            waiting.insert(host, self.network.now());
+            watched.came(host, self.network.now());
             self.look(&mut stormed);
         }
         let end = begun + storm.within + storm.patience;
-        while !waiting.is_empty() && self.network.now() < end {
+        while !watched.is_over() && self.network.now() < end {
             self.network.run_for(LOOK);
             self.look(&mut stormed);
-            stormed.hear(&mut self.network, &mut waiting);
+            watched.hear(&mut self.network);
         }
         stormed.left = Carried::by(&self.network, INTRODUCER);
         let traffic = self.network.traffic().of_host(INTRODUCER).since(before);
         (stormed.messages, stormed.bytes) = (traffic.messages, traffic.bytes);
-        stormed.join_times.sort_unstable();
+        stormed.joins = watched.end();
         Ok(stormed)
     }
 
