@@ -32,7 +32,9 @@ const SCRIPT: &str = concat!(
     include_str!("web/api.js"),
     include_str!("web/map.js"),
     include_str!("web/routes.js"),
+    include_str!("web/rows.js"),
     include_str!("web/tables.js"),
+    include_str!("web/frames.js"),
     include_str!("web/main.js"),
     "})();\n"
 );

@@ -3,29 +3,17 @@
 const state = { status: null, peers: [], accounts: [], servers: [], warnings: [], soon: null };
 const EVERY = 2000;
 
-function draw() {
-  if (!state.status) return;
-  const { status, peers } = state;
-  $('grid-name').textContent = status.grid;
-  $('own-cell').textContent = cellText(status.cell);
-  $('own-id').textContent = short(status.id);
+function drawHead(status) {
+  setText($('grid-name'), status.grid);
+  setText($('own-cell'), cellText(status.cell));
+  setText($('own-id'), short(status.id));
   document.title = `rook ${cellText(status.cell)}`;
   badge(status.joined ? 'good' : 'wait', status.joined ? 'joined' : 'joining');
-  drawWarnings(state.warnings);
-  drawFigures(state);
-  drawMap(status, peers);
-  drawPeers(peers);
-  drawLedger(state.accounts);
-  drawTrust(state.servers);
-  drawNode(status);
-  $('gate').hidden = true;
-  $('main').hidden = false;
-  document.body.dataset.drawn = String(Number(document.body.dataset.drawn || 0) + 1);
 }
 
 function badge(kind, text) {
-  $('state').className = `badge ${kind}`;
-  if ($('state').textContent !== text) $('state').textContent = text;
+  setAttribute($('state'), 'class', `badge ${kind}`);
+  setText($('state'), text);
 }
 
 async function refresh() {
@@ -116,9 +104,7 @@ function wire() {
     const before = location.hash;
     if (takeToken() && before) location.reload();
   });
-  // Many steps in one frame are drawn once.
-  const frame = () => { drawRoutes(); requestAnimationFrame(frame); };
-  requestAnimationFrame(frame);
+  wireMap();
 }
 
 wire();

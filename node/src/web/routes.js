@@ -1,6 +1,6 @@
 // Requests that this node sees, put together from their steps.
 
-const routes = { list: [], missed: 0, dirty: false };
+const routes = { list: [], missed: 0 };
 const ROUTES_KEPT = 12;
 
 const OUTCOMES = {
@@ -11,7 +11,7 @@ const OUTCOMES = {
 function take(event) {
   if (event.event === 'missed') {
     routes.missed += event.count;
-    routes.dirty = true;
+    wake();
   } else if (event.event === 'seen') {
     sighted(event);
   } else {
@@ -20,7 +20,7 @@ function take(event) {
 }
 
 function sighted(seen) {
-  drawMove(seen.from, seen.to, seen.step);
+  showMove(seen.from, seen.to, seen.step);
   let route = routes.list.find((one) => one.request === seen.request);
   if (!route) {
     route = { request: seen.request, kind: seen.kind, since: seen.at_micros, cells: [seen.from], target: seen.target, end: null };
@@ -38,7 +38,8 @@ function sighted(seen) {
   } else {
     route.end = { good: false, text: OUTCOMES[seen.reason] || seen.reason, ms: (seen.at_micros - route.since) / 1000 };
   }
-  routes.dirty = true;
+  route.changed = true;
+  wake();
 }
 
 function routeItem(route) {
@@ -59,8 +60,15 @@ function routeItem(route) {
 }
 
 function drawRoutes() {
-  if (!routes.dirty) return;
-  routes.dirty = false;
-  show($('routes'), ...routes.list.map(routeItem));
-  $('routes-missed').textContent = routes.missed ? `${plural(routes.missed, 'step')} not shown: this page was too slow.` : '';
+  const list = $('routes');
+  for (const route of routes.list.filter((one) => one.changed)) {
+    const item = routeItem(route);
+    if (route.item) route.item.replaceWith(item);
+    Object.assign(route, { item, changed: false });
+  }
+  routes.list.forEach(({ item }, place) => {
+    if (list.children[place] !== item) list.insertBefore(item, list.children[place] || null);
+  });
+  while (list.children.length > routes.list.length) list.lastChild.remove();
+  setText($('routes-missed'), routes.missed ? `${plural(routes.missed, 'step')} not shown: this page was too slow.` : '');
 }

@@ -1,4 +1,4 @@
-// Figures, warnings, and the tables behind the tabs.
+// Figures, warnings, and what is in the tables behind the tabs.
 
 function figure(name, value, about, share) {
   return make('div', { class: 'figure' },
@@ -31,69 +31,55 @@ function drawWarnings(warnings) {
     make('span', { class: 'todo' }, sentence(warning.what_to_do)))));
 }
 
-function table(caption, heads, rows, empty) {
-  if (!rows.length) return make('p', { class: 'about' }, empty);
-  return make('table', null,
-    make('caption', { class: 'visually-hidden' }, caption),
-    make('thead', null, make('tr', null, ...heads.map((head) => make('th', { scope: 'col', class: head.number ? 'number' : null }, head.name)))),
-    make('tbody', null, ...rows.map((row) => make('tr', row.attributes || null, ...row.cells.map((cell, place) =>
-      make('td', { class: heads[place].number ? 'number' : null, 'data-head': heads[place].name }, cell))))));
+const slowest = (peers) => Math.max(1, ...peers.map((peer) => peer.latency_ms || 0));
+const busiest = (peers) => Math.max(1, ...peers.map((peer) => peer.load || 0));
+
+function byCell(a, b) {
+  const axis = a.cell.findIndex((one, place) => one !== b.cell[place]);
+  if (axis >= 0) return a.cell[axis] - b.cell[axis];
+  return a.id < b.id ? -1 : 1;
+}
+
+function* drawPeers(peers) {
+  const [latency, load] = [slowest(peers), busiest(peers)];
+  const row = (peer) => ({ id: peer.id, cells: [
+    { text: short(peer.id) }, { text: cellText(peer.cell) }, { text: peer.neighbour ? 'neighbour' : peer.leaf ? 'leaf' : 'guest' },
+    peer.linked ? { mark: 'good', text: 'open' } : { mark: 'bad', text: 'none' },
+    { share: (peer.latency_ms || 0) / latency, text: msText(peer.latency_ms) },
+    { share: (peer.load || 0) / load, text: peer.load === null ? '–' : peer.load.toLocaleString('en') },
+  ] });
+  setText($('peer-count'), String(peers.length));
+  yield* fill(PEERS, [...peers].sort(byCell).map(row));
+}
+
+const VERDICTS = { open: ['', 'open'], fair: ['good', 'fair'], leech: ['bad', 'takes more than it gives'] };
+
+function* drawLedger(accounts) {
+  const row = (one) => {
+    const [mark, verdict] = VERDICTS[one.verdict];
+    return { id: one.id, cells: [
+      { text: short(one.id) }, { text: one.cell ? cellText(one.cell) : '–' }, { text: bytesText(one.given) }, { text: bytesText(one.received) },
+      { text: `${one.balance < 0 ? '−' : '+'}${bytesText(Math.abs(one.balance))}` },
+      { text: `${one.served} / ${one.asked}` }, { text: `${one.served_by_it} / ${one.asked_of_it}` }, { mark, text: verdict },
+    ] };
+  };
+  yield* fill(LEDGER, accounts.map(row));
+}
+
+function standing(one) {
+  if (one.shunned) return { mark: 'bad', text: `shunned: it ${one.shunned}` };
+  return one.flagged ? { mark: 'bad', text: 'in a disagreement' } : { mark: 'good', text: 'fair' };
+}
+
+function* drawTrust(servers) {
+  const row = (one) => ({ id: one.id, cells: [
+    { text: short(one.id) }, { text: one.cell }, { share: one.trust, text: one.trust.toFixed(3) }, { text: `${one.passed} / ${one.checks}` },
+    { text: String(one.mismatches) }, { text: bytesText(one.bytes) }, standing(one),
+  ] });
+  yield* fill(TRUST, servers.map(row));
 }
 
 const mono = (text) => make('span', { class: 'mono' }, text);
-const mark = (kind, text) => make('span', { class: `mark ${kind}` }, text);
-
-// A bar whose length is a share, drawn without a style attribute, which the page's policy forbids.
-function bar(share, text) {
-  return make('span', { class: 'barred' }, make('meter', { min: 0, max: 1, value: share, 'aria-hidden': 'true' }), text);
-}
-
-const byCell = (a, b) => a.cell.join().localeCompare(b.cell.join(), 'en', { numeric: true }) || a.id.localeCompare(b.id);
-
-function drawPeers(peers) {
-  const slowest = Math.max(1, ...peers.map((peer) => peer.latency_ms || 0));
-  const busiest = Math.max(1, ...peers.map((peer) => peer.load || 0));
-  const row = (peer) => ({
-    attributes: { 'data-id': peer.id },
-    cells: [mono(short(peer.id)), cellText(peer.cell), peer.neighbour ? 'neighbour' : peer.leaf ? 'leaf' : 'guest',
-      peer.linked ? mark('good', 'open') : mark('bad', 'none'),
-      bar((peer.latency_ms || 0) / slowest, msText(peer.latency_ms)),
-      bar((peer.load || 0) / busiest, peer.load === null ? '–' : peer.load.toLocaleString('en'))],
-  });
-  $('peer-count').textContent = peers.length;
-  show($('panel-peers'), table('Nodes that this node knows',
-    [{ name: 'node' }, { name: 'cell' }, { name: 'kind' }, { name: 'link' }, { name: 'latency', number: true }, { name: 'load', number: true }],
-    [...peers].sort(byCell).map(row), 'This node knows nobody yet.'));
-}
-
-function drawLedger(accounts) {
-  const verdicts = { open: ['', 'open'], fair: ['good', 'fair'], leech: ['bad', 'takes more than it gives'] };
-  const row = (one) => ({
-    attributes: { 'data-id': one.id },
-    cells: [mono(short(one.id)), one.cell ? cellText(one.cell) : '–', bytesText(one.given), bytesText(one.received),
-      `${one.balance < 0 ? '−' : '+'}${bytesText(Math.abs(one.balance))}`,
-      `${one.served} / ${one.asked}`, `${one.served_by_it} / ${one.asked_of_it}`, mark(...verdicts[one.verdict])],
-  });
-  show($('panel-ledger'),
-    make('p', { class: 'about' }, 'Work that neighbours did for this node, and it for them. What is a day old counts half.'),
-    table('What neighbours did for this node',
-      [{ name: 'node' }, { name: 'cell' }, { name: 'given', number: true }, { name: 'received', number: true }, { name: 'balance', number: true },
-        { name: 'served it', number: true }, { name: 'served us', number: true }, { name: 'verdict' }],
-      accounts.map(row), 'No work was done yet.'));
-}
-
-function drawTrust(servers) {
-  const standing = (one) => one.shunned ? mark('bad', `shunned: it ${one.shunned}`) : one.flagged ? mark('bad', 'in a disagreement') : mark('good', 'fair');
-  const row = (one) => ({
-    attributes: { 'data-id': one.id },
-    cells: [mono(short(one.id)), one.cell, bar(one.trust, one.trust.toFixed(3)), `${one.passed} / ${one.checks}`, String(one.mismatches),
-      bytesText(one.bytes), standing(one)],
-  });
-  show($('panel-trust'), table('What is known of dataset servers',
-    [{ name: 'node' }, { name: 'cell' }, { name: 'trust', number: true }, { name: 'checks passed', number: true }, { name: 'lies', number: true },
-      { name: 'received', number: true }, { name: 'standing' }],
-    servers.map(row), 'No dataset was read through this node yet.'));
-}
 
 function drawNode(status) {
   const row = (name, ...value) => make('div', null, make('dt', null, name), make('dd', null, ...value));

@@ -47,3 +47,16 @@ function show(element, ...children) {
   const next = make('div', null, ...children);
   if (element.innerHTML !== next.innerHTML) element.replaceChildren(...next.childNodes);
 }
+
+// Both touch an element only where something changes, and say whether they did.
+function setText(element, text) {
+  if (element.textContent === text) return false;
+  element.textContent = text;
+  return true;
+}
+
+function setAttribute(element, name, value) {
+  if (element.getAttribute(name) === value) return false;
+  element.setAttribute(name, value);
+  return true;
+}
