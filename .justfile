@@ -34,6 +34,14 @@ experiments *ARGS="all --small":
 processes:
     cargo test -p node --test cluster_32 -- --nocapture
 
+# the pictures of a node's page for the documentation, anew
+pictures:
+    ROOK_SCREENSHOTS="$(pwd)/docs/images" cargo test --workspace --locked --test dashboard
+
+# how smooth the page of a node is that knows so many real ones
+page NODES="256" SECONDS="20":
+    ROOK_PAGE_NODES={{NODES}} ROOK_PAGE_SECONDS={{SECONDS}} cargo test --workspace --locked --test dashboard_crowd -- --ignored --nocapture
+
 # nodes on machines of their own (network namespaces, as root) in bad weather, while clients write and read
 cluster MINUTES="30" SEED="1":
     ROOK_WEATHER_MINUTES={{MINUTES}} ROOK_TEST_SEED={{SEED}} cargo test --workspace --locked --test cluster_weather -- --ignored --nocapture

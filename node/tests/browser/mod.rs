@@ -2,6 +2,7 @@
 
 #![allow(dead_code, unreachable_pub, missing_docs, reason = "each test uses a part of it")]
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
@@ -15,6 +16,23 @@ use crate::cli_support::die_with_us;
 /// How long the browser may take for one thing.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// A screen: its size in CSS pixels. A phone has twice as many, and is touched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Device {
+    pub width: u32,
+    pub height: u32,
+    pub is_phone: bool,
+}
+
+/// One thing that a thread of the browser did.
+#[derive(Clone, Copy, Debug)]
+pub struct Task {
+    /// From its begin to its end, other programs' turns included.
+    pub took_ms: f64,
+    /// Its own time on a processor.
+    pub cpu_ms: f64,
+}
+
 pub struct Browser {
     driver: Child,
     port: u16,
@@ -24,6 +42,16 @@ pub struct Browser {
 impl Browser {
     /// A new browser; `None` where there is none.
     pub fn start() -> Option<Self> {
+        Self::start_with(json!({}), json!({ "browser": "ALL" }))
+    }
+
+    /// One that traces what its pages' threads do, for [`Browser::tasks`].
+    pub fn start_traced() -> Option<Self> {
+        let traced = json!({ "perfLoggingPrefs": { "traceCategories": "devtools.timeline,disabled-by-default-devtools.timeline" } });
+        Self::start_with(traced, json!({ "browser": "ALL", "performance": "ALL" }))
+    }
+
+    fn start_with(mut options: Value, logs: Value) -> Option<Self> {
         let chromium = ["chromium", "chromium-browser", "google-chrome"].into_iter().find_map(found)?;
         let mut command = Command::new(found("chromedriver")?);
         die_with_us(&mut command);
@@ -42,8 +70,9 @@ impl Browser {
             "--disable-dev-shm-usage",
             "--force-device-scale-factor=1",
         ];
-        let wanted = json!({ "goog:chromeOptions": { "binary": chromium, "args": flags },
-            "goog:loggingPrefs": { "browser": "ALL" } });
+        options["binary"] = json!(chromium);
+        options["args"] = json!(flags);
+        let wanted = json!({ "goog:chromeOptions": options, "goog:loggingPrefs": logs });
         let session = browser.ask("POST", "/session", &json!({ "capabilities": { "alwaysMatch": wanted } }));
         browser.session = session["sessionId"].as_str().unwrap().to_owned();
         Some(browser)
@@ -64,24 +93,66 @@ impl Browser {
         self.post("/actions", &json!({ "actions": [{ "type": "key", "id": "keys", "actions": actions }] }));
     }
 
-    /// The size of the window; a narrow one is a phone's.
-    pub fn size(&self, width: u32, height: u32) {
-        let size = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600 });
-        self.devtools("Emulation.setDeviceMetricsOverride", &size);
+    /// A script for each page, before its own.
+    pub fn before_each_page(&self, script: &str) {
+        self.devtools("Page.addScriptToEvaluateOnNewDocument", &json!({ "source": script }));
     }
 
-    /// `light` or `dark`.
-    pub fn scheme(&self, scheme: &str) {
-        let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
-        self.devtools("Emulation.setEmulatedMedia", &features);
+    /// What the page is shown on.
+    pub fn show_on(&self, device: &Device) {
+        let (width, height, is_phone) = (device.width, device.height, device.is_phone);
+        let scale = if is_phone { 2 } else { 1 };
+        let size = json!({ "width": width, "height": height, "deviceScaleFactor": scale, "mobile": is_phone });
+        self.devtools("Emulation.setDeviceMetricsOverride", &size);
+        self.devtools("Emulation.setTouchEmulationEnabled", &json!({ "enabled": is_phone }));
+    }
+
+    /// What the page's reader wants: `light` or `dark`, and whether things may move.
+    pub fn prefer(&self, scheme: &str, motion: bool) {
+        let motion = if motion { "no-preference" } else { "reduce" };
+        let features = json!([{ "name": "prefers-color-scheme", "value": scheme },
+            { "name": "prefers-reduced-motion", "value": motion }]);
+        self.devtools("Emulation.setEmulatedMedia", &json!({ "features": features }));
     }
 
     /// Keeps a picture, if `ROOK_SCREENSHOTS` says where.
     pub fn picture(&self, name: &str) {
         let Some(folder) = std::env::var_os("ROOK_SCREENSHOTS").map(PathBuf::from) else { return };
         std::fs::create_dir_all(&folder).unwrap();
-        let picture = self.devtools("Page.captureScreenshot", &json!({ "format": "png" }));
-        std::fs::write(folder.join(name), base64(picture["data"].as_str().unwrap())).unwrap();
+        let picture = self.devtools("Page.captureScreenshot", &json!({ "format": "webp", "quality": 80 }));
+        std::fs::write(folder.join(format!("{name}.webp")), base64(picture["data"].as_str().unwrap())).unwrap();
+    }
+
+    /// Has the browser count from now on what `figures` tells.
+    pub fn count_figures(&self) {
+        self.devtools("Performance.enable", &json!({}));
+    }
+
+    /// The browser's own figures: seconds for layout, script and so on, and how many nodes the document has.
+    pub fn figures(&self) -> BTreeMap<String, f64> {
+        let figures = self.devtools("Performance.getMetrics", &json!({}));
+        let pair = |one: &Value| (one["name"].as_str().unwrap().to_owned(), one["value"].as_f64().unwrap());
+        figures["metrics"].as_array().unwrap().iter().map(pair).collect()
+    }
+
+    /// The tasks of the thread that draws the page, the longest first.
+    pub fn tasks(&self) -> Vec<Task> {
+        let log = self.post("/se/log", &json!({ "type": "performance" }));
+        let messages = log.as_array().unwrap().iter().map(|entry| {
+            let message: Value = serde_json::from_str(entry["message"].as_str().unwrap()).unwrap();
+            message["message"].clone()
+        });
+        let events: Vec<Value> =
+            messages.filter(|one| one["method"] == "Tracing.dataCollected").map(|one| one["params"].clone()).collect();
+        let thread = |event: &Value| (event["pid"].as_u64(), event["tid"].as_u64());
+        let drawing: BTreeSet<_> =
+            events.iter().filter(|event| event["name"] == "FireAnimationFrame").map(thread).collect();
+        let ms = |micros: &Value| micros.as_f64().unwrap_or(0.0) / 1000.0;
+        let tasks = events.iter().filter(|event| event["name"] == "RunTask" && drawing.contains(&thread(event)));
+        let mut tasks: Vec<Task> =
+            tasks.map(|task| Task { took_ms: ms(&task["dur"]), cpu_ms: ms(&task["tdur"]) }).collect();
+        tasks.sort_by(|a, b| b.cpu_ms.total_cmp(&a.cpu_ms));
+        tasks
     }
 
     /// Errors on the browser's console.

@@ -1,0 +1,223 @@
+//! The page of a node that knows 256 real nodes, in a real browser, while requests go through it: how long the browser is busy at a
+//! time. Ignored, since it measures time, which a busy machine makes longer, and takes minutes: see `docs/operations.md`.
+//! `ROOK_PAGE_NODES` says how many nodes, `ROOK_PAGE_SECONDS` for how long.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout, reason = "a test")]
+
+mod browser;
+mod cli_support;
+mod page_support;
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use browser::Browser;
+use cli_support::{Node, Place};
+use futures::future::join_all;
+use grid::cell::{Cell, Shape};
+use grid::config::Config;
+use grid::id::NodeId;
+use grid::parameters::Parameters;
+use grid::record::Rules;
+use hashcash::SecretIdentity;
+use libp2p::Multiaddr;
+use node::config::grid_file;
+use node::daemon::{self, Limits, NodeOptions};
+use node::handle::NodeHandle;
+use node::minting;
+use node::storage::{Owner, Storage};
+use node::verifier::Verifier;
+use page_support::Pictures;
+use tokio::time::sleep;
+
+const SIDE: u16 = 16;
+/// Time between two requests of the crowd.
+const PACE: Duration = Duration::from_millis(50);
+/// How long the browser may be busy with one thing, in its own processor time: what other programs take meanwhile is not the page's.
+const LONGEST_TASK_MS: f64 = 100.0;
+
+fn number(name: &str, usual: usize) -> usize {
+    std::env::var(name).map_or(usual, |number| number.parse().unwrap())
+}
+
+fn parameters() -> Parameters {
+    Parameters {
+        name: "crowd".into(),
+        shape: Shape::new(2, SIDE).unwrap(),
+        identity_bits: 4,
+        modulus_bits: 1024,
+        ..Parameters::local()
+    }
+}
+
+/// All nodes share one machine: what they do when nothing happens they do rarely, and nothing has to be done soon.
+fn unhurried() -> Config {
+    let (often, seldom) = (Duration::from_secs(60), Duration::from_secs(600));
+    let config =
+        Config { probe_every: often, exchange_every: seldom, audit_every: seldom, max_dialing: 4, ..Config::default() };
+    config.on_slow_links(Duration::from_secs(2))
+}
+
+/// Identities on the lines of a cell, but not in it, so that every request from one line to the other goes through the one node there.
+fn mint(parameters: &Parameters, own: Cell, count: usize) -> Vec<(SecretIdentity, Cell)> {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let one = || {
+        let identity = minting::mint_quickly(parameters).unwrap();
+        let verified = minting::verify_on(parameters, identity.identity(), minting::today()).unwrap();
+        (identity, minting::cell(parameters, &verified).unwrap())
+    };
+    let is_wanted = |cell: &Cell| cell.is_neighbour(&own) && *cell != own;
+    let some = |core: usize| -> Vec<(SecretIdentity, Cell)> {
+        std::iter::repeat_with(one)
+            .filter(|(_, cell)| is_wanted(cell))
+            .take((core..count).step_by(cores).count())
+            .collect()
+    };
+    std::thread::scope(|scope| {
+        let minters: Vec<_> = (0..cores).map(|core| scope.spawn(move || some(core))).collect();
+        minters.into_iter().flat_map(|minter| minter.join().unwrap()).collect()
+    })
+}
+
+async fn start(
+    folder: &Path,
+    number: usize,
+    identity: SecretIdentity,
+    verifier: &Verifier,
+    peer: &Multiaddr,
+) -> NodeHandle {
+    let owner = Owner { rules: Rules::of(verifier.parameters()), node: NodeId::from_bytes(identity.identity().id()) };
+    let options = NodeOptions {
+        identity,
+        // Shared, so that an identity is checked once in this process and not once by each node.
+        verifier: verifier.clone(),
+        config: unhurried(),
+        limits: Limits::default(),
+        storage: Storage::open(&folder.join(format!("node-{number}")), owner).unwrap(),
+        listen: vec!["/ip4/127.0.0.1/udp/0/quic-v1".parse().unwrap()],
+        advertise: Vec::new(),
+        map_ports: false,
+        mdns: false,
+        peers: vec![peer.clone()],
+        frame_log: None,
+    };
+    daemon::start(options).await.unwrap()
+}
+
+/// A node of the crowd, and its cell.
+type Member = (NodeHandle, Cell);
+
+/// The node whose page is looked at: a process of its own.
+fn looked_at(place: &Place) -> (Node, Cell) {
+    let parameters = parameters();
+    let grid = place.write("crowd.toml", grid_file::write(&parameters));
+    let (identity, cell) = place.mint_with_cell(&grid, "looked-at.pem");
+    let coordinates: Vec<u16> = cell.iter().map(|&one| one.try_into().unwrap()).collect();
+    let node = place.node(&place.run_args(&identity, "looked-at"));
+    (node, parameters.shape.cell(&coordinates).unwrap())
+}
+
+/// Starts the crowd, some at a time, and waits until the node that is looked at knows all of them.
+async fn gather(place: &Place, node: &Node, identities: Vec<(SecretIdentity, Cell)>) -> Vec<Member> {
+    let (verifier, peer) = (Verifier::new(parameters()), node.listen[0].parse().unwrap());
+    let (count, began) = (identities.len(), Instant::now());
+    let mut crowd: Vec<Member> = Vec::new();
+    for (number, (identity, cell)) in identities.into_iter().enumerate() {
+        crowd.push((start(&place.path(""), number, identity, &verifier, &peer).await, cell));
+        if number % 16 == 15 {
+            while joined(&crowd).await + 4 < crowd.len() {
+                sleep(Duration::from_millis(200)).await;
+            }
+            println!("{} of {count} nodes are there after {:?}", number + 1, began.elapsed());
+        }
+    }
+    let patience = Duration::from_secs(60 + 4 * count as u64);
+    while neighbours(place, node).await < count {
+        assert!(began.elapsed() < patience, "{} of {count} are known", neighbours(place, node).await);
+        sleep(Duration::from_secs(1)).await;
+    }
+    println!("all {count} are its neighbours after {:?}", began.elapsed());
+    crowd
+}
+
+async fn joined(crowd: &[Member]) -> usize {
+    let statuses = join_all(crowd.iter().map(|(node, _)| node.status())).await;
+    statuses.into_iter().filter(|status| status.as_ref().unwrap().status.joined).count()
+}
+
+async fn neighbours(place: &Place, node: &Node) -> usize {
+    let status = tokio::task::block_in_place(|| place.json(["status", "--json", "--api", &node.api]));
+    status["neighbours"].as_u64().unwrap().try_into().unwrap()
+}
+
+/// Asks from one line to the other until it is to end; counts what was answered.
+async fn ask_around(crowd: &[Member], own: Cell, ends: &AtomicBool, answered: &AtomicU64) {
+    let (across, down): (Vec<&Member>, Vec<&Member>) =
+        crowd.iter().partition(|(_, cell)| cell.coordinates()[0] == own.coordinates()[0]);
+    let pairs = across.iter().cycle().zip(down.iter().cycle());
+    for (number, ((from, here), (to, there))) in pairs.enumerate() {
+        if ends.load(Ordering::Relaxed) {
+            return;
+        }
+        let (asker, target) = if number % 2 == 0 { (from, *there) } else { (to, *here) };
+        let echo = tokio::time::timeout(Duration::from_secs(5), asker.echo(target)).await;
+        answered.fetch_add(u64::from(matches!(echo, Ok(Ok(_)))), Ordering::Relaxed);
+        sleep(PACE).await;
+    }
+}
+
+/// Looks at the page, presses keys, changes tabs and screens.
+fn use_the_page(browser: &Browser, seconds: u64) {
+    let began = Instant::now();
+    while began.elapsed() < Duration::from_secs(seconds) {
+        page_support::keyboard(browser, SIDE.into());
+        for tab in ["ledger", "trust", "node", "peers"] {
+            browser.run(&format!("document.getElementById('tab-{tab}').click()"));
+            std::thread::sleep(Duration::from_millis(500));
+        }
+        for top in [2000, 9000, 0] {
+            browser.run(&format!("scrollTo(0, {top})"));
+            std::thread::sleep(Duration::from_millis(500));
+        }
+    }
+}
+
+#[test]
+#[ignore = "it measures time, and takes minutes: ROOK_PAGE_NODES=256 cargo test --workspace --locked --test dashboard_crowd -- --ignored --nocapture"]
+fn the_page_stays_smooth_with_many_real_nodes() {
+    let browser = Browser::start_traced().expect("chromedriver and Chromium");
+    let (place, nodes) = (Place::new(), number("ROOK_PAGE_NODES", 256));
+    let (node, own) = looked_at(&place);
+    let began = Instant::now();
+    let identities = mint(&parameters(), own, nodes - 1);
+    println!("{} identities on the lines of {own} minted in {:?}", identities.len(), began.elapsed());
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let crowd = gather(&place, &node, identities).await;
+        let (ends, answered) = (AtomicBool::new(false), AtomicU64::new(0));
+        let look = async {
+            tokio::task::block_in_place(|| look_at(&browser, &place, &node));
+            ends.store(true, Ordering::Relaxed);
+        };
+        tokio::join!(look, ask_around(&crowd, own, &ends, &answered));
+        println!("{} requests were answered meanwhile", answered.load(Ordering::Relaxed));
+        assert!(answered.load(Ordering::Relaxed) > 0);
+        join_all(crowd.iter().map(|(node, _)| node.stop())).await;
+    });
+}
+
+fn look_at(browser: &Browser, place: &Place, node: &Node) {
+    page_support::watch(browser);
+    browser.show_on(&page_support::DESKTOP);
+    let url = page_support::open(browser, place, &node.api);
+    use_the_page(browser, number("ROOK_PAGE_SECONDS", 20) as u64);
+    let (report, tasks) = (page_support::watched(browser), browser.tasks());
+    println!("{report:#}");
+    println!("{} tasks; those with the most processor time: {:#?}", tasks.len(), &tasks[..5]);
+    page_support::changes_are_bounded(&report);
+    page_support::compare(browser, place, &url, SIDE.into());
+    page_support::still(browser);
+    page_support::looks(browser, Some(&Pictures { name: "dashboard-crowd", enliven: &|| () }));
+    assert!(tasks[0].cpu_ms <= LONGEST_TASK_MS, "{:?}", tasks[0]);
+}
