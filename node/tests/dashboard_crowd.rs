@@ -31,7 +31,8 @@ use node::verifier::Verifier;
 use page_support::Pictures;
 use tokio::time::sleep;
 
-const SIDE: u16 = 16;
+/// As in the public grid.
+const SIDE: u16 = 8;
 /// Time between two requests of the crowd.
 const PACE: Duration = Duration::from_millis(50);
 /// How long the browser may be busy with one thing, in its own processor time: what other programs take meanwhile is not the page's.
@@ -51,11 +52,21 @@ fn parameters() -> Parameters {
     }
 }
 
-/// All nodes share one machine: what they do when nothing happens they do rarely, and nothing has to be done soon.
+/// Most neighbours that a node of the crowd looks for itself. The node that is looked at looks for all of them.
+const FEW: usize = 8;
+
+/// All nodes share one machine: what they do when nothing happens they do rarely, nothing has to be done soon, and they know few of
+/// each other.
 fn unhurried() -> Config {
     let (often, seldom) = (Duration::from_secs(60), Duration::from_secs(600));
-    let config =
-        Config { probe_every: often, exchange_every: seldom, audit_every: seldom, max_dialing: 4, ..Config::default() };
+    let config = Config {
+        probe_every: often,
+        exchange_every: seldom,
+        audit_every: seldom,
+        max_dialing: 4,
+        max_neighbours: FEW,
+        ..Config::default()
+    };
     config.on_slow_links(Duration::from_secs(2))
 }
 
@@ -118,24 +129,27 @@ fn looked_at(place: &Place) -> (Node, Cell) {
     (node, parameters.shape.cell(&coordinates).unwrap())
 }
 
-/// Starts the crowd, some at a time, and waits until the node that is looked at knows all of them.
+/// Starts the crowd and waits until the node that is looked at knows all of them.
 async fn gather(place: &Place, node: &Node, identities: Vec<(SecretIdentity, Cell)>) -> Vec<Member> {
     let (verifier, peer) = (Verifier::new(parameters()), node.listen[0].parse().unwrap());
     let (count, began) = (identities.len(), Instant::now());
     let mut crowd: Vec<Member> = Vec::new();
     for (number, (identity, cell)) in identities.into_iter().enumerate() {
         crowd.push((start(&place.path(""), number, identity, &verifier, &peer).await, cell));
-        if number % 16 == 15 {
-            while joined(&crowd).await + 4 < crowd.len() {
-                sleep(Duration::from_millis(200)).await;
-            }
-            println!("{} of {count} nodes are there after {:?}", number + 1, began.elapsed());
-        }
     }
     let patience = Duration::from_secs(60 + 4 * count as u64);
-    while neighbours(place, node).await < count {
-        assert!(began.elapsed() < patience, "{} of {count} are known", neighbours(place, node).await);
-        sleep(Duration::from_secs(1)).await;
+    loop {
+        let known = neighbours(place, node).await;
+        if known >= count {
+            break;
+        }
+        println!(
+            "{known} of {count} are its neighbours after {:?}; {} have joined",
+            began.elapsed(),
+            joined(&crowd).await
+        );
+        assert!(began.elapsed() < patience);
+        sleep(Duration::from_secs(5)).await;
     }
     println!("all {count} are its neighbours after {:?}", began.elapsed());
     crowd

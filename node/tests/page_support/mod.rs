@@ -170,9 +170,9 @@ pub fn keyboard(browser: &Browser, side: u64) {
 /// The Tab key leads to each control once, in their order, and each is seen to have the focus.
 fn every_stop(browser: &Browser) {
     browser.run("document.querySelector('.skip').focus()");
-    let stops = browser.run("return looks.stops()").as_u64().unwrap();
+    let stops: usize = browser.run("return looks.stops()").as_u64().unwrap().try_into().unwrap();
     assert!(stops >= 4, "a way to the node, a cell, a tab and what it shows: {stops}");
-    for stop in (0..stops).cycle().skip(1).take(stops as usize) {
+    for stop in (0..stops).cycle().skip(1).take(stops) {
         if stop == 0 {
             // Between the last and the first the browser's own controls have their turn.
             browser.key(TAB);
