@@ -31,6 +31,8 @@ use node::verifier::Verifier;
 use page_support::Pictures;
 use tokio::time::sleep;
 
+/// With the one that is looked at.
+const NODES: usize = 256;
 /// As in the public grid.
 const SIDE: u16 = 8;
 /// Time between two requests of the crowd.
@@ -67,7 +69,7 @@ fn unhurried() -> Config {
         max_neighbours: FEW,
         ..Config::default()
     };
-    config.on_slow_links(Duration::from_secs(2))
+    config.on_slow_links(Duration::from_secs(10))
 }
 
 /// Identities on the lines of a cell, but not in it, so that every request from one line to the other goes through the one node there.
@@ -125,7 +127,20 @@ fn looked_at(place: &Place) -> (Node, Cell) {
     let grid = place.write("crowd.toml", grid_file::write(&parameters));
     let (identity, cell) = place.mint_with_cell(&grid, "looked-at.pem");
     let coordinates: Vec<u16> = cell.iter().map(|&one| one.try_into().unwrap()).collect();
-    let node = place.node(&place.run_args(&identity, "looked-at"));
+    let config = unhurried();
+    let times = [
+        ("hop_timeout_ms", config.hop_timeout),
+        ("answer_timeout_ms", config.answer_timeout),
+        ("probe_every_ms", config.probe_every),
+        ("probe_timeout_ms", config.probe_timeout),
+        ("exchange_every_ms", config.exchange_every),
+        ("join_timeout_ms", config.join_timeout),
+    ];
+    let times: String = times.iter().map(|(key, time)| format!("{key} = {}\n", time.as_millis())).collect();
+    let config = place.write("looked-at.toml", format!("[protocol]\n{times}"));
+    let mut args = place.run_args(&identity, "looked-at");
+    args.extend(["--config".to_owned(), config.to_str().unwrap().to_owned()]);
+    let node = place.node(&args);
     (node, parameters.shape.cell(&coordinates).unwrap())
 }
 
@@ -201,7 +216,7 @@ fn use_the_page(browser: &Browser, seconds: u64) {
 #[ignore = "it measures time, and takes minutes: ROOK_PAGE_NODES=256 cargo test --workspace --locked --test dashboard_crowd -- --ignored --nocapture"]
 fn the_page_stays_smooth_with_many_real_nodes() {
     let browser = Browser::start_traced().expect("chromedriver and Chromium");
-    let (place, nodes) = (Place::new(), number("ROOK_PAGE_NODES", 256));
+    let (place, nodes) = (Place::new(), number("ROOK_PAGE_NODES", NODES));
     let (node, own) = looked_at(&place);
     let began = Instant::now();
     let identities = mint(&parameters(), own, nodes - 1);
@@ -228,8 +243,10 @@ fn look_at(browser: &Browser, place: &Place, node: &Node) {
     use_the_page(browser, number("ROOK_PAGE_SECONDS", 20) as u64);
     let (report, tasks) = (page_support::watched(browser), browser.tasks());
     println!("{report:#}");
-    println!("{} tasks; those with the most processor time: {:#?}", tasks.len(), &tasks[..5]);
+    println!("the tasks with the most processor time: {tasks:#?}");
     page_support::changes_are_bounded(&report);
+    let rows = browser.run("return document.querySelectorAll('#panel-peers tbody tr').length");
+    assert!(rows.as_u64().unwrap() + 1 >= number("ROOK_PAGE_NODES", NODES) as u64, "{rows} neighbours are left");
     page_support::compare(browser, place, &url, SIDE.into());
     page_support::still(browser);
     page_support::looks(browser, Some(&Pictures { name: "dashboard-crowd", enliven: &|| () }));

@@ -24,13 +24,18 @@ pub struct Device {
     pub is_phone: bool,
 }
 
+/// How many tasks are told of.
+const LONGEST: usize = 6;
+
 /// One thing that a thread of the browser did.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Task {
     /// From its begin to its end, other programs' turns included.
     pub took_ms: f64,
     /// Its own time on a processor.
     pub cpu_ms: f64,
+    /// What took longest of it, as the browser calls it.
+    pub of: Vec<String>,
 }
 
 pub struct Browser {
@@ -135,7 +140,7 @@ impl Browser {
         figures["metrics"].as_array().unwrap().iter().map(pair).collect()
     }
 
-    /// The tasks of the thread that draws the page, the longest first.
+    /// The longest tasks of the thread that draws the page, by their time on a processor.
     pub fn tasks(&self) -> Vec<Task> {
         let log = self.post("/se/log", &json!({ "type": "performance" }));
         let messages = log.as_array().unwrap().iter().map(|entry| {
@@ -149,10 +154,19 @@ impl Browser {
             events.iter().filter(|event| event["name"] == "FireAnimationFrame").map(thread).collect();
         let ms = |micros: &Value| micros.as_f64().unwrap_or(0.0) / 1000.0;
         let tasks = events.iter().filter(|event| event["name"] == "RunTask" && drawing.contains(&thread(event)));
-        let mut tasks: Vec<Task> =
-            tasks.map(|task| Task { took_ms: ms(&task["dur"]), cpu_ms: ms(&task["tdur"]) }).collect();
-        tasks.sort_by(|a, b| b.cpu_ms.total_cmp(&a.cpu_ms));
-        tasks
+        let mut tasks: Vec<(f64, &Value)> = tasks.map(|task| (ms(&task["tdur"]), task)).collect();
+        tasks.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let within = |task: &Value, part: &Value| {
+            let (begin, at) = (ms(&task["ts"]), ms(&part["ts"]));
+            thread(part) == thread(task) && part != task && (begin..begin + ms(&task["dur"])).contains(&at)
+        };
+        let told = |(cpu_ms, task): (f64, &Value)| {
+            let mut parts: Vec<&Value> = events.iter().filter(|part| within(task, part)).collect();
+            parts.sort_by(|a, b| ms(&b["dur"]).total_cmp(&ms(&a["dur"])));
+            let of = parts.iter().take(6).map(|part| format!("{} {} ms", part["name"], ms(&part["dur"]))).collect();
+            Task { took_ms: ms(&task["dur"]), cpu_ms, of }
+        };
+        tasks.into_iter().take(LONGEST).map(told).collect()
     }
 
     /// Errors on the browser's console.

@@ -13,29 +13,23 @@ window.looks = (() => {
     return true;
   }
 
-  // Any colour of CSS as red, green, blue of 255 and an opacity of 1.
-  const painter = new OffscreenCanvas(1, 1).getContext('2d', { willReadFrequently: true });
-  const known = new Map();
+  // A computed colour as red, green, blue of 255 and an opacity of 1.
   function rgba(colour) {
-    if (!known.has(colour)) {
-      painter.clearRect(0, 0, 1, 1);
-      painter.fillStyle = colour;
-      painter.fillRect(0, 0, 1, 1);
-      const [red, green, blue, alpha] = painter.getImageData(0, 0, 1, 1).data;
-      known.set(colour, [red, green, blue, alpha / 255]);
-    }
-    return known.get(colour);
+    const [red, green, blue, alpha = 1] = colour.match(/[\d.]+(?:e-?\d+)?/g).map(Number);
+    if (/^rgba?\(/.test(colour)) return [red, green, blue, alpha];
+    if (colour.startsWith('color(srgb ')) return [red * 255, green * 255, blue * 255, alpha];
+    throw new Error(`a colour of another kind: ${colour}`);
   }
 
   const over = ([r, g, b, a], [r2, g2, b2]) => [r * a + r2 * (1 - a), g * a + g2 * (1 - a), b * a + b2 * (1 - a), 1];
 
   // All colours that may lie behind an element; a gradient has several.
   function grounds(element) {
-    if (!element) return [rgba('Canvas')];
+    if (!element) return [[255, 255, 255, 1]];
     const style = getComputedStyle(element);
     const colour = rgba(style.backgroundColor);
     const below = colour[3] === 1 ? [colour] : grounds(element.parentElement).map((one) => over(colour, one));
-    const stops = [...style.backgroundImage.matchAll(/(?:rgba?|color|oklab)\([^()]*\)/g)].map(([stop]) => rgba(stop));
+    const stops = [...style.backgroundImage.matchAll(/(?:rgba?|color)\([^()]*\)/g)].map(([stop]) => rgba(stop));
     return stops.length ? below.flatMap((one) => stops.map((stop) => over(stop, one))) : below;
   }
 
