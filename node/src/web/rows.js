@@ -13,6 +13,9 @@ const TRUST = { panel: 'panel-trust', caption: 'What is known of dataset servers
   columns: [column('node', 'mono'), column('cell'), column('trust', 'bar', true), column('checks passed', '', true), column('lies', '', true),
     column('received', '', true), column('standing', 'mark')] };
 
+// Rows that are shown until somebody wants all: to lay out hundreds takes as long as a key may wait. As many as in dashboard.css.
+const SHOWN = 60;
+
 const numeric = (one) => (one.number ? 'number' : null);
 
 function begin(table) {
@@ -22,7 +25,13 @@ function begin(table) {
     make('caption', { class: 'visually-hidden' }, table.caption),
     make('thead', { role: 'rowgroup' }, make('tr', { role: 'row' }, ...table.columns.map((one) => make('th', { role: 'columnheader', scope: 'col', class: numeric(one) }, one.name)))),
     table.body);
-  $(table.panel).replaceChildren(...(table.about ? [make('p', { class: 'about' }, table.about)] : []), table.nothing, table.element);
+  table.more = make('button', { type: 'button', class: 'more' });
+  table.more.addEventListener('click', () => {
+    $(table.panel).classList.add('all');
+    table.more.hidden = true;
+    $(table.panel).focus();
+  });
+  $(table.panel).replaceChildren(...(table.about ? [make('p', { class: 'about' }, table.about)] : []), table.nothing, table.element, table.more);
 }
 
 // A cell's element, and how it comes to show something else; it says whether it did.
@@ -54,6 +63,8 @@ function* fill(table, rows) {
   if (!table.body) begin(table);
   table.element.hidden = rows.length === 0;
   table.nothing.hidden = rows.length > 0;
+  table.more.hidden = rows.length <= SHOWN || $(table.panel).classList.contains('all');
+  setText(table.more, `Show all ${rows.length}`);
   const wanted = new Set(rows.map((row) => row.id));
   for (const [id, row] of table.rows) {
     if (wanted.has(id)) continue;
