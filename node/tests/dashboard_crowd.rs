@@ -9,6 +9,7 @@ mod cli_support;
 mod page_support;
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
@@ -181,7 +182,7 @@ async fn neighbours(place: &Place, node: &Node) -> usize {
 }
 
 /// Asks from one line to the other until it is to end; counts what was answered.
-async fn ask_around(crowd: &[Member], own: Cell, ends: &AtomicBool, answered: &AtomicU64) {
+async fn ask_around(crowd: Arc<Vec<Member>>, own: Cell, ends: Arc<AtomicBool>, answered: Arc<AtomicU64>) {
     let (across, down): (Vec<&Member>, Vec<&Member>) =
         crowd.iter().partition(|(_, cell)| cell.coordinates()[0] == own.coordinates()[0]);
     let pairs = across.iter().cycle().zip(down.iter().cycle());
@@ -223,13 +224,13 @@ fn the_page_stays_smooth_with_many_real_nodes() {
     println!("{} identities on the lines of {own} minted in {:?}", identities.len(), began.elapsed());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let crowd = gather(&place, &node, identities).await;
-        let (ends, answered) = (AtomicBool::new(false), AtomicU64::new(0));
-        let look = async {
-            tokio::task::block_in_place(|| look_at(&browser, &place, &node));
-            ends.store(true, Ordering::Relaxed);
-        };
-        tokio::join!(look, ask_around(&crowd, own, &ends, &answered));
+        let crowd = Arc::new(gather(&place, &node, identities).await);
+        let (ends, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        // A task of its own, for the look at the page blocks this one.
+        let asking = tokio::spawn(ask_around(crowd.clone(), own, ends.clone(), answered.clone()));
+        tokio::task::block_in_place(|| look_at(&browser, &place, &node));
+        ends.store(true, Ordering::Relaxed);
+        asking.await.unwrap();
         println!("{} requests were answered meanwhile", answered.load(Ordering::Relaxed));
         assert!(answered.load(Ordering::Relaxed) > 0);
         join_all(crowd.iter().map(|(node, _)| node.stop())).await;
