@@ -24,9 +24,10 @@ const ARROW_LEFT: &str = "\u{E012}";
 const ARROW_RIGHT: &str = "\u{E014}";
 const TAB: &str = "\u{E004}";
 
-/// What the page may change in its document in one go, whatever it was told: 64 pieces of at most 18 elements, 48 moves that come and as
-/// many that go, 12 routes, and figures.
-const MOST_CHANGES: u64 = 2_000;
+/// What the page may change in its document in one go, whatever it was told: far less than the rows of 256 neighbours and their accounts
+/// together, which are 7,700 elements. 64 pieces, a board that goes, 48 moves and 12 routes that come and go came to 2,376 on a machine that
+/// did ten times as much as it could.
+const MOST_CHANGES: u64 = 4_000;
 
 /// Pictures to keep.
 pub struct Pictures<'a> {
