@@ -2,7 +2,7 @@
 //!
 //! The file holds the token that the API demands and is readable by its owner alone: who can read the user's files may
 //! command the user's node, and no one else. It lies in `$XDG_RUNTIME_DIR/rook`, or, where there is no such thing, in
-//! `rook-UID` in the folder for temporary files.
+//! `rook-UID` in the folder for temporary files. The node of the service is another user, and root finds it too.
 
 use std::fs;
 use std::io;
@@ -16,6 +16,10 @@ use crate::private;
 
 /// How long to wait for a node on this machine to take a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(500);
+
+/// Where the service keeps its entry (`packaging/systemd/rook.service`). Only root makes folders beside it, so this one
+/// is nobody's trap.
+const SERVICE: &str = "/run/rook";
 
 /// What is known of one running API.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,13 +63,12 @@ pub fn publish(entry: Entry) -> io::Result<Published> {
 
 /// The entry of the API at that address.
 pub fn find(api: SocketAddr) -> Option<Entry> {
-    folders().iter().filter(|folder| is_private(folder)).find_map(|folder| read(&folder.join(file_name(api))))
+    readable().iter().find_map(|folder| read(&folder.join(file_name(api))))
 }
 
 /// All APIs of this user that take connections just now, by address.
 pub fn running() -> Vec<Entry> {
-    let folders = folders().into_iter().filter(|folder| is_private(folder));
-    let files = folders.filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
+    let files = readable().into_iter().filter_map(|folder| fs::read_dir(folder).ok()).flatten().flatten();
     let entries = files.filter_map(|file| read(&file.path()));
     let mut entries: Vec<Entry> = entries.filter(|entry| accepts(entry.api)).collect();
     entries.sort_by_key(|entry| entry.api);
@@ -94,6 +97,13 @@ fn folders() -> Vec<PathBuf> {
     runtime.map(|folder| folder.join("rook")).into_iter().chain([temporary]).collect()
 }
 
+/// The folders whose entries are believed.
+fn readable() -> Vec<PathBuf> {
+    let own = folders().into_iter().filter(|folder| is_private(folder));
+    let service = (user() == 0).then(|| PathBuf::from(SERVICE)).filter(|folder| is_closed(folder));
+    own.chain(service).collect()
+}
+
 fn usable_folder() -> io::Result<PathBuf> {
     let mut refused = io::Error::other("no folder for the API's token");
     for folder in folders() {
@@ -111,7 +121,13 @@ fn usable_folder() -> io::Result<PathBuf> {
 #[cfg(unix)]
 fn is_private(folder: &Path) -> bool {
     use std::os::unix::fs::MetadataExt;
-    fs::symlink_metadata(folder).is_ok_and(|meta| meta.is_dir() && meta.uid() == user() && meta.mode() & 0o077 == 0)
+    is_closed(folder) && fs::symlink_metadata(folder).is_ok_and(|meta| meta.uid() == user())
+}
+
+#[cfg(unix)]
+fn is_closed(folder: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    fs::symlink_metadata(folder).is_ok_and(|meta| meta.is_dir() && meta.mode() & 0o077 == 0)
 }
 
 #[cfg(unix)]
