@@ -53,7 +53,7 @@ pub(crate) use session::Session;
 pub use slots::Cover;
 pub(crate) use slots::{LINKS, Slots};
 pub use swarm::ListenError;
-pub(crate) use swarm::{MEMORY_SHARE, listen};
+pub(crate) use swarm::{listen, memory_limit};
 
 /// What a node allows others. Every connection costs memory: about 0.6 MB with full buffers, less when it is quiet.
 #[derive(Clone, Debug, PartialEq, Eq)]

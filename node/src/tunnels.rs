@@ -9,6 +9,7 @@
 //!
 //! What a tunnel is, cell by cell, is decided in the crate `tunnel`; through whom it leads, in [`grid::mimics`].
 
+mod builds;
 pub(crate) mod exit;
 mod host;
 mod meet;
@@ -43,8 +44,10 @@ use tokio::time::{Instant, sleep, sleep_until, timeout};
 pub use tunnel::table::Counts;
 use yamux::Stream;
 
+use self::builds::Builds;
 use self::exit::Exit;
 pub use self::exit::{ExitPolicy, PolicyError};
+pub use self::host::Forged;
 use self::host::Host;
 use self::mux::Mux;
 use self::outward::Exits;
@@ -275,6 +278,11 @@ impl Tunnels {
         self.ask(&Ask::put(record)).await?.into_put().map_err(|error| TunnelError::far(&error))
     }
 
+    /// Has this node deceive those whose relay it is, for tests.
+    pub fn deceive(&self, forged: Forged) {
+        self.0.host.deceive(forged);
+    }
+
     /// What there is to tell of tunnels, to this node's own user.
     ///
     /// # Errors
@@ -334,12 +342,12 @@ impl Tunnels {
         }
     }
 
-    /// Returns when the last node of a tunnel is silent: a relay was killed, perhaps.
     /// After which time a tunnel is silent whose last node should have answered.
     fn silent(&self) -> Duration {
         SILENT + self.0.builder.slack()
     }
 
+    /// Returns when the last node of a tunnel is silent: a relay was killed, perhaps.
     async fn silence(&self, mux: &Mux) {
         while !mux.is_silent(self.0.builder.now(), self.silent()) {
             sleep(LOOK).await;
@@ -357,24 +365,25 @@ impl Tunnels {
 
 impl Shared {
     /// Lays a tunnel along a way that is drawn anew until one stands; along a second one as well if the first takes long,
-    /// for a relay that was killed says nothing of it.
+    /// for a relay that was killed says nothing of it; but no more ways than may be drawn.
     /// Its last node is the one that is said, or anybody; what that one opens can be taken up.
-    async fn lay(&self, last: Option<Place>) -> Result<(Ready, mpsc::Receiver<Stream>), TunnelError> {
+    async fn lay(&self, last: Option<Place>, builds: &Builds) -> Result<(Ready, mpsc::Receiver<Stream>), TunnelError> {
         let (mut laying, mut ways, mut failed) = (FuturesUnordered::new(), 0, None);
+        let mut is_due = true;
         loop {
-            if ways < WAYS {
-                ways += 1;
-                laying.push(self.lay_one(last));
-            }
             tokio::select! {
+                () = builds.turn(), if is_due && ways < WAYS => {
+                    (ways, is_due) = (ways + 1, false);
+                    laying.push(self.lay_one(last));
+                }
                 Some(outcome) = laying.next() => match outcome {
                     Err(error) if error.is_the_tunnels() => {
                         tracing::debug!(%error, "no tunnel along this way");
-                        failed = Some(error);
+                        (failed, is_due) = (Some(error), true);
                     }
                     outcome => return outcome,
                 },
-                () = sleep(HEDGE + self.builder.slack()), if ways < WAYS => {}
+                () = sleep(HEDGE + self.builder.slack()), if !is_due && ways < WAYS => is_due = true,
                 else => return Err(failed.unwrap_or(TunnelError::Broke)),
             }
         }

@@ -13,13 +13,13 @@ pub struct Rate {
 
 /// How far a [`Rate`] is used up: the moment by which it will be whole again.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Bucket {
+pub struct Bucket {
     whole: Duration,
 }
 
 impl Bucket {
     /// Takes one, if there is one.
-    pub(crate) fn take(&mut self, now: Duration, rate: Rate) -> bool {
+    pub fn take(&mut self, now: Duration, rate: Rate) -> bool {
         let whole = self.whole.max(now) + rate.every;
         let fits = whole - now <= rate.every * rate.burst;
         if fits {
@@ -29,7 +29,7 @@ impl Bucket {
     }
 
     /// When there will be one.
-    pub(crate) fn next(&self, rate: Rate) -> Duration {
+    pub fn next(&self, rate: Rate) -> Duration {
         (self.whole + rate.every).saturating_sub(rate.every * rate.burst)
     }
 }

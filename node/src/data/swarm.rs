@@ -24,7 +24,7 @@ use tokio::task::JoinHandle;
 use self::behaviour::Streams;
 use self::handler::Opening;
 use super::limits::Limits;
-use crate::transport::{ListenError, MEMORY_SHARE};
+use crate::transport::{ListenError, memory_limit};
 
 /// What the two sides of a connection know of each other, and how many streams we have on it.
 #[derive(Debug)]
@@ -210,7 +210,7 @@ fn build(
         .with_max_established_per_peer(Some(MAX_PER_PEER));
     let behaviour = Behaviour {
         limits: connection_limits::Behaviour::new(connections),
-        memory: memory_connection_limits::Behaviour::with_max_percentage(MEMORY_SHARE),
+        memory: memory_limit(),
         streams: Streams::new(protocol, limits.clone(), inbound),
     };
     let swarm = SwarmBuilder::with_existing_identity(keypair)

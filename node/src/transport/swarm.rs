@@ -76,7 +76,7 @@ pub enum ListenError {
 }
 
 /// The share of the machine's memory from which on new connections are turned away.
-pub(crate) const MEMORY_SHARE: f64 = 0.8;
+const MEMORY_SHARE: f64 = 0.8;
 /// Connections that may be half-way open in each direction.
 const MAX_PENDING: u32 = 256;
 /// Simultaneous dials may make two connections of which one survives, and an earlier one may still be ending.
@@ -97,6 +97,19 @@ const IDLE: Duration = Duration::from_secs(1);
 const QUIC_STREAM_WINDOW: u32 = 2 << 20;
 /// QUIC's window for a connection: the link's and some room.
 const QUIC_CONNECTION_WINDOW: u32 = 3 << 20;
+
+/// Turns new connections away when this process has much of the machine's memory. Where it is hidden how much there is, as in a
+/// container without `/proc/meminfo`, that would be from the first byte on: there is no such limit then, but those by number.
+pub(crate) fn memory_limit() -> memory_connection_limits::Behaviour {
+    let limit = memory_connection_limits::Behaviour::with_max_percentage(MEMORY_SHARE);
+    if limit.max_allowed_bytes() > 0 {
+        return limit;
+    }
+    tracing::warn!(
+        "this machine does not say how much memory it has (/proc/meminfo): connections are limited by number alone"
+    );
+    memory_connection_limits::Behaviour::with_max_bytes(usize::MAX)
+}
 
 /// A swarm that speaks one grid's link protocol.
 ///
@@ -129,7 +142,7 @@ pub(crate) fn build(
     relay.set_status(Some(relay::Status::Disable));
     let behaviour = |relayed| Behaviour {
         limits: connection_limits::Behaviour::new(connections),
-        memory: memory_connection_limits::Behaviour::with_max_percentage(MEMORY_SHARE),
+        memory: memory_limit(),
         ping: ping::Behaviour::new(ping::Config::new()),
         probe: autonat::v2::client::Behaviour::default(),
         probes: Members::new(autonat::v2::server::Behaviour::default(), errands.clone()),

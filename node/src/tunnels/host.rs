@@ -1,8 +1,10 @@
 //! The last node of other people's tunnels: does for strangers what they ask through a tunnel.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use grid::certified::Certificate;
+use grid::peer::Peer;
 use grid::provider::{MAX_ANSWERED, Provider, Topic};
 use grid::record::Rules;
 use tokio::sync::{Semaphore, mpsc};
@@ -27,6 +29,16 @@ const VISITS: usize = 512;
 /// How long a question may take to be read, and its answer to be written.
 const PATIENCE: Duration = Duration::from_secs(20);
 
+/// What a node that deceives shows to those whose relay it is, instead of what it knows: for tests, as the faults of
+/// [`crate::data::fault`] are.
+#[derive(Clone, Debug)]
+pub struct Forged {
+    /// Who it says its neighbours are.
+    pub peers: Vec<Peer>,
+    /// What it says is certified of its lines.
+    pub lines: Vec<Certificate>,
+}
+
 /// Serves strangers. Clones count together.
 #[derive(Clone, Debug)]
 pub(super) struct Host {
@@ -36,13 +48,14 @@ pub(super) struct Host {
     visits: Arc<Semaphore>,
     meetings: Meetings,
     exit: Exit,
+    forged: Arc<Mutex<Option<Forged>>>,
 }
 
 impl Host {
     pub(super) fn new(node: NodeHandle, exit: Exit) -> Self {
         let rules = Rules::of(node.credentials().verifier.parameters());
         let [slots, visits] = [AT_A_TIME, VISITS].map(|most| Arc::new(Semaphore::new(most)));
-        Self { node, rules, slots, visits, meetings: Meetings::default(), exit }
+        Self { node, rules, slots, visits, meetings: Meetings::default(), exit, forged: Arc::default() }
     }
 
     /// The services that are met here.
@@ -53,6 +66,11 @@ impl Host {
     /// By what strangers are let out here.
     pub(super) fn exit(&self) -> &Exit {
         &self.exit
+    }
+
+    /// Shows something forged from now on.
+    pub(super) fn deceive(&self, forged: Forged) {
+        *self.forged.lock().unwrap_or_else(PoisonError::into_inner) = Some(forged);
     }
 
     /// Serves a tunnel that ends here, as long as it lasts.
@@ -128,6 +146,10 @@ impl Host {
     }
 
     async fn roster(&self) -> Result<Answer, Stopped> {
+        let forged = self.forged.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(Forged { peers, lines }) = forged {
+            return Ok(Answer::roster(peers.iter(), &lines));
+        }
         let (neighbours, lines) = (self.node.neighbours(false).await?, self.node.certificates().await?);
         Ok(Answer::roster(neighbours.iter(), &lines))
     }

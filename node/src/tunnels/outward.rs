@@ -6,8 +6,10 @@ use std::time::Duration;
 use grid::id::NodeId;
 use rand::seq::SliceRandom;
 use tokio::time::{Instant, timeout};
+use tunnel::bucket::Rate;
 use yamux::Stream;
 
+use super::builds::Builds;
 use super::exit::{Why, leads_to, topic};
 use super::mux::Mux;
 use super::relays::Place;
@@ -16,6 +18,8 @@ use super::{TunnelError, Tunnels};
 
 /// For how long it is remembered who lets strangers out.
 const FRESH: Duration = Duration::from_secs(60);
+/// How often ways to exits are drawn.
+const BUILDS: Rate = Rate { burst: 24, every: Duration::from_secs(10) };
 /// Exits that are tried.
 const EXITS: usize = 3;
 /// How long an exit may take to connect.
@@ -46,8 +50,17 @@ impl OutwardError {
 type Known = Arc<[(Place, Vec<u8>)]>;
 
 /// Who lets strangers out, as far as it is known.
-#[derive(Debug, Default)]
-pub(super) struct Exits(Mutex<Option<(Instant, Known)>>);
+#[derive(Debug)]
+pub(super) struct Exits {
+    known: Mutex<Option<(Instant, Known)>>,
+    builds: Builds,
+}
+
+impl Default for Exits {
+    fn default() -> Self {
+        Self { known: Mutex::default(), builds: Builds::new(BUILDS) }
+    }
+}
 
 /// A way to somebody outside. The tunnel lasts as long as it does.
 pub(super) struct Connected {
@@ -81,7 +94,7 @@ impl Tunnels {
     }
 
     async fn exits(&self) -> Result<Known, TunnelError> {
-        let kept = self.0.exits.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let kept = self.0.exits.known.lock().unwrap_or_else(PoisonError::into_inner).clone();
         if let Some((since, known)) = kept
             && since.elapsed() < FRESH
         {
@@ -96,13 +109,13 @@ impl Tunnels {
         };
         let known: Known = announced.into_iter().filter_map(one).collect();
         if !known.is_empty() {
-            *self.0.exits.0.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), known.clone()));
+            *self.0.exits.known.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), known.clone()));
         }
         Ok(known)
     }
 
     async fn connect_by(&self, exit: Place, host: &str, port: u16) -> Result<Connected, OutwardError> {
-        let tunnel = self.tunnel_to(exit).await?.mux;
+        let tunnel = self.tunnel_to(exit, &self.0.exits.builds).await?.mux;
         let question = Ask::Connect { host: host.as_bytes().to_vec(), port };
         let talk = async {
             let mut stream = tunnel.open().await.map_err(|_| TunnelError::Broke)?;

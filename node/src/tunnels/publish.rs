@@ -12,8 +12,10 @@ use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{sleep, sleep_until, timeout};
+use tunnel::bucket::Rate;
 use yamux::Stream;
 
+use super::builds::Builds;
 use super::mux::Mux;
 use super::service::{ServiceKey, ServiceName, Statement};
 use super::splice::{Local, as_service, splice};
@@ -33,6 +35,9 @@ const SECONDS: u64 = 600;
 const MEETING: Duration = Duration::from_secs(20);
 /// How often it is looked whether the tunnel to the meeting node still stands.
 const BEAT: Duration = Duration::from_secs(1);
+/// How often ways to meeting nodes are drawn for one service: a lost relay may take all of its tunnels at once, and of the ways that
+/// are drawn next some still lead over it.
+const BUILDS: Rate = Rate { burst: 24, every: Duration::from_secs(10) };
 /// How often the meeting node is asked whether the service is still met there, and how long it may take to say so.
 const STILL: Duration = Duration::from_secs(10);
 /// Pauses between attempts to be met: they double.
@@ -81,6 +86,7 @@ struct Service {
     keypair: Keypair,
     key: ServiceKey,
     met: watch::Sender<usize>,
+    builds: Builds,
 }
 
 /// A service that is kept up as long as this lives.
@@ -139,7 +145,14 @@ impl Tunnels {
     /// [`PublishError`]
     pub async fn publish(&self, name: ServiceName, to: SocketAddr) -> Result<Published, PublishError> {
         let (keypair, key) = load(&self.0.folder, &name)?;
-        let service = Arc::new(Service { name: name.clone(), to, keypair, key, met: watch::Sender::new(0) });
+        let service = Arc::new(Service {
+            name: name.clone(),
+            to,
+            keypair,
+            key,
+            met: watch::Sender::new(0),
+            builds: Builds::new(BUILDS),
+        });
         let mut met = service.met.subscribe();
         {
             let mut published = self.0.published.lock().await;
@@ -196,7 +209,7 @@ impl Tunnels {
 
     /// Lays a tunnel, and asks its last node to let the service be met there.
     async fn meet(&self, service: &Service) -> Result<(Ready, mpsc::Receiver<Stream>), TunnelError> {
-        let (ready, streams) = self.0.lay(None).await?;
+        let (ready, streams) = self.0.lay(None, &service.builds).await?;
         let (node, grid) = (ready.last()?, self.0.node.credentials().verifier.grid());
         let Service { name, key, keypair, .. } = service;
         let expires = unix_seconds() + SECONDS;

@@ -40,6 +40,8 @@ use crate::handle::NodeHandle;
 use crate::verifier::Verifier;
 use crate::wire::WireCertificate;
 
+/// Ways that are drawn until one leads to somebody who can be asked for a second opinion.
+const WITNESSES: usize = 3;
 /// Ways that are drawn until one can lead to a given node.
 const DRAWS: usize = 64;
 /// After how long a tunnel that is being laid is slow, and how much longer it is waited for.
@@ -174,12 +176,26 @@ impl Relays {
             return Ok(ready.clone());
         }
         *witness = None;
+        let mut tries = 1;
+        let ready = loop {
+            match self.lay_witness(preset, builder).await {
+                Err(error) if error.is_the_tunnels() && tries < WITNESSES => {
+                    tracing::debug!(%error, "nobody can be asked for a second opinion along this way");
+                    tries += 1;
+                }
+                outcome => break outcome?,
+            }
+        };
+        Ok(witness.insert(ready).clone())
+    }
+
+    async fn lay_witness(&self, preset: Preset, builder: &Builder) -> Result<Ready, TunnelError> {
         let mut draw = self.begin(preset, builder, false).await?;
         self.relays(&mut draw, None).await?;
         self.last(&mut draw).await?;
         let (mux, _) = self.lay(&draw.nodes, builder).await?;
         let way = draw.nodes.iter().map(Peer::id).collect();
-        Ok(witness.insert(Ready { mux, since: Instant::now(), way }).clone())
+        Ok(Ready { mux, since: Instant::now(), way })
     }
 
     /// The witness did not do: another one is laid when one is wanted.
@@ -197,19 +213,38 @@ impl Relays {
             let (known, holder) = self.at_end(draw).await?;
             let gone_by = self.choose(&holder, &known);
             let mut all = self.links(&holder, &known, &gone_by, draw);
+            if all.is_empty() && !draw.nodes.is_empty() {
+                self.leads_nowhere(&holder);
+            }
             if let Some(to) = near.filter(|_| draw.nodes.len() + 1 == draw.preset.relays) {
                 all.retain(|one| usize::from(one.cell.distance(&to)) <= moves);
             }
             if draw.nodes.is_empty() {
                 // As far as links are open.
-                all.retain(|one| known.peer(one.id).is_some());
-                let links: Vec<NodeId> = all.iter().map(|one| one.id).collect();
-                let first = self.firsts.choose(self.seed(), &links);
+                all.retain(|one| known.peer(one.id).is_some() && !self.is_distrusted(&one.id));
+                let first = self.first(&all.iter().map(|one| one.id).collect::<Vec<_>>());
                 all.retain(|one| Some(one.id) == first);
             }
             self.extend(draw, &known, &holder, &gone_by, &all).await?;
         }
         Ok(())
+    }
+
+    /// The first relay of the next way, of these links: of the two by turns the other one if a way failed over this one lately.
+    fn first(&self, links: &[NodeId]) -> Option<NodeId> {
+        let by_turn = self.firsts.choose(self.seed(), links)?;
+        if self.failures(&by_turn) == 0 {
+            return Some(by_turn);
+        }
+        let other = self.firsts.choose(self.seed(), links)?;
+        [by_turn, other].into_iter().min_by_key(|one| self.failures(one))
+    }
+
+    /// A relay shows nothing by which another one could be drawn: it is new on its lines, or keeps back what it knows. It is gone
+    /// around for a while, and asked again.
+    fn leads_nowhere(&self, relay: &Peer) {
+        self.avoid(&[relay.id()]);
+        lock(&self.rosters).pop(&relay.id());
     }
 
     /// Draws the last node, of all that are on the last relay's lines.
@@ -260,7 +295,11 @@ impl Relays {
         let drawn = by_failures.values().find_map(|all| draw.path.extend(all, &mut rand::rng()));
         let drawn = drawn.ok_or(TunnelError::Nobody(place))?;
         // Who keeps back a card may want another one to be drawn, so none is.
-        let peer = known.peer(drawn).ok_or(TunnelError::Nobody(place))?.clone();
+        let peer = known.peer(drawn).cloned();
+        let peer = peer.ok_or_else(|| {
+            self.leads_nowhere(holder);
+            TunnelError::Nobody(place)
+        })?;
         let is_wanted = draw.is_confirmed && !draw.nodes.is_empty() && lock(&self.opinions).are_wanted();
         if is_wanted {
             let axis = holder.cell().differing_axes(&peer.cell()).next().unwrap_or(Axis::FIRST);

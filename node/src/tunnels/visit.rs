@@ -14,8 +14,10 @@ use grid::id::NodeId;
 use libp2p::noise;
 use lru::LruCache;
 use tokio::time::{Instant, sleep, timeout};
+use tunnel::bucket::Rate;
 use yamux::Stream;
 
+use super::builds::Builds;
 use super::mux::Mux;
 use super::publish::TAKEN;
 use super::relays::Place;
@@ -35,6 +37,8 @@ const TUNNELS: usize = 32;
 const STAGGER: Duration = Duration::from_millis(700);
 /// After how long it is asked anew where a service is met, when it is not reached where it was.
 const SLOW: Duration = Duration::from_millis(900);
+/// How often ways are drawn to where one service is met, which may itself be what breaks them.
+const BUILDS: Rate = Rate { burst: 12, every: Duration::from_secs(10) };
 /// How long a service that was announced is sought again: it may be on its way to another node.
 const PERSISTENCE: Duration = Duration::from_secs(8);
 const PAUSE: Duration = Duration::from_millis(500);
@@ -89,6 +93,7 @@ pub(super) struct Visits {
     pins: Mutex<LruCache<ServiceName, ServiceKey>>,
     places: Mutex<LruCache<ServiceName, (Instant, Places)>>,
     tunnels: Mutex<BTreeMap<NodeId, Ready>>,
+    builds: Mutex<LruCache<ServiceKey, Arc<Builds>>>,
 }
 
 impl Default for Visits {
@@ -97,6 +102,7 @@ impl Default for Visits {
             pins: Mutex::new(LruCache::new(NAMES)),
             places: Mutex::new(LruCache::new(NAMES)),
             tunnels: Mutex::default(),
+            builds: Mutex::new(LruCache::new(NAMES)),
         }
     }
 }
@@ -106,6 +112,11 @@ fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Visits {
+    /// The ways that may be drawn to a service.
+    fn builds(&self, key: ServiceKey) -> Arc<Builds> {
+        lock(&self.builds).get_or_insert(key, || Arc::new(Builds::new(BUILDS))).clone()
+    }
+
     /// The places of the service that is meant. Who has a bare name is settled when it is first asked for.
     fn choose(&self, host: &ServiceHost, places: &Places) -> Result<(ServiceKey, Vec<Place>), VisitError> {
         let mut pins = lock(&self.pins);
@@ -238,7 +249,7 @@ impl Tunnels {
         let me = self.0.node.credentials().own.borrow().id();
         let tunnel = match place.node == me {
             true => None,
-            false => Some(self.tunnel_to(place).await?),
+            false => Some(self.tunnel_to(place, &self.0.visits.builds(key)).await?),
         };
         let Some(Ready { mux, way, .. }) = &tunnel else { return self.greet(host, key, None).await };
         let met = tokio::select! {
@@ -288,7 +299,7 @@ impl Tunnels {
     }
 
     /// A tunnel of which that node is the last one: one that is kept, or a new one.
-    pub(super) async fn tunnel_to(&self, place: Place) -> Result<Ready, TunnelError> {
+    pub(super) async fn tunnel_to(&self, place: Place, builds: &Builds) -> Result<Ready, TunnelError> {
         let kept = {
             let mut tunnels = lock(&self.0.visits.tunnels);
             tunnels.retain(|_, ready| ready.is_fit());
@@ -297,7 +308,7 @@ impl Tunnels {
         if let Some(ready) = kept {
             return Ok(ready);
         }
-        let (ready, _) = self.0.lay(Some(place)).await?;
+        let (ready, _) = self.0.lay(Some(place), builds).await?;
         let mut tunnels = lock(&self.0.visits.tunnels);
         if tunnels.len() >= TUNNELS
             && let Some(oldest) = tunnels.iter().min_by_key(|(_, ready)| ready.since).map(|(node, _)| *node)
