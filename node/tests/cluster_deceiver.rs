@@ -1,6 +1,6 @@
 //! Relays among real processes that show forged rosters: lines on which nobody is but them and their colluders, all of whom have signed.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test")]
+#![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm, clippy::print_stdout, reason = "a test")]
 
 mod cli_support;
 mod net_support;
