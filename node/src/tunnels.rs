@@ -138,6 +138,15 @@ impl TunnelError {
         }
     }
 
+    /// Whether it is that a relay deceives, or shows nothing that is to be gone by: another way is drawn at once.
+    fn is_a_relays(&self) -> bool {
+        match self {
+            Self::Nobody(place) => *place > 0,
+            Self::Doubt(_) | Self::Unconfirmed(_) => true,
+            Self::Broke | Self::Late(_) | Self::Lay(_) | Self::Far(_) | Self::OutOfReach | Self::Stopped(_) => false,
+        }
+    }
+
     /// Whether another tunnel may do better.
     fn is_the_tunnels(&self) -> bool {
         match self {

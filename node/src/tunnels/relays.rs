@@ -40,6 +40,8 @@ use crate::handle::NodeHandle;
 use crate::verifier::Verifier;
 use crate::wire::WireCertificate;
 
+/// Relays that may deceive or lead nowhere until a way is given up.
+const DOUBTS: usize = 8;
 /// Ways that are drawn until one leads to somebody who can be asked for a second opinion.
 const WITNESSES: usize = 3;
 /// Ways that are drawn until one can lead to a given node.
@@ -118,11 +120,22 @@ impl Relays {
         &self.node.credentials().verifier
     }
 
-    /// Draws a way, and lays tunnels along it as far as it takes to learn where it can go on.
+    /// Draws a way, and lays tunnels along it as far as it takes to learn where it can go on; another one where a relay deceives or
+    /// leads nowhere, which is remembered of it.
     ///
     /// # Errors
-    /// [`TunnelError`] if a relay cannot be reached, deceives, or nobody is left to be drawn; another way may do better.
+    /// [`TunnelError`] if a relay cannot be reached, or too many deceive; another way may do better.
     pub(super) async fn draw(&self, preset: Preset, builder: &Builder) -> Result<Vec<Peer>, TunnelError> {
+        let mut doubts = 0;
+        loop {
+            match self.draw_once(preset, builder).await {
+                Err(error) if error.is_a_relays() && doubts < DOUBTS => doubts += 1,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn draw_once(&self, preset: Preset, builder: &Builder) -> Result<Vec<Peer>, TunnelError> {
         let mut draw = self.begin(preset, builder, true).await?;
         self.relays(&mut draw, None).await?;
         self.last(&mut draw).await?;
@@ -140,11 +153,16 @@ impl Relays {
         preset: Preset,
         builder: &Builder,
     ) -> Result<Vec<Peer>, TunnelError> {
+        let mut doubts = 0;
         for _ in 0..DRAWS {
             let mut draw = self.begin(preset, builder, true).await?;
             match self.relays(&mut draw, Some(last.cell)).await {
                 // This relay has no link that is near enough; another one may.
                 Err(TunnelError::Nobody(place)) if place + 1 == preset.relays => continue,
+                Err(error) if error.is_a_relays() && doubts < DOUBTS => {
+                    doubts += 1;
+                    continue;
+                }
                 outcome => outcome?,
             }
             if self.lead_on(&mut draw, last).await? {
@@ -382,7 +400,15 @@ impl Relays {
         if lock(&self.opinions).is_settled(drawn_by) {
             return Ok(());
         }
-        let witness = &self.witness(draw.preset, draw.builder).await?;
+        let witness = match self.witness(draw.preset, draw.builder).await {
+            Ok(witness) => witness,
+            Err(stopped @ TunnelError::Stopped(_)) => return Err(stopped),
+            Err(error) => {
+                tracing::debug!(%error, %line, "there is nobody by whom a second opinion could be asked for");
+                return Err(TunnelError::Unconfirmed(line));
+            }
+        };
+        let witness = &witness;
         let mut cells: Vec<Cell> = shown.iter().flat_map(|one| one.roster().members()).map(|(_, cell)| cell).collect();
         cells.sort_unstable();
         cells.dedup();
