@@ -42,8 +42,10 @@ use crate::wire::WireCertificate;
 
 /// Relays that may deceive or lead nowhere until a way is given up.
 const DOUBTS: usize = 8;
-/// Ways that are drawn until one leads to somebody who can be asked for a second opinion.
-const WITNESSES: usize = 3;
+/// Ways that are drawn until one leads to somebody who can be asked for a second opinion, and how many of these begin with the first
+/// relays that are kept.
+const WITNESSES: usize = 5;
+const KEPT: usize = 2;
 /// Ways that are drawn until one can lead to a given node.
 const DRAWS: usize = 64;
 /// After how long a tunnel that is being laid is slow, and how much longer it is waited for.
@@ -99,6 +101,9 @@ struct Draw<'a> {
     builder: &'a Builder,
     /// Whether certified lines are held against a second opinion: for all ways but those of witnesses.
     is_confirmed: bool,
+    /// Whether it begins with one of the first relays that are kept: for all ways but those of witnesses that these two do not
+    /// lead to. Both may be hostile, and who never has a witness never finds that out.
+    is_kept: bool,
 }
 
 impl Relays {
@@ -183,7 +188,7 @@ impl Relays {
         lock(&self.opinions).renew(&lines);
         let own = Arc::new(Known::new(peers, lines));
         let path = Path::new(me.id(), preset.relays);
-        Ok(Draw { me, own, path, nodes: Vec::new(), preset, builder, is_confirmed })
+        Ok(Draw { me, own, path, nodes: Vec::new(), preset, builder, is_confirmed, is_kept: true })
     }
 
     /// A tunnel by whose last node other lines are asked. Who is on its way is not held against another opinion: whoever
@@ -196,7 +201,7 @@ impl Relays {
         *witness = None;
         let mut tries = 1;
         let ready = loop {
-            match self.lay_witness(preset, builder).await {
+            match self.lay_witness(preset, builder, tries <= KEPT).await {
                 Err(error) if error.is_the_tunnels() && tries < WITNESSES => {
                     tracing::debug!(%error, "nobody can be asked for a second opinion along this way");
                     tries += 1;
@@ -207,8 +212,8 @@ impl Relays {
         Ok(witness.insert(ready).clone())
     }
 
-    async fn lay_witness(&self, preset: Preset, builder: &Builder) -> Result<Ready, TunnelError> {
-        let mut draw = self.begin(preset, builder, false).await?;
+    async fn lay_witness(&self, preset: Preset, builder: &Builder, is_kept: bool) -> Result<Ready, TunnelError> {
+        let mut draw = Draw { is_kept, ..self.begin(preset, builder, false).await? };
         self.relays(&mut draw, None).await?;
         self.last(&mut draw).await?;
         let (mux, _) = self.lay(&draw.nodes, builder).await?;
@@ -240,8 +245,10 @@ impl Relays {
             if draw.nodes.is_empty() {
                 // As far as links are open.
                 all.retain(|one| known.peer(one.id).is_some() && !self.is_distrusted(&one.id));
-                let first = self.first(&all.iter().map(|one| one.id).collect::<Vec<_>>());
-                all.retain(|one| Some(one.id) == first);
+                if draw.is_kept {
+                    let first = self.first(&all.iter().map(|one| one.id).collect::<Vec<_>>());
+                    all.retain(|one| Some(one.id) == first);
+                }
             }
             self.extend(draw, &known, &holder, &gone_by, &all).await?;
         }
