@@ -378,9 +378,10 @@ impl Shared {
     /// Its last node is the one that is said, or anybody; what that one opens can be taken up.
     async fn lay(&self, last: Option<Place>, builds: &Builds) -> Result<(Ready, mpsc::Receiver<Stream>), TunnelError> {
         let (mut laying, mut ways, mut failed) = (FuturesUnordered::new(), 0, None);
-        let mut is_due = true;
+        let (mut is_due, end) = (true, Instant::now() + PATIENCE);
         loop {
             tokio::select! {
+                () = sleep_until(end) => return Err(failed.unwrap_or(TunnelError::Late(PATIENCE))),
                 () = builds.turn(), if is_due && ways < WAYS => {
                     (ways, is_due) = (ways + 1, false);
                     laying.push(self.lay_one(last));
