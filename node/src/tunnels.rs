@@ -40,7 +40,7 @@ use grid::output::{GetReport, PutReport};
 use grid::peer::Peer;
 use grid::record::{Pointer, Record, Rules};
 use tokio::sync::{Mutex, mpsc};
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 pub use tunnel::table::Counts;
 use yamux::Stream;
 
@@ -381,11 +381,13 @@ impl Shared {
         let (mut is_due, end) = (true, Instant::now() + PATIENCE);
         loop {
             tokio::select! {
-                () = sleep_until(end) => return Err(failed.unwrap_or(TunnelError::Late(PATIENCE))),
-                () = builds.turn(), if is_due && ways < WAYS => {
-                    (ways, is_due) = (ways + 1, false);
-                    laying.push(self.lay_one(last));
-                }
+                turn = timeout_at(end, builds.turn()), if is_due && ways < WAYS => match turn {
+                    Ok(()) => {
+                        (ways, is_due) = (ways + 1, false);
+                        laying.push(self.lay_one(last));
+                    }
+                    Err(_) => return Err(failed.unwrap_or(TunnelError::Late(PATIENCE))),
+                },
                 Some(outcome) = laying.next() => match outcome {
                     Err(error) if error.is_the_tunnels() => {
                         tracing::debug!(%error, "no tunnel along this way");

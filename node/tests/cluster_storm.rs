@@ -4,27 +4,24 @@
 #![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm, clippy::print_stdout, reason = "a test")]
 
 mod cli_support;
+mod crowd_support;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use cli_support::{Node, Place};
+use crowd_support::{in_file, joined, mint_on_all_cores, prepare};
 use futures::future::join_all;
 use grid::cell::Shape;
 use grid::config::Config;
-use grid::id::NodeId;
 use grid::output::Event;
 use grid::parameters::Parameters;
-use grid::record::Rules;
 use hashcash::SecretIdentity;
-use libp2p::Multiaddr;
 use node::config::grid_file;
-use node::daemon::{self, Limits, NodeOptions};
+use node::daemon::{self, NodeOptions};
 use node::handle::NodeHandle;
 use node::minting;
-use node::storage::{Owner, Storage};
 use node::verifier::Verifier;
 use rustix::param::clock_ticks_per_second;
 use serde_json::Value;
@@ -108,42 +105,6 @@ fn taken(pid: u32) -> Taken {
     Taken { resident_kib: field("VmRSS:"), most_kib: field("VmHWM:"), cpu }
 }
 
-/// Mints on all cores.
-fn mint(parameters: &Parameters, count: usize) -> Vec<SecretIdentity> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let share = |core: usize| (core..count).step_by(cores).count();
-    std::thread::scope(|scope| {
-        let mint_some = |some: usize| (0..some).map(|_| minting::mint_quickly(parameters).unwrap()).collect::<Vec<_>>();
-        let minters: Vec<_> = (0..cores).map(|core| scope.spawn(move || mint_some(share(core)))).collect();
-        minters.into_iter().flat_map(|minter| minter.join().unwrap()).collect()
-    })
-}
-
-/// A node of this process that is ready to start.
-fn prepare(
-    folder: &Path,
-    number: usize,
-    identity: SecretIdentity,
-    verifier: &Verifier,
-    peer: &Multiaddr,
-) -> NodeOptions {
-    let owner = Owner { rules: Rules::of(verifier.parameters()), node: NodeId::from_bytes(identity.identity().id()) };
-    NodeOptions {
-        identity,
-        // Shared, so that an identity is checked once in this process and not once by each node.
-        verifier: verifier.clone(),
-        config: unhurried(),
-        limits: Limits::default(),
-        storage: Storage::open(&folder.join(format!("node-{number}")), owner).unwrap(),
-        listen: vec!["/ip4/127.0.0.1/udp/0/quic-v1".parse().unwrap()],
-        advertise: Vec::new(),
-        map_ports: false,
-        mdns: false,
-        peers: vec![peer.clone()],
-        frame_log: None,
-    }
-}
-
 /// Why joins of some nodes failed, and links of theirs ended, until somebody has seen enough.
 #[derive(Clone, Default)]
 struct Trouble(Arc<Mutex<BTreeMap<String, usize>>>);
@@ -172,12 +133,6 @@ impl Trouble {
     }
 }
 
-/// How many of them have joined.
-async fn joined(nodes: &[NodeHandle]) -> usize {
-    let statuses = join_all(nodes.iter().map(NodeHandle::status)).await;
-    statuses.into_iter().filter(|status| status.as_ref().unwrap().status.joined).count()
-}
-
 /// Waits until all have joined; tells when how many had.
 async fn all_join(nodes: &[NodeHandle], patience: Duration, mut watch: impl FnMut(usize, Duration)) -> Duration {
     let began = Instant::now();
@@ -203,7 +158,7 @@ fn introducer(place: &Place, storm: &Storm) -> Node {
         ("probe_timeout_ms", config.probe_timeout),
         ("join_timeout_ms", config.join_timeout),
     ];
-    let times: String = times.iter().map(|(key, time)| format!("{key} = {}\n", time.as_millis())).collect();
+    let times = in_file(&times);
     let config = place.write("introducer.toml", format!("[protocol]\nmax_guests = {guests}\n{times}"));
     args.extend(["--config".to_owned(), config.to_str().unwrap().to_owned()]);
     place.node(&args)
@@ -214,7 +169,8 @@ fn a_crowd_of_real_nodes_gets_in_through_one() {
     let (place, storm) = (Place::new(), Storm::of(newcomers()));
     let mut introducer = introducer(&place, &storm);
     let began = Instant::now();
-    let mut identities = mint(&storm.parameters, ESTABLISHED + storm.newcomers);
+    let mut identities =
+        mint_on_all_cores(ESTABLISHED + storm.newcomers, || minting::mint_quickly(&storm.parameters).unwrap());
     println!("{} identities minted in {:?}", identities.len(), began.elapsed());
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     runtime.block_on(run(&place, &storm, &mut introducer, &mut identities));
@@ -225,8 +181,9 @@ fn a_crowd_of_real_nodes_gets_in_through_one() {
 async fn run(place: &Place, storm: &Storm, introducer: &mut Node, identities: &mut Vec<SecretIdentity>) {
     let (verifier, peer) = (Verifier::new(storm.parameters.clone()), introducer.listen[0].parse().unwrap());
     let numbered = identities.drain(..).enumerate();
-    let mut prepared: Vec<NodeOptions> =
-        numbered.map(|(number, identity)| prepare(&place.path(""), number, identity, &verifier, &peer)).collect();
+    let mut prepared: Vec<NodeOptions> = numbered
+        .map(|(number, identity)| prepare(&place.path(""), number, identity, &verifier, &peer, unhurried()))
+        .collect();
     let mut established = Vec::new();
     for options in prepared.drain(..ESTABLISHED) {
         established.push(daemon::start(options).await.unwrap());

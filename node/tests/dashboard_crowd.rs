@@ -6,28 +6,25 @@
 
 mod browser;
 mod cli_support;
+mod crowd_support;
 mod page_support;
 
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use browser::Browser;
 use cli_support::{Node, Place};
+use crowd_support::{in_file, joined, mint_on_all_cores, prepare};
 use futures::future::join_all;
 use grid::cell::{Cell, Shape};
 use grid::config::Config;
-use grid::id::NodeId;
 use grid::parameters::Parameters;
-use grid::record::Rules;
 use hashcash::SecretIdentity;
-use libp2p::Multiaddr;
 use node::config::grid_file;
-use node::daemon::{self, Limits, NodeOptions};
+use node::daemon;
 use node::handle::NodeHandle;
 use node::minting;
-use node::storage::{Owner, Storage};
 use node::verifier::Verifier;
 use page_support::Pictures;
 use tokio::time::sleep;
@@ -75,48 +72,13 @@ fn unhurried() -> Config {
 
 /// Identities on the lines of a cell, but not in it, so that every request from one line to the other goes through the one node there.
 fn mint(parameters: &Parameters, own: Cell, count: usize) -> Vec<(SecretIdentity, Cell)> {
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let one = || {
         let identity = minting::mint_quickly(parameters).unwrap();
         let verified = minting::verify_on(parameters, identity.identity(), minting::today()).unwrap();
         (identity, minting::cell(parameters, &verified).unwrap())
     };
-    let is_wanted = |cell: &Cell| cell.is_neighbour(&own) && *cell != own;
-    let some = |core: usize| -> Vec<(SecretIdentity, Cell)> {
-        std::iter::repeat_with(one)
-            .filter(|(_, cell)| is_wanted(cell))
-            .take((core..count).step_by(cores).count())
-            .collect()
-    };
-    std::thread::scope(|scope| {
-        let minters: Vec<_> = (0..cores).map(|core| scope.spawn(move || some(core))).collect();
-        minters.into_iter().flat_map(|minter| minter.join().unwrap()).collect()
-    })
-}
-
-async fn start(
-    folder: &Path,
-    number: usize,
-    identity: SecretIdentity,
-    verifier: &Verifier,
-    peer: &Multiaddr,
-) -> NodeHandle {
-    let owner = Owner { rules: Rules::of(verifier.parameters()), node: NodeId::from_bytes(identity.identity().id()) };
-    let options = NodeOptions {
-        identity,
-        // Shared, so that an identity is checked once in this process and not once by each node.
-        verifier: verifier.clone(),
-        config: unhurried(),
-        limits: Limits::default(),
-        storage: Storage::open(&folder.join(format!("node-{number}")), owner).unwrap(),
-        listen: vec!["/ip4/127.0.0.1/udp/0/quic-v1".parse().unwrap()],
-        advertise: Vec::new(),
-        map_ports: false,
-        mdns: false,
-        peers: vec![peer.clone()],
-        frame_log: None,
-    };
-    daemon::start(options).await.unwrap()
+    let beside = || std::iter::repeat_with(one).find(|(_, cell)| cell.is_neighbour(&own) && *cell != own).unwrap();
+    mint_on_all_cores(count, beside)
 }
 
 /// A node of the crowd, and its cell.
@@ -137,7 +99,7 @@ fn looked_at(place: &Place) -> (Node, Cell) {
         ("exchange_every_ms", config.exchange_every),
         ("join_timeout_ms", config.join_timeout),
     ];
-    let times: String = times.iter().map(|(key, time)| format!("{key} = {}\n", time.as_millis())).collect();
+    let times = in_file(&times);
     let config = place.write("looked-at.toml", format!("[protocol]\n{times}"));
     let mut args = place.run_args(&identity, "looked-at");
     args.extend(["--config".to_owned(), config.to_str().unwrap().to_owned()]);
@@ -151,7 +113,8 @@ async fn gather(place: &Place, node: &Node, identities: Vec<(SecretIdentity, Cel
     let (count, began) = (identities.len(), Instant::now());
     let mut crowd: Vec<Member> = Vec::new();
     for (number, (identity, cell)) in identities.into_iter().enumerate() {
-        crowd.push((start(&place.path(""), number, identity, &verifier, &peer).await, cell));
+        let options = prepare(&place.path(""), number, identity, &verifier, &peer, unhurried());
+        crowd.push((daemon::start(options).await.unwrap(), cell));
     }
     let patience = Duration::from_secs(60 + 4 * count as u64);
     loop {
@@ -162,18 +125,13 @@ async fn gather(place: &Place, node: &Node, identities: Vec<(SecretIdentity, Cel
         println!(
             "{known} of {count} are its neighbours after {:?}; {} have joined",
             began.elapsed(),
-            joined(&crowd).await
+            joined(crowd.iter().map(|(node, _)| node)).await
         );
         assert!(began.elapsed() < patience);
         sleep(Duration::from_secs(5)).await;
     }
     println!("all {count} are its neighbours after {:?}", began.elapsed());
     crowd
-}
-
-async fn joined(crowd: &[Member]) -> usize {
-    let statuses = join_all(crowd.iter().map(|(node, _)| node.status())).await;
-    statuses.into_iter().filter(|status| status.as_ref().unwrap().status.joined).count()
 }
 
 async fn neighbours(place: &Place, node: &Node) -> usize {
