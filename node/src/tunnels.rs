@@ -70,6 +70,8 @@ use crate::transport::{CellLinks, CellReceiver, Cover};
 const USED: Duration = Duration::from_secs(480);
 /// Ways that are tried before it is given up.
 const WAYS: usize = 6;
+/// For how long it is waited until one more way may be drawn.
+const TURN: Duration = Duration::from_secs(10);
 /// Tunnels that a request is tried through.
 const TRIES: usize = 3;
 /// After how long a request goes through a second tunnel as well. A relay that was killed says nothing of it.
@@ -378,7 +380,7 @@ impl Shared {
     /// Its last node is the one that is said, or anybody; what that one opens can be taken up.
     async fn lay(&self, last: Option<Place>, builds: &Builds) -> Result<(Ready, mpsc::Receiver<Stream>), TunnelError> {
         let (mut laying, mut ways, mut failed) = (FuturesUnordered::new(), 0, None);
-        let (mut is_due, end) = (true, Instant::now() + PATIENCE);
+        let (mut is_due, end) = (true, Instant::now() + TURN);
         loop {
             tokio::select! {
                 turn = timeout_at(end, builds.turn()), if is_due && ways < WAYS => match turn {
@@ -386,7 +388,7 @@ impl Shared {
                         (ways, is_due) = (ways + 1, false);
                         laying.push(self.lay_one(last));
                     }
-                    Err(_) => return Err(failed.unwrap_or(TunnelError::Late(PATIENCE))),
+                    Err(_) => return Err(failed.unwrap_or(TunnelError::Late(TURN))),
                 },
                 Some(outcome) = laying.next() => match outcome {
                     Err(error) if error.is_the_tunnels() => {
