@@ -11,13 +11,14 @@ use serde_json::Value;
 
 const JOIN: Duration = Duration::from_secs(60);
 
-/// Twelve normal nodes on 2 x 2 cells, all joined.
+/// Twelve normal nodes on 2 x 2 cells, one in each cell first, all joined.
 fn grid(place: &Place) -> Vec<Node> {
     let grid = place.grid("levels", 2, 2);
+    let mut identities = place.mint_of_each_cell(&grid, 4);
+    identities.extend((4..12).map(|number| place.mint(&grid, &format!("any-{number}.pem"))));
     let mut nodes: Vec<Node> = Vec::new();
-    for number in 0..12 {
-        let identity = place.mint(&grid, &format!("{number}.pem"));
-        let mut args = place.run_args(&identity, &format!("data-{number}"));
+    for (number, identity) in identities.iter().enumerate() {
+        let mut args = place.run_args(identity, &format!("data-{number}"));
         if let Some(first) = nodes.first() {
             args.extend(["--peer".to_owned(), first.listen[0].clone()]);
         }

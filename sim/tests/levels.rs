@@ -152,19 +152,56 @@ fn a_leaf_that_is_left_to_it_becomes_a_node_like_any_other() {
     assert!(told.neighbours > DIMS, "{told:?}");
 }
 
+/// Nodes in these cells of a grid of 8 x 8, one after the other, and then a leaf in 5, 5 that is introduced by one of them.
+fn leaf_among(cells: &[(u16, u16)], introducer: HostIndex, seed: u64) -> (Scenario, HostIndex) {
+    let mut scenario = Scenario::new(2, 8, seed).unwrap();
+    let cell = |scenario: &Scenario, (a, b)| scenario.network.shape().cell(&[a, b]).unwrap();
+    for (number, &place) in cells.iter().enumerate() {
+        let place = cell(&scenario, place);
+        scenario.network.add_in(place, (number > 0).then_some(0)).unwrap();
+        scenario.network.run_for(Duration::from_secs(20));
+    }
+    scenario.network.set_config(Config { level: Level::Leaf, ..Config::default() });
+    let place = cell(&scenario, (5, 5));
+    let leaf = scenario.network.add_in(place, Some(introducer)).unwrap();
+    (scenario, leaf)
+}
+
 #[test]
 fn where_nobody_is_on_its_lines_a_stranger_lets_a_leaf_in() {
-    let mut scenario = Scenario::new(2, 8, 5).unwrap();
-    let cell = |a, b| scenario.network.shape().cell(&[a, b]).unwrap();
-    let (one, other, far) = (cell(0, 0), cell(1, 0), cell(5, 5));
-    scenario.network.add_in(one, None).unwrap();
-    scenario.network.add_in(other, Some(0)).unwrap();
-    scenario.network.run_for(Duration::from_secs(20));
-    scenario.network.set_config(Config { level: Level::Leaf, ..Config::default() });
-    let leaf = scenario.network.add_in(far, Some(0)).unwrap();
-    scenario.network.run_for(Duration::from_secs(300));
-    assert!(scenario.network.hosts()[leaf].overlay.status().joined);
-    assert_eq!(scenario.network.hosts()[0].overlay.status().leaves, 1);
-    let (answered, most) = ask(&mut scenario.network, &[leaf], 100);
-    assert_eq!((answered, most), (100, 2));
+    // In the second grid others answer for the vacant cells of the leaf's lines, and none of them may welcome it; in the third
+    // there is a host on one of its lines.
+    let others: [&[(u16, u16)]; 3] =
+        [&[(0, 0), (1, 0)], &[(0, 0), (1, 0), (0, 1), (1, 1), (2, 2), (3, 2), (2, 0)], &[(0, 0), (5, 0), (0, 2)]];
+    for (number, cells) in others.into_iter().enumerate() {
+        for introducer in 0..cells.len() {
+            for seed in 0..8 {
+                let (mut scenario, leaf) = leaf_among(cells, introducer, seed);
+                scenario.network.run_for(Duration::from_secs(30));
+                let told = format!("grid {number}, introducer {introducer}, seed {seed}");
+                assert!(scenario.network.hosts()[leaf].overlay.status().joined, "{told}");
+                let hosts = (0..cells.len()).map(|host| scenario.network.hosts()[host].overlay.status().leaves);
+                assert_eq!(hosts.sum::<usize>(), 1, "{told}");
+                let (answered, most) = ask(&mut scenario.network, &[leaf], 50);
+                assert_eq!(answered, 50, "{told}");
+                assert!(most <= 4, "{told}: {most} hops");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_leaf_that_hangs_on_a_stranger_takes_a_host_as_soon_as_there_is_one() {
+    let (mut scenario, leaf) = leaf_among(&[(0, 0), (1, 0), (0, 1), (1, 1)], 3, 6);
+    scenario.network.run_for(Duration::from_secs(30));
+    assert_eq!(scenario.network.hosts()[3].overlay.status().leaves, 1);
+    scenario.network.set_config(Config::default());
+    let cells = [[5, 1], [1, 5]].map(|place| scenario.network.shape().cell(&place).unwrap());
+    for cell in cells {
+        scenario.network.add_in(cell, Some(0)).unwrap();
+    }
+    scenario.network.run_for(Duration::from_secs(900));
+    assert_eq!(links(&scenario.network, leaf), (DIMS, DIMS), "one on each line, and no stranger any more");
+    assert_eq!(scenario.network.hosts()[3].overlay.status().leaves, 0);
+    assert_eq!(ask(&mut scenario.network, &[leaf], 100).0, 100);
 }

@@ -506,13 +506,19 @@ impl Join {
     }
 
     fn conclude<R: Rng>(&mut self, cx: &mut Context<'_, R>) {
-        if self.inquiries.values().any(Inquiry::succeeded) {
+        if self.inquiries.values().any(Inquiry::succeeded) || self.is_beside_nobody(cx) {
             return self.settle(cx);
         }
         let home = self.inquiries.values().find(|inquiry| inquiry.axis.is_none());
         let failure = home.or(self.inquiries.values().next()).and_then(Inquiry::failure);
         let (step, why) = failure.unwrap_or((JoinStep::HomeCell, "nobody answered".into()));
         self.fail(step, why, cx);
+    }
+
+    /// Whether the grid has answered that nobody is on any line of this leaf: it stays with the stranger that introduced it.
+    fn is_beside_nobody<R: Rng>(&self, cx: &Context<'_, R>) -> bool {
+        let stays = |id| cx.table.role(id) == Some(Role::Guest) && cx.table.is_linked(id);
+        cx.is_leaf() && self.introducer.is_some_and(stays) && self.inquiries.values().all(Inquiry::is_vacant)
     }
 
     fn settle<R: Rng>(&mut self, cx: &mut Context<'_, R>) {
@@ -647,6 +653,6 @@ fn other_cell_on_line<R: Rng>(axis: Axis, cx: &mut Context<'_, R>) -> Cell {
 
 impl Inquiry {
     fn wants_another_cell(&self) -> bool {
-        self.axis.is_some() && self.progress == Progress::Vacant && self.tries < MAX_TRIES
+        self.axis.is_some() && self.is_vacant() && self.tries < MAX_TRIES
     }
 }

@@ -198,6 +198,10 @@ impl Inquiry {
         matches!(self.progress, Progress::Answered(_))
     }
 
+    pub(super) fn is_vacant(&self) -> bool {
+        self.progress == Progress::Vacant
+    }
+
     /// How many nodes it says are on its line in cells other than ours.
     pub(super) fn line_count(&self) -> Option<(Axis, u32)> {
         match (self.axis, &self.progress) {
