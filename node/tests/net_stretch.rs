@@ -32,8 +32,6 @@ use sim::chance::Chance;
 use sim::internet::{Internet, Site};
 use tokio::time::sleep;
 
-/// Nodes of each cell.
-const PER_CELL: usize = 4;
 /// For all of them to find each other: on a machine that does other things as well some are found by asking again only.
 const PATIENCE: Duration = Duration::from_secs(180);
 /// Milliseconds of the longest access line, as in `rook-sim run stretch_2`.
@@ -67,12 +65,12 @@ struct World {
 
 impl World {
     /// All nodes that have joined, where `compared` candidates are compared.
-    async fn new(side: u16, compared: usize) -> Self {
+    async fn new(side: u16, per_cell: usize, compared: usize) -> Self {
         let grid = parameters(2, side);
         let (internet, mut chance) = (Arc::new(Internet::new(ACCESS, SEED)), Chance::of(SEED, 2));
         let cells: Vec<Cell> = (0..grid.shape.cells()).map(|number| grid.shape.cell_at(number)).collect();
         // Round by round, so that early ones have somebody in most cells.
-        let cells: Vec<Cell> = cells.iter().cycle().take(PER_CELL * cells.len()).copied().collect();
+        let cells: Vec<Cell> = cells.iter().cycle().take(per_cell * cells.len()).copied().collect();
         let sites: Vec<Site> = cells.iter().map(|_| internet.site(&mut chance)).collect();
         let doors = {
             let (internet, sites) = (internet.clone(), sites.clone());
@@ -83,7 +81,7 @@ impl World {
             let node = world.start(&grid, number, cell, compared).await;
             world.nodes.push((node, cell));
         }
-        let line = PER_CELL * (2 * usize::from(side) - 1) - 1;
+        let line = per_cell * (2 * usize::from(side) - 1) - 1;
         for (node, _) in &world.nodes {
             let begun = Instant::now();
             while node.status().await.status.links < line {
@@ -235,14 +233,16 @@ fn figures(name: &str, asked: &[Asked], loads: &[f64]) -> Figures {
     Figures { way: mean, load }
 }
 
-/// `ROOK_STRETCH_SIDE` is the number of coordinates on each of the two axes, and `ROOK_STRETCH_ROUNDS` how often each node
-/// asks each cell.
+/// `ROOK_STRETCH_SIDE` is the number of coordinates on each of the two axes, `ROOK_STRETCH_NODES` how many nodes are in each
+/// cell, and `ROOK_STRETCH_ROUNDS` how often each node asks each cell.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "it wants a machine that has nothing else to do: run it there with -- --ignored --nocapture"]
 async fn ways_are_shorter_than_by_any_choice_and_nobody_is_swamped() {
     let number = |name: &str, usual: u16| std::env::var(name).map_or(usual, |text| text.parse().unwrap());
     let (side, rounds) = (number("ROOK_STRETCH_SIDE", 2), usize::from(number("ROOK_STRETCH_ROUNDS", 16)));
-    let (ships, any) = tokio::join!(World::new(side, Config::default().compared), World::new(side, 1));
+    let per_cell = usize::from(number("ROOK_STRETCH_NODES", 4));
+    let compared = Config::default().compared;
+    let (ships, any) = tokio::join!(World::new(side, per_cell, compared), World::new(side, per_cell, 1));
     sleep(SETTLE).await;
     // What they take from then on is told with the pings.
     ships.measure(rounds.div_ceil(3)).await;

@@ -32,7 +32,7 @@ use crate::peer::{Address, DialFailure, DialTarget, Peer};
 use crate::protocol::links::Links;
 use crate::protocol::{Context, Signal};
 
-use inquiry::{Inquiry, Progress};
+use inquiry::Inquiry;
 
 /// When joining should go on by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -387,9 +387,15 @@ impl Join {
 
     /// A link of this leaf is open: that is all that it wants of an inquiry, and of a neighbour from before a restart.
     fn on_host<R: Rng>(&mut self, neighbour: bool, cx: &mut Context<'_, R>) {
+        // An introducer of our own cell is asked for others first.
+        let is_enough = match self.phase {
+            Phase::Idle => neighbour,
+            Phase::Dialing => neighbour && cx.table.shape().axes().any(|axis| cx.table.has_link_along(axis)),
+            Phase::Asking | Phase::Settling(_) => false,
+        };
         if self.joined && self.phase == Phase::Idle {
             part_from_spare_hosts(cx);
-        } else if neighbour && matches!(self.phase, Phase::Idle | Phase::Dialing) {
+        } else if is_enough {
             self.settle(cx);
         } else {
             self.review(cx);
@@ -515,9 +521,9 @@ impl Join {
         self.fail(step, why, cx);
     }
 
-    /// Whether the grid has answered that nobody is on any line of this leaf: it stays with the stranger that introduced it.
+    /// Whether the grid has answered that nobody is on any line of this leaf: it stays with whoever introduced it.
     fn is_beside_nobody<R: Rng>(&self, cx: &Context<'_, R>) -> bool {
-        let stays = |id| cx.table.role(id) == Some(Role::Guest) && cx.table.is_linked(id);
+        let stays = |id| cx.table.is_linked(id);
         cx.is_leaf() && self.introducer.is_some_and(stays) && self.inquiries.values().all(Inquiry::is_vacant)
     }
 
@@ -614,16 +620,12 @@ fn lacks_hosts<R>(cx: &Context<'_, R>) -> bool {
     cx.table.shape().axes().any(|axis| !cx.table.has_link_along(axis))
 }
 
-/// A leaf keeps one link for each axis, the one that answers soonest, and none within its cell.
+/// A leaf keeps one link for each axis, the one that answers soonest. One within its cell it keeps only where it has no other.
 fn part_from_spare_hosts<R: Rng>(cx: &mut Context<'_, R>) {
-    let mut best: BTreeMap<Axis, (Duration, NodeId)> = BTreeMap::new();
+    let mut best: BTreeMap<Option<Axis>, (Duration, NodeId)> = BTreeMap::new();
     let mut spare = Vec::new();
     for member in cx.table.linked_neighbours() {
-        let id = member.id();
-        let Some(axis) = member.axis() else {
-            spare.push(id);
-            continue;
-        };
+        let (id, axis) = (member.id(), member.axis());
         let mine = (cx.table.latency(id).unwrap_or(Duration::MAX), id);
         match best.get_mut(&axis) {
             None => _ = best.insert(axis, mine),
@@ -631,7 +633,11 @@ fn part_from_spare_hosts<R: Rng>(cx: &mut Context<'_, R>) {
             Some(_) => spare.push(id),
         }
     }
+    let own_cell = best.remove(&None);
     if !best.is_empty() {
+        spare.extend(own_cell.map(|(_, id)| id));
+    }
+    if !cx.table.is_alone() {
         spare.extend(cx.table.bridges().map(|(id, _)| id));
     }
     for id in spare {
