@@ -5,6 +5,7 @@
 //! values are left out, and named in [`NetCdf::skipped`], so that the rest of the file can be served.
 
 use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use netcdf_reader::NcOpenOptions;
@@ -49,14 +50,14 @@ impl NetCdf {
     /// # Errors
     /// [`SourceError`] if it cannot be read, is no NetCDF file, or is damaged: cut, for example.
     pub fn open(name: &str, storage: DynStorage) -> Result<Self, SourceError> {
-        match classic::format(name, &storage)? {
+        guard(name, || match classic::format(name, &storage)? {
             Some(format) => {
                 let file = classic::open(name, &storage, format)?;
                 let values = |found: &Found<'_>| file.values(name, &storage, found.variable).map(Values::Flat);
                 Self::new(name, &file.root, values)
             }
             None => Self::open_hdf5(name, storage),
-        }
+        })
     }
 
     /// Opens a local file.
@@ -115,28 +116,43 @@ impl Source for NetCdf {
             Values::Flat(_) | Values::Stored(_) => {
                 Ok(elements * self.description.variables[variable].kind.width().unwrap_or(0))
             }
-            Values::Texts(texts) => texts.length().map_err(|error| self.meaning(variable, &error)),
+            Values::Texts(texts) => {
+                guard(&self.name, || texts.length().map_err(|error| self.meaning(variable, &error)))
+            }
         }
     }
 
     fn read(&self, variable: usize, slab: &Slab, out: &mut Vec<u8>) -> Result<(), SourceError> {
         let shape = self.description.shape(variable);
-        match &self.values[variable] {
-            Values::Flat(values) => values.read(slab.runs(&shape), out),
-            Values::Stored(values) => values.read(slab, &shape, out),
-            Values::Texts(texts) => texts.read(slab, &shape, out),
-        }
-        .map_err(|error| self.meaning(variable, &error))
+        guard(&self.name, || {
+            match &self.values[variable] {
+                Values::Flat(values) => values.read(slab.runs(&shape), out),
+                Values::Stored(values) => values.read(slab, &shape, out),
+                Values::Texts(texts) => texts.read(slab, &shape, out),
+            }
+            .map_err(|error| self.meaning(variable, &error))
+        })
     }
 
     fn read_range(&self, variable: usize, range: Range<u64>, out: &mut Vec<u8>) -> Result<(), SourceError> {
-        match &self.values[variable] {
-            Values::Flat(values) => values.read_range(range, out),
-            Values::Stored(values) => values.read_range(&self.description.shape(variable), range, out),
-            Values::Texts(texts) => texts.read_range(range, out),
-        }
-        .map_err(|error| self.meaning(variable, &error))
+        guard(&self.name, || {
+            match &self.values[variable] {
+                Values::Flat(values) => values.read_range(range, out),
+                Values::Stored(values) => values.read_range(&self.description.shape(variable), range, out),
+                Values::Texts(texts) => texts.read_range(range, out),
+            }
+            .map_err(|error| self.meaning(variable, &error))
+        })
     }
+}
+
+/// Does work in which the readers panic at some kinds of damage, as where a size overflows, and makes an error of that.
+fn guard<T>(name: &str, work: impl FnOnce() -> Result<T, SourceError>) -> Result<T, SourceError> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str).or(panic.downcast_ref::<&str>().copied());
+        let what = format!("it cannot be made out ({})", text.unwrap_or("the reader gave up"));
+        Err(SourceError::Damaged { name: name.into(), what })
+    })
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@
 
 pub mod client;
 mod datasets;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod decoders;
 mod figures;
 mod gate;
 mod handlers;

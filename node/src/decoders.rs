@@ -31,6 +31,7 @@ use std::str::FromStr;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+pub use crate::api::decoders::questions;
 pub use datasets::{along, csv, dap, head, manifest, netcdf, outboards, proof};
 pub use files::{catalog, first_relays, grid_file, ledger, run_file, saved};
 pub use identities::{card, credential, identity, identity_file, sealed};
@@ -42,7 +43,7 @@ pub use wire::{data, frames, greeting, message, record, terms, units};
 pub type Check = fn(&[u8]) -> bool;
 
 /// All of them, as their targets are called.
-pub const ALL: [(&str, Check); 36] = [
+pub const ALL: [(&str, Check); 37] = [
     ("addresses", addresses),
     ("along", along),
     ("brief", brief),
@@ -70,6 +71,7 @@ pub const ALL: [(&str, Check); 36] = [
     ("outboards", outboards),
     ("payload", payload),
     ("proof", proof),
+    ("questions", questions),
     ("record", record),
     ("requests", requests),
     ("run_file", run_file),

@@ -70,6 +70,8 @@ use crate::transport::{CellLinks, CellReceiver, Cover};
 const USED: Duration = Duration::from_secs(480);
 /// Ways that are tried before it is given up.
 const WAYS: usize = 6;
+/// The same to a node that was chosen, which may itself be what is gone.
+const WAYS_TO_ONE: usize = 3;
 /// For how long it is waited until one more way may be drawn.
 const TURN: Duration = Duration::from_secs(10);
 /// Tunnels that a request is tried through.
@@ -379,11 +381,12 @@ impl Shared {
     /// for a relay that was killed says nothing of it; but no more ways than may be drawn.
     /// Its last node is the one that is said, or anybody; what that one opens can be taken up.
     async fn lay(&self, last: Option<Place>, builds: &Builds) -> Result<(Ready, mpsc::Receiver<Stream>), TunnelError> {
+        let most = last.map_or(WAYS, |_| WAYS_TO_ONE);
         let (mut laying, mut ways, mut failed) = (FuturesUnordered::new(), 0, None);
         let (mut is_due, end) = (true, Instant::now() + TURN);
         loop {
             tokio::select! {
-                turn = timeout_at(end, builds.turn()), if is_due && ways < WAYS => match turn {
+                turn = timeout_at(end, builds.turn()), if is_due && ways < most => match turn {
                     Ok(()) => {
                         (ways, is_due) = (ways + 1, false);
                         laying.push(self.lay_one(last));
@@ -397,7 +400,7 @@ impl Shared {
                     }
                     outcome => return outcome,
                 },
-                () = sleep(HEDGE + self.builder.slack()), if !is_due && ways < WAYS => is_due = true,
+                () = sleep(HEDGE + self.builder.slack()), if !is_due && ways < most => is_due = true,
                 else => return Err(failed.unwrap_or(TunnelError::Broke)),
             }
         }

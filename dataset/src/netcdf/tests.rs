@@ -177,3 +177,10 @@ fn a_long_header_is_read() {
     assert_eq!(file.description().attributes[0].values, crate::model::Values::Text(text));
     assert_eq!(stream(&file, 0).unwrap(), [0, 1, 255, 255]);
 }
+
+#[test]
+fn a_file_at_which_a_reader_panics_is_damaged() {
+    // Fuzzing has found it: an old layout of sizes whose product is beyond 64 bits.
+    let found = include_bytes!("../../../fuzz/corpus/netcdf/found-layout-overflow");
+    assert!(matches!(open(found), Err(SourceError::Damaged { .. })));
+}

@@ -56,7 +56,7 @@ pub(super) struct Wanted {
     /// Which of the file's variables.
     variable: usize,
     /// For each axis `start:count:stride`, with commas between them; empty for a scalar.
-    slab: String,
+    pub(super) slab: String,
     /// How many bytes to leave out at the beginning.
     #[serde(default)]
     skip: u64,
@@ -89,7 +89,7 @@ pub(super) async fn values(
     Ok(response)
 }
 
-fn slab(text: &str) -> Option<Slab> {
+pub(super) fn slab(text: &str) -> Option<Slab> {
     let span = |text: &str| {
         let mut numbers = text.split(':').map(|number| number.parse::<u64>().ok());
         let span = Span { start: numbers.next()??, count: numbers.next()??, stride: numbers.next()?? };

@@ -359,6 +359,19 @@ pub(super) fn of(target: &str) -> Vec<Vec<u8>> {
             "7/ip6/2001:db8::7/udp/4001/quic-v1",
         ]),
         "netcdf" => netcdfs(),
+        "questions" => texts(&[
+            r#"0{"location":"/data/sst.nc","label":"2026","serve":true,"without_roots":false}"#,
+            r#"0{"location":"s3://bucket/a"}"#,
+            "1days=3&half_life=30&priority=2&tunnel=true",
+            "2tunnel=false",
+            "3chunk=7&tunnel=true",
+            "4seconds=600",
+            "5location=/data/a%20b.nc",
+            "6address=127.0.0.1:8080",
+            "7groups=4",
+            "8",
+            "9version=00&file=0&variable=1&slab=0:2:1,3:4:5&skip=16",
+        ]),
         "outboards" => {
             let outboard = Outboard::of(&Memory::of_bytes(&[5; 20_000]), 0).unwrap();
             let all = encode_outboards(&[vec![outboard.clone()], Vec::new()]);

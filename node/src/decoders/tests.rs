@@ -140,6 +140,7 @@ decoders! {
     outboards: 1800,
     payload: 1800,
     proof: 1800,
+    questions: 3000,
     record: 1800,
     requests: 3000,
     run_file: 1800,

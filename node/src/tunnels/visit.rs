@@ -29,6 +29,9 @@ use crate::clock::unix_seconds;
 
 /// Names of which it is remembered who has them.
 const NAMES: NonZeroUsize = NonZeroUsize::new(4096).unwrap();
+/// Nodes of which it is remembered that a service was not met there, and for how long.
+const FAILURES: NonZeroUsize = NonZeroUsize::new(256).unwrap();
+const FAILED: Duration = Duration::from_secs(30);
 /// For how long it is remembered where a service can be met.
 const FRESH: Duration = Duration::from_secs(30);
 /// Tunnels to meeting nodes that are kept.
@@ -92,6 +95,8 @@ pub(super) struct Visits {
     /// Who had a name when it was first asked for.
     pins: Mutex<LruCache<ServiceName, ServiceKey>>,
     places: Mutex<LruCache<ServiceName, (Instant, Places)>>,
+    /// Where a service was not met, and when.
+    failed: Mutex<LruCache<NodeId, Instant>>,
     tunnels: Mutex<BTreeMap<NodeId, Ready>>,
     builds: Mutex<LruCache<ServiceKey, Arc<Builds>>>,
 }
@@ -101,6 +106,7 @@ impl Default for Visits {
         Self {
             pins: Mutex::new(LruCache::new(NAMES)),
             places: Mutex::new(LruCache::new(NAMES)),
+            failed: Mutex::new(LruCache::new(FAILURES)),
             tunnels: Mutex::default(),
             builds: Mutex::new(LruCache::new(NAMES)),
         }
@@ -139,8 +145,11 @@ impl Visits {
         if host.key.is_none() {
             pins.put(host.name.clone(), key);
         }
-        // The youngest tunnel is the likeliest to stand.
-        of_key.sort_by_key(|(_, meeting)| std::cmp::Reverse(meeting.expires));
+        // The youngest tunnel is the likeliest to stand. Where a way just failed the node itself may be gone, and draw all the ways that
+        // may be drawn to it.
+        let failed = lock(&self.failed);
+        let lately = |node| failed.peek(node).is_some_and(|since| since.elapsed() < FAILED);
+        of_key.sort_by_key(|(place, meeting)| (lately(&place.node), std::cmp::Reverse(meeting.expires)));
         Ok((key, of_key.into_iter().map(|(place, _)| *place).collect()))
     }
 }
@@ -229,15 +238,19 @@ impl Tunnels {
             let next = waiting.next();
             let more = next.is_some();
             if let Some(&node) = next {
-                trying.push(self.meet_at(host, key, node));
+                trying.push(async move { (node.node, self.meet_at(host, key, node).await) });
             }
             tokio::select! {
                 Some(outcome) = trying.next() => match outcome {
-                    Err(error @ VisitError::Tunnel(_)) => {
-                        tracing::debug!(%error, %host, "a service is not met there");
+                    (node, Err(error @ VisitError::Tunnel(_))) => {
+                        tracing::debug!(%error, %host, %node, "a service is not met there");
+                        lock(&self.0.visits.failed).put(node, Instant::now());
                         failed = Some(error);
                     }
-                    outcome => return outcome,
+                    (node, outcome) => {
+                        lock(&self.0.visits.failed).pop(&node);
+                        return outcome;
+                    }
                 },
                 () = sleep(STAGGER + self.0.builder.slack()), if more => {}
                 else => return Err(failed.unwrap_or_else(|| VisitError::Unknown(host.clone()))),

@@ -24,6 +24,20 @@ fn a_name_of_two_services_means_neither() {
 }
 
 #[test]
+fn where_a_service_was_not_met_lately_it_is_sought_last() {
+    let visits = Visits::default();
+    let places = Places::from([place(1, 1, 5), place(2, 1, 7), place(3, 1, 9)]);
+    let order = || visits.choose(&host("notes.rook"), &places).unwrap().1;
+    assert_eq!(order(), [3, 2, 1].map(node));
+    visits.failed.lock().unwrap().put(node(3).node, Instant::now());
+    assert_eq!(order(), [2, 1, 3].map(node));
+    if let Some(long_ago) = Instant::now().checked_sub(2 * FAILED) {
+        visits.failed.lock().unwrap().put(node(3).node, long_ago);
+        assert_eq!(order(), [3, 2, 1].map(node));
+    }
+}
+
+#[test]
 fn who_had_a_name_first_keeps_it() {
     let visits = Visits::default();
     let first = Places::from([place(1, 1, 5), place(3, 1, 9)]);
