@@ -59,14 +59,16 @@ impl Stage {
         linked.map(|peer| peer["id"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// Each gets what any of them has put.
+    /// Each gets what any of them has put: where two grids have just become one, as soon as each leads the other on.
     fn is_one_grid(&self, nodes: &[&Running]) {
         for (number, from) in nodes.iter().enumerate() {
             let value = format!("value {number} of {}", from.node.id);
             let file = self.place.write("value", &value);
             let pointer = self.json(from, &["put", file.to_str().unwrap()])["pointer"].as_str().unwrap().to_owned();
             for to in nodes {
-                assert_eq!(to.machine.ok(&self.place, &["get", &pointer]), value);
+                let got =
+                    || Some(to.machine.output(&self.place, &["get", &pointer])).filter(|got| got.status.success());
+                assert_eq!(eventually("what was put is there", PATIENCE, got).stdout, value.as_bytes());
             }
         }
     }
