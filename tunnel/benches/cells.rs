@@ -111,7 +111,8 @@ fn sent(out: &mut Vec<Output>) -> Option<Cell> {
     if let Output::Send { cell, .. } = out.swap_remove(at) { Some(cell) } else { None }
 }
 
-/// Times one step for each of a number of cells that were prepared before, a few hundred at a time.
+/// Times one step for each of a number of cells that were prepared before, a few hundred at a time. Between these old tunnels are
+/// ended: what was prepared would otherwise open circuits of which their opener knows nothing any more.
 fn timed<T>(
     count: u64,
     net: &mut Net,
@@ -120,6 +121,7 @@ fn timed<T>(
 ) -> Duration {
     let (mut left, mut spent, mut out) = (count, Duration::ZERO, Vec::new());
     while left > 0 {
+        net.clear();
         let some = left.min(256);
         let prepared: Vec<T> = (0..some).map(|_| prepare(net)).collect();
         let start = Instant::now();
@@ -181,24 +183,16 @@ fn set_ups(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(1));
     let mut net = Net::new();
     group.bench_function("made by the initiator", |b| {
-        b.iter_custom(|count| {
-            let make = |net: &mut Net| net.clear();
-            timed(count, &mut net, make, |net, (), _| drop(black_box(net.open())))
-        });
+        b.iter_custom(|count| timed(count, &mut net, |_| (), |net, (), _| drop(black_box(net.open()))));
     });
     group.bench_function("taken by a relay", |b| {
         b.iter_custom(|count| {
-            let make = |net: &mut Net| {
-                net.clear();
-                net.open().1
-            };
-            timed(count, &mut net, make, |net, cell, out| drop(net.pass(0, 1, cell, out)))
+            timed(count, &mut net, |net| net.open().1, |net, cell, out| drop(net.pass(0, 1, cell, out)))
         });
     });
     group.bench_function("answered by a relay", |b| {
         b.iter_custom(|count| {
             let make = |net: &mut Net| {
-                net.clear();
                 let cell = net.open().1;
                 net.along(&[0, 1, 2, 3, 4, 3, 2], cell)
             };
@@ -211,9 +205,7 @@ fn set_ups(criterion: &mut Criterion) {
                 let cell = net.open().1;
                 net.along(&[0, 1, 2, 3, 4, 3, 2, 1], cell)
             };
-            let spent = timed(count, &mut net, make, |net, cell, out| drop(net.pass(1, 0, cell, out)));
-            net.clear();
-            spent
+            timed(count, &mut net, make, |net, cell, out| drop(net.pass(1, 0, cell, out)))
         });
     });
     group.finish();

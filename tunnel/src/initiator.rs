@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use crate::cell::{BODY, SET_UP};
 use crate::gcm::Forged;
-use crate::keys::{Asked, CONFIRMATION, Hop, OnionPublic, OnionSecret, SessionKeys, SetUpKeys};
+use crate::keys::{Asked, CONFIRMATION, Hop, OnionPublic, OnionSecret, SessionKeys, SetUpKeys, SharedSecret};
 use crate::layer::{HOPS, Path};
 use crate::onion::Layer;
 use crate::payload::{self, Command, Payload, TooLong};
@@ -49,7 +49,8 @@ pub enum Broken {
 
 /// A tunnel whose set-up is on its way.
 pub struct Opening {
-    hops: Vec<(Asked, OnionSecret)>,
+    /// Whom it asks, with which fresh key, and the secret of its set-up.
+    hops: Vec<(Asked, OnionSecret, SharedSecret)>,
     answers: Vec<Layer<U16>>,
 }
 
@@ -62,23 +63,23 @@ impl Opening {
     pub fn new(path: &[Hop], minute: u32, rng: &mut impl CryptoRng) -> Result<(Self, Box<[u8; SET_UP]>), PathError> {
         check(path)?;
         let mut hops = Vec::with_capacity(path.len());
-        let mut keys = Vec::with_capacity(path.len());
+        let (mut layers, mut answers) = (Vec::<Layer<U16>>::new(), Vec::new());
         for (at, &hop) in path.iter().enumerate() {
             let secret = OnionSecret::draw(rng);
             let asked = Asked { hop, fresh: secret.public() };
-            keys.push(asked.set_up(&secret, hop.onion).ok_or(PathError::NoKey(at))?);
-            hops.push((asked, secret));
+            let SetUpKeys { shared, outward, answer } = asked.set_up(&secret, hop.onion).ok_or(PathError::NoKey(at))?;
+            layers.push(Layer::new(&outward));
+            answers.push(Layer::new(&answer));
+            hops.push((asked, secret, shared));
         }
         let mut set_up = Box::new([0; SET_UP]);
         // Whatever stands behind the last layer must look like the fillers to the last node.
         rng.fill_bytes(set_up.as_mut());
-        let of = |pick: fn(&SetUpKeys) -> &_| keys.iter().map(|keys| Layer::new(pick(keys))).collect();
-        let layers: Vec<Layer<U16>> = of(|keys| &keys.outward);
         FORM.wrap(&layers, 0, set_up.as_mut(), |at, head| {
             head.copy_from_slice(hops[at].0.fresh.as_bytes());
             write_block(path.get(at + 1).map(|hop| hop.name), minute)
         });
-        Ok((Self { hops, answers: of(|keys| &keys.answer) }, set_up))
+        Ok((Self { hops, answers }, set_up))
     }
 
     /// Reads the answer.
@@ -105,8 +106,8 @@ impl Opening {
     fn confirm(&self, at: usize, block: &[u8; ANSWER]) -> Option<SessionKeys> {
         let (theirs, confirmation): (&[u8; KEY], _) = block.split_first_chunk()?;
         let confirmation: &[u8; CONFIRMATION] = confirmation.first_chunk()?;
-        let (asked, secret) = self.hops.get(at)?;
-        let keys = asked.session(secret, OnionPublic::from_bytes(*theirs))?;
+        let (asked, secret, shared) = self.hops.get(at)?;
+        let keys = asked.session(secret, OnionPublic::from_bytes(*theirs), shared)?;
         bool::from(keys.confirmation.ct_eq(confirmation)).then_some(keys)
     }
 }

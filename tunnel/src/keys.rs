@@ -17,7 +17,8 @@ use std::fmt;
 use hkdf::Hkdf;
 use rand_core::CryptoRng;
 use sha2::Sha256;
-use x25519_dalek::{PublicKey, SharedSecret, StaticSecret};
+pub(crate) use x25519_dalek::SharedSecret;
+use x25519_dalek::{PublicKey, StaticSecret};
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use crate::gcm::Secret;
@@ -42,31 +43,36 @@ impl OnionPublic {
     }
 }
 
-/// The secret half of an onion key.
+/// The secret half of an onion key, and the public one, which takes a multiplication to compute.
 #[derive(Clone)]
-pub struct OnionSecret(StaticSecret);
+pub struct OnionSecret {
+    secret: StaticSecret,
+    public: OnionPublic,
+}
 
 impl OnionSecret {
     /// Takes the bytes as they are.
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self(StaticSecret::from(bytes))
+        let secret = StaticSecret::from(bytes);
+        let public = OnionPublic(PublicKey::from(&secret).to_bytes());
+        Self { secret, public }
     }
 
     /// Draws one.
     pub fn draw(rng: &mut impl CryptoRng) -> Self {
         let mut bytes = Zeroizing::new([0; 32]);
         rng.fill_bytes(bytes.as_mut());
-        Self(StaticSecret::from(*bytes))
+        Self::from_bytes(*bytes)
     }
 
     /// The public half.
-    pub fn public(&self) -> OnionPublic {
-        OnionPublic(PublicKey::from(&self.0).to_bytes())
+    pub const fn public(&self) -> OnionPublic {
+        self.public
     }
 
     /// What it has in common with another key; none if that is one of the few that have nothing in common with any.
     fn agree(&self, other: OnionPublic) -> Option<SharedSecret> {
-        let shared = self.0.diffie_hellman(&PublicKey::from(other.0));
+        let shared = self.secret.diffie_hellman(&PublicKey::from(other.0));
         shared.was_contributory().then_some(shared)
     }
 }
@@ -94,8 +100,9 @@ pub(crate) struct Asked {
     pub(crate) fresh: OnionPublic,
 }
 
-/// The keys of a set-up's layer.
+/// The keys of a set-up's layer, and the secret that they are from, which goes into the session's as well.
 pub(crate) struct SetUpKeys {
+    pub(crate) shared: SharedSecret,
     pub(crate) outward: Secret,
     pub(crate) answer: Secret,
 }
@@ -120,17 +127,22 @@ impl Asked {
         let mut keys = Zeroizing::new([0; 2 * Secret::SIZE]);
         expand(SET_UP, shared.as_bytes(), &info, keys.as_mut());
         let (outward, answer) = halves(&keys);
-        Some(SetUpKeys { outward, answer })
+        Some(SetUpKeys { shared, outward, answer })
     }
 
-    /// The initiator's keys of the session, from its fresh secret and the relay's fresh key.
-    pub(crate) fn session(&self, mine: &OnionSecret, theirs: OnionPublic) -> Option<SessionKeys> {
-        self.derive(&mine.agree(theirs)?, &mine.agree(self.hop.onion)?, theirs)
+    /// The initiator's keys of the session, from its fresh secret, the relay's fresh key, and the secret of the set-up.
+    pub(crate) fn session(
+        &self,
+        mine: &OnionSecret,
+        theirs: OnionPublic,
+        set_up: &SharedSecret,
+    ) -> Option<SessionKeys> {
+        self.derive(&mine.agree(theirs)?, set_up, theirs)
     }
 
-    /// The relay's keys of the session, from its fresh secret and its onion key.
-    pub(crate) fn accept(&self, fresh: &OnionSecret, onion: &OnionSecret) -> Option<SessionKeys> {
-        self.derive(&fresh.agree(self.fresh)?, &onion.agree(self.fresh)?, fresh.public())
+    /// The relay's keys of the session, from its fresh secret and the secret of the set-up.
+    pub(crate) fn accept(&self, fresh: &OnionSecret, set_up: &SharedSecret) -> Option<SessionKeys> {
+        self.derive(&fresh.agree(self.fresh)?, set_up, fresh.public())
     }
 
     fn derive(&self, fresh: &SharedSecret, onion: &SharedSecret, theirs: OnionPublic) -> Option<SessionKeys> {

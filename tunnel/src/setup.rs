@@ -78,9 +78,9 @@ impl Taken {
     }
 
     /// Agrees on the session's keys. None if the initiator's key has nothing in common with any.
-    pub(crate) fn accept(&self, onion: &OnionSecret, rng: &mut impl CryptoRng) -> Option<(SessionKeys, Answer)> {
+    pub(crate) fn accept(&self, rng: &mut impl CryptoRng) -> Option<(SessionKeys, Answer)> {
         let fresh = OnionSecret::draw(rng);
-        let keys = self.asked.accept(&fresh, onion)?;
+        let keys = self.asked.accept(&fresh, &self.keys.shared)?;
         let mut block = [0; ANSWER];
         block[..KEY].copy_from_slice(fresh.public().as_bytes());
         block[KEY..].copy_from_slice(&keys.confirmation);

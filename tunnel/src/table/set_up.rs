@@ -86,7 +86,7 @@ impl Table {
         rng: &mut impl CryptoRng,
         out: &mut Vec<Output>,
     ) {
-        let Some((keys, answer)) = taken.accept(&self.onion, rng) else {
+        let Some((keys, answer)) = taken.accept(rng) else {
             self.counts.unreadable += 1;
             return destroy(Some(back), out);
         };
