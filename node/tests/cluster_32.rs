@@ -57,11 +57,7 @@ fn files_survive_the_death_of_a_quarter_of_32_processes() {
     wait_for_full_rosters(&place, &members);
     let files = put_all(&place, &members, &mut rng);
     let hops = get_all(&place, &members, &files, &mut rng, "with all nodes");
-    // A request that was refused on its way goes once more, and may go around: in two of fourteen runs one and three of these did,
-    // which is not explained (ROADMAP.md, "Route choice").
-    let around: usize = hops.iter().skip(DIMS + 1).map(|&gets| gets as usize).sum();
-    assert!(hops.len() <= DIMS + 3, "more hops than any request may take: {hops:?}");
-    assert!(around * 50 <= FILES, "more than {DIMS} hops though nothing fails: {hops:?}");
+    assert!(hops.len() <= DIMS + 1, "more than {DIMS} hops though nothing fails: {hops:?}");
 
     // The introducer stays, for the newcomer below.
     members[1..].shuffle(&mut rng);
@@ -200,6 +196,9 @@ fn get_all(place: &Place, members: &[Member], files: &[Stored], rng: &mut StdRng
     for file in files {
         let got = get(place, &members.choose(rng).unwrap().node, file);
         let crossed = got["hops"].as_u64().unwrap() as usize;
+        if crossed > DIMS {
+            println!("{when} a get went around: {got}");
+        }
         hops.resize(hops.len().max(crossed + 1), 0);
         hops[crossed] += 1;
         slowest = slowest.max(got["ms"].as_f64().unwrap());
