@@ -5,7 +5,7 @@
 
 mod cli_support;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -91,7 +91,8 @@ fn files_survive_the_death_of_a_quarter_of_32_processes() {
     }
 }
 
-/// Mints until there are 32 nodes outside some cell and one in it.
+/// Mints until there are 32 nodes outside some cell and one in it. No other cell is vacant: between cells both of whose corners are,
+/// a request has to go around.
 fn candidates(place: &Place) -> (Vec<Candidate>, Candidate) {
     let begun = Instant::now();
     let grid = place.grid("cluster", DIMS as u8, SIDE);
@@ -105,9 +106,11 @@ fn candidates(place: &Place) -> (Vec<Candidate>, Candidate) {
             *counts.entry(candidate.cell.clone()).or_default() += 1;
         }
         let (vacant, least) = counts.iter().min_by_key(|(_, count)| **count).unwrap();
-        if minted.len() - least >= NODES {
-            let (mut inside, mut outside): (Vec<_>, Vec<_>) = minted.into_iter().partition(|c| c.cell == *vacant);
-            outside.truncate(NODES);
+        if counts.len() == usize::from(SIDE).pow(DIMS as u32) && minted.len() - least >= NODES {
+            let (mut inside, outside): (Vec<_>, Vec<_>) = minted.into_iter().partition(|c| c.cell == *vacant);
+            let mut cells = BTreeSet::new();
+            let (firsts, others): (Vec<_>, Vec<_>) = outside.into_iter().partition(|c| cells.insert(c.cell.clone()));
+            let outside = firsts.into_iter().chain(others).take(NODES).collect();
             println!("minted {number} identities in {:?}; cell {vacant:?} stays vacant", begun.elapsed());
             return (outside, inside.swap_remove(0));
         }
