@@ -58,6 +58,12 @@ impl Weight {
         Self(parts.clamp(1, Self::FULL.0))
     }
 
+    /// The nearest one to a part of 1; at least a 256th, at most the whole.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast of f64 saturates")]
+    pub fn of_share(share: f64) -> Self {
+        Self::of_256(libm::round(share * f64::from(Self::FULL.0)) as u16)
+    }
+
     /// That share of an amount.
     fn of(self, amount: u64) -> u64 {
         amount.saturating_mul(u64::from(self.0))

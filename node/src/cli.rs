@@ -99,7 +99,7 @@ enum Command {
     Ledger(state::StateArgs),
     /// The node's tunnels, and what it relays for others.
     ///
-    /// JSON: own (way, age_s, visits), certified (relays have to show certified rosters), deceivers (relays that showed forged ones), exit (rules by which strangers are let out), circuits, relayed (away from who laid the tunnel, towards it), taken, refused, forged.
+    /// JSON: own (way, age_s, laid_in_ms, round_trip_ms, visits), certified (relays have to show certified rosters), deceivers (relays that showed forged ones), exit (rules by which strangers are let out), circuits, relayed (away from who laid the tunnel, towards it), taken, refused, forged.
     Tunnels(state::StateArgs),
     Serve(services::ServeArgs),
     Socks(services::SocksArgs),

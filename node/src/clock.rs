@@ -1,6 +1,6 @@
 //! The clocks: the calendar's for what expires, a steady one for the state machine.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use grid::time::{Day, Time};
 
@@ -26,6 +26,11 @@ impl SteadyClock {
     /// The state machine's time.
     pub(crate) fn now(&self) -> Time {
         Time::from_micros(u64::try_from(self.0.elapsed().as_micros()).unwrap_or(u64::MAX))
+    }
+
+    /// When it will show, or showed, that time; now if that is further away than clocks go.
+    pub(crate) fn instant(&self, at: Time) -> Instant {
+        self.0.checked_add(Duration::from_micros(at.as_micros())).unwrap_or_else(Instant::now)
     }
 }
 

@@ -19,6 +19,7 @@ mod pipe;
 mod publish;
 pub(crate) mod relays;
 pub(crate) mod service;
+mod set_ups;
 pub(crate) mod socks;
 mod splice;
 mod stock;
@@ -59,8 +60,8 @@ use self::socks::Proxy;
 pub use self::socks::{SocksError, SocksStatus};
 use self::stock::Stock;
 use self::talk::{Answer, Ask, TalkError, ask, longest};
-use self::task::Builder;
 pub use self::task::LayError;
+use self::task::{Builder, Laid};
 pub use self::visit::VisitError;
 use self::visit::Visits;
 use crate::handle::{NodeHandle, Stopped};
@@ -169,6 +170,10 @@ pub struct OwnTunnel {
     pub way: Vec<NodeId>,
     /// How old it is.
     pub age: Duration,
+    /// How long it took to lay, from the wish until all its nodes had answered.
+    pub laid_in: Duration,
+    /// The shortest time in which a cell came back from its last node; none before it was used.
+    pub round_trip: Option<Duration>,
     /// Whether it leads to a node where a service is met.
     pub visits: bool,
 }
@@ -197,10 +202,17 @@ pub struct TunnelStatus {
 struct Ready {
     mux: Mux,
     since: Instant,
+    /// How long it took to lay.
+    took: Duration,
     way: Arc<[NodeId]>,
 }
 
 impl Ready {
+    /// A tunnel that stands along that way, and what its last node opens.
+    fn new(Laid { mux, opened, took }: Laid, way: &[Peer]) -> (Self, mpsc::Receiver<Stream>) {
+        (Self { mux, since: Instant::now(), took, way: way.iter().map(Peer::id).collect() }, opened)
+    }
+
     fn is_fit(&self) -> bool {
         !self.mux.is_gone() && self.since.elapsed() < USED
     }
@@ -304,7 +316,13 @@ impl Tunnels {
         let (circuits, counts) = self.0.builder.count().await?;
         let (ready, visiting) = (self.0.stock.all().into_iter().map(|one| (one, false)), self.visiting().into_iter());
         let all = ready.chain(visiting.map(|one| (one, true))).filter(|(ready, _)| ready.is_fit());
-        let own = all.map(|(ready, visits)| OwnTunnel { way: ready.way.to_vec(), age: ready.since.elapsed(), visits });
+        let own = all.map(|(ready, visits)| OwnTunnel {
+            way: ready.way.to_vec(),
+            age: ready.since.elapsed(),
+            laid_in: ready.took,
+            round_trip: ready.mux.round_trip(),
+            visits,
+        });
         let (certified, deceivers) = self.0.relays.standing();
         let exit = self.0.host.exit().policy().rules().collect();
         let cover = self.0.builder.cover();
@@ -411,7 +429,7 @@ impl Shared {
             None => self.relays.draw(self.preset, &self.builder).await?,
             Some(last) => self.relays.draw_to(last, self.preset, &self.builder).await?,
         };
-        let (mux, streams) = self.relays.lay(&way, &self.builder).await?;
-        Ok((Ready { mux, since: Instant::now(), way: way.iter().map(Peer::id).collect() }, streams))
+        let laid = self.relays.lay(&way, &self.builder).await?;
+        Ok(Ready::new(laid, &way))
     }
 }

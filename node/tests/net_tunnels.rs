@@ -60,8 +60,9 @@ async fn rubbish_in_cells_is_counted_and_does_no_harm() {
     let counts =
         counted(&tunnels, "all cells are seen", |counts| counts.cover >= 2000 && counts.malformed >= 2000).await;
     assert!(counts.unknown >= 3900, "random ids and ended circuits name nothing: {counts:?}");
-    assert_eq!(counts.unreadable + counts.no_room, 2000, "no set-up opens, and most are not tried: {counts:?}");
-    assert!(counts.no_room > 1500, "what a neighbour may cost us is bounded: {counts:?}");
+    let refused = counts.unreadable + counts.no_room + counts.withdrawn;
+    assert_eq!(refused, 2000, "no set-up opens, and most are not tried: {counts:?}");
+    assert!(counts.unreadable < 500, "what a neighbour may cost us is bounded: {counts:?}");
     assert_eq!((counts.set_ups, tunnels.status().await.unwrap().circuits), (0, 0));
     others_do_not_notice(&victim, &honest).await;
     assert!(!is_cut(stream, Duration::from_secs(1)).await, "cells of circuits that have just ended are no offence");

@@ -114,7 +114,7 @@ impl Account {
 
     /// Brings its weight in the work queue up to date.
     pub(super) fn set_share(&mut self, policy: &Policy) {
-        self.share = Weight::of_256(of_256(self.weight(policy)));
+        self.share = Weight::of_share(self.weight(policy));
     }
 
     /// We served it.
@@ -183,11 +183,6 @@ impl Account {
         self.test.make_sane(policy);
         self
     }
-}
-
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a weight is between 0 and 1")]
-fn of_256(weight: f64) -> u16 {
-    libm::round(weight * 256.0) as u16
 }
 
 fn add(sum: &mut f64, amount: f64, most: f64) {

@@ -23,6 +23,7 @@ pub(super) async fn snapshot(shared: &Shared) -> Result<Snapshot, Stopped> {
         peers: shared.node.peers().await?,
         shape: shared.grid.shape,
         trust: shared.services.trust(),
+        tunnels: shared.services.tunnels().status().await?,
         datasets: shared.datasets.list().len(),
         process: Process::now(),
     })

@@ -7,18 +7,22 @@ use axum::extract::{Query, State};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::handlers::NoQuery;
+use super::handlers::{NoQuery, milliseconds};
 use super::problem::Failure;
 use super::server::Shared;
 use crate::tunnels::{Counts, TunnelStatus};
 
 /// A tunnel that the node laid for requests of its own.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct OwnTunnel {
     /// The names of its relays in order, and of the last node.
     pub way: Vec<String>,
     /// Seconds since it was laid.
     pub age_s: u64,
+    /// How long it took to lay, in milliseconds.
+    pub laid_in_ms: f64,
+    /// The shortest time in which a cell came back from its last node, in milliseconds; none before it was used.
+    pub round_trip_ms: Option<f64>,
     /// Whether it leads to a node where a service is met.
     pub visits: bool,
 }
@@ -66,6 +70,8 @@ impl From<&TunnelStatus> for Tunnels {
         let own = status.own.iter().map(|tunnel| OwnTunnel {
             way: tunnel.way.iter().map(ToString::to_string).collect(),
             age_s: tunnel.age.as_secs(),
+            laid_in_ms: milliseconds(tunnel.laid_in),
+            round_trip_ms: tunnel.round_trip.map(milliseconds),
             visits: tunnel.visits,
         });
         let Counts { outward, homeward, set_ups, no_room, replayed, stale, unreadable, forged, out_of_turn, .. } =

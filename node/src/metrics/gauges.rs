@@ -14,6 +14,7 @@ use super::labels;
 use super::process::Process;
 use crate::gateway::TrustEntry;
 use crate::handle::NodeStatus;
+use crate::tunnels::{Counts, TunnelStatus};
 
 type Float = Gauge<f64, AtomicU64>;
 
@@ -24,6 +25,7 @@ pub(crate) struct Snapshot {
     pub(crate) peers: Vec<NeighbourStatus>,
     pub(crate) shape: Shape,
     pub(crate) trust: Vec<TrustEntry>,
+    pub(crate) tunnels: TunnelStatus,
     pub(crate) datasets: usize,
     pub(crate) process: Process,
 }
@@ -36,6 +38,7 @@ pub(super) fn registry(snapshot: &Snapshot) -> Registry {
     rosters(ours, snapshot);
     connections(ours, snapshot);
     gateway(ours, snapshot);
+    tunnels(ours, &snapshot.tunnels);
     process(registry.sub_registry_with_prefix("process"), &snapshot.process);
     registry
 }
@@ -196,6 +199,35 @@ fn gateway(registry: &mut Registry, snapshot: &Snapshot) {
         "servers",
         "Dataset servers that are remembered, by standing; shunned ones lied and are asked no more",
         servers,
+    );
+}
+
+/// What it carries for others. Of its own tunnels nothing is told here, where no token is asked for.
+fn tunnels(registry: &mut Registry, status: &TunnelStatus) {
+    let Counts { outward, homeward, set_ups, unreadable, replayed, stale, no_room, withdrawn, .. } = status.counts;
+    gauge(registry, "circuits", "Circuits that begin at, lead over or end at the node", status.circuits as u64);
+    let by = |label: &'static str, values: &[(&'static str, u64)]| {
+        let family = Family::<[(&'static str, &'static str); 1], Counter>::default();
+        values.iter().for_each(|&(word, value)| _ = family.get_or_create(&[(label, word)]).inc_by(value));
+        family
+    };
+    let cells = by("direction", &[("homeward", homeward), ("outward", outward)]);
+    registry.register("tunnel_cells", "Cells of others' tunnels that were passed on, by direction", cells);
+    let set_ups = by(
+        "outcome",
+        &[
+            ("no_room", no_room),
+            ("replayed", replayed),
+            ("stale", stale),
+            ("taken", set_ups),
+            ("unreadable", unreadable),
+            ("withdrawn", withdrawn),
+        ],
+    );
+    registry.register(
+        "tunnel_set_ups",
+        "Set-ups of tunnels that came from neighbours, by outcome; no_room are those of too many",
+        set_ups,
     );
 }
 

@@ -12,8 +12,9 @@ use tunnel::cell::Cell;
 use super::outbox::CellOutbox;
 use super::slots::Slots;
 
-/// Cells that may wait for the task of the tunnels before the links that bring them are read more slowly.
-const CELLS: usize = 4096;
+/// Cells that may wait for the task of the tunnels before the links that bring them are read more slowly, each in its turn: more would
+/// have everybody's cells wait behind those of a link that brings too many.
+const CELLS: usize = 256;
 
 /// A cell, and who sent it.
 pub(crate) type Arrived = (NodeId, Cell);

@@ -62,6 +62,11 @@ impl Mux {
         self.pulse.is_silent(now, least)
     }
 
+    /// The shortest time from a cell to the word that it has arrived; none before it was used.
+    pub(super) fn round_trip(&self) -> Option<Duration> {
+        self.pulse.round_trip()
+    }
+
     /// Asks the other side for a sign of life: one cell there, one back.
     pub(super) fn beat(&self) {
         self.pulse.beat();

@@ -106,6 +106,11 @@ impl Pulse {
         })
     }
 
+    /// The shortest time from a mark to the answer, if there was one.
+    pub(super) fn round_trip(&self) -> Option<Duration> {
+        self.0.upgrade()?.lock().round_trip
+    }
+
     /// Sends an empty cell, which is answered as others are, unless there is something under way already.
     pub(super) fn beat(&self) {
         if let Some(shared) = self.0.upgrade() {

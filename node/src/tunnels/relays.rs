@@ -22,18 +22,15 @@ use grid::mimics::{Candidate, Path, Preset, Seed, links, nearer};
 use grid::peer::Peer;
 use lru::LruCache;
 use rand::seq::{IndexedRandom, SliceRandom};
-use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout};
 use tunnel::keys::{Hop, OnionPublic};
 use tunnel::layer::HOPS;
 use tunnel::name::Name;
-use yamux::Stream;
 
 use self::firsts::KeptFirsts;
 use self::known::Known;
-use super::mux::Mux;
 use super::talk::{Answer, Ask, TalkError, ask};
-use super::task::Builder;
+use super::task::{Builder, Laid};
 use super::{Ready, TunnelError};
 use crate::clock;
 use crate::handle::NodeHandle;
@@ -216,9 +213,8 @@ impl Relays {
         let mut draw = Draw { is_kept, ..self.begin(preset, builder, false).await? };
         self.relays(&mut draw, None).await?;
         self.last(&mut draw).await?;
-        let (mux, _) = self.lay(&draw.nodes, builder).await?;
-        let way = draw.nodes.iter().map(Peer::id).collect();
-        Ok(Ready { mux, since: Instant::now(), way })
+        let laid = self.lay(&draw.nodes, builder).await?;
+        Ok(Ready::new(laid, &draw.nodes).0)
     }
 
     /// The witness did not do: another one is laid when one is wanted.
@@ -489,7 +485,7 @@ impl Relays {
         if let Some(roster) = self.kept(&holder.id()) {
             return Ok(roster);
         }
-        let (mux, _) = self.lay(way, builder).await?;
+        let Laid { mux, .. } = self.lay(way, builder).await?;
         let mut stream = mux.open().await.map_err(|_| TunnelError::Broke)?;
         let late = TunnelError::Late(PATIENCE);
         let answer = timeout(PATIENCE, ask(&mut stream, &Ask::Roster, self.limit)).await.map_err(|_| late)?;
@@ -509,16 +505,12 @@ impl Relays {
         (age < UNCERTIFIED || counts && age < FRESH).then_some(known)
     }
 
-    /// Lays a tunnel along a way, and gives what its last node opens besides. Of a relay that was killed nobody says anything for
+    /// Lays a tunnel along a way. Of a relay that was killed nobody says anything for
     /// some seconds, so after a moment other ways are drawn around these nodes, until they answer.
     ///
     /// # Errors
     /// [`TunnelError`] if it does not come to stand; what was known of its nodes may be out of date and is forgotten.
-    pub(super) async fn lay(
-        &self,
-        way: &[Peer],
-        builder: &Builder,
-    ) -> Result<(Mux, mpsc::Receiver<Stream>), TunnelError> {
+    pub(super) async fn lay(&self, way: &[Peer], builder: &Builder) -> Result<Laid, TunnelError> {
         let ids: Vec<NodeId> = way.iter().map(Peer::id).collect();
         let laying = builder.lay(hops(self.verifier(), way)?);
         tokio::pin!(laying);

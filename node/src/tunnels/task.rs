@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use grid::id::NodeId;
+use grid::queue::Weight;
 use grid::time::Time;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::sync::{mpsc, oneshot};
-use tunnel::cell::Cell;
+use tokio::time::{Instant, sleep_until};
+use tunnel::cell::{Cell, Reading};
 use tunnel::keys::{Hop, OnionSecret};
 use tunnel::moment::Moment;
 use tunnel::name::Name;
@@ -19,6 +21,7 @@ use yamux::{Mode, Stream};
 use super::Carrier;
 use super::mux::Mux;
 use super::pipe::{Feed, Pipe, pipe};
+use super::set_ups::{SetUp, SetUps, Shares};
 use crate::clock::{SteadyClock, unix_seconds};
 use crate::handle::{Carried, NodeHandle, Stopped};
 use crate::transport::{CellLinks, CellReceiver, Cover};
@@ -29,6 +32,10 @@ const TICK: Duration = Duration::from_millis(250);
 const BATCH: usize = 64;
 /// Cells that one tunnel sends before others have their turn.
 const BURST: usize = 64;
+/// Set-ups looked at between two looks at everything else: what one cell's delay may grow by.
+const SET_UPS: usize = 8;
+/// How often the ledger is asked whose set-ups are to wait for those of others, while some wait.
+const WEIGH: Duration = Duration::from_secs(1);
 /// Tunnels that may wait to be laid.
 const WISHES: usize = 64;
 /// How long the last node of a tunnel of ours may be silent when it should answer at once; longer where the way is.
@@ -55,6 +62,15 @@ pub enum LayError {
 
 type Reply = oneshot::Sender<Result<Pipe, LayError>>;
 
+/// A tunnel that stands.
+pub(super) struct Laid {
+    pub(super) mux: Mux,
+    /// Streams that its last node opens.
+    pub(super) opened: mpsc::Receiver<Stream>,
+    /// Time from the wish to the answer of all its nodes.
+    pub(super) took: Duration,
+}
+
 /// What is wanted of the task.
 enum Wish {
     Lay(Vec<Hop>, Reply),
@@ -75,15 +91,18 @@ const CROSSINGS: u32 = 12;
 const PATIENT: u32 = 2;
 
 impl Builder {
-    /// Lays a tunnel over these nodes, the first relay first, and gives the streams that its last node opens besides.
+    /// Lays a tunnel over these nodes, the first relay first.
     ///
     /// # Errors
     /// [`LayError`] if it does not come to stand.
-    pub(super) async fn lay(&self, way: Vec<Hop>) -> Result<(Mux, mpsc::Receiver<Stream>), LayError> {
+    pub(super) async fn lay(&self, way: Vec<Hop>) -> Result<Laid, LayError> {
+        let begun = Instant::now();
         let (reply, laid) = oneshot::channel();
         self.wishes.send(Wish::Lay(way, reply)).await.map_err(|_| LayError::Stopped)?;
         let pipe = laid.await.map_err(|_| LayError::Stopped)??;
-        Ok(Mux::start(pipe, Mode::Client))
+        let took = begun.elapsed();
+        let (mux, opened) = Mux::start(pipe, Mode::Client);
+        Ok(Laid { mux, opened, took })
     }
 
     /// How much longer a cell may take there and back over a tunnel where links have send slots, if those of others are as far
@@ -130,11 +149,16 @@ pub(super) fn start(node: &NodeHandle, carrier: Carrier, welcome: impl Fn(Pipe) 
     });
     links.serve();
     let clock = SteadyClock::start();
+    let (shares, weighed) = mpsc::unbounded_channel();
     let task = Task {
+        node: node.clone(),
         table: Table::new(name(me), OnionSecret::from_bytes(onion), Config::default()),
         links: links.clone(),
         ends: HashMap::new(),
         laying: HashMap::new(),
+        set_ups: SetUps::new(),
+        weighing: clock.now(),
+        shares,
         rng: StdRng::from_seed(rand::random()),
         clock,
         notices,
@@ -142,7 +166,7 @@ pub(super) fn start(node: &NodeHandle, carrier: Carrier, welcome: impl Fn(Pipe) 
         welcome: Box::new(welcome),
         outputs: Vec::new(),
     };
-    tokio::spawn(task.run(cells, wished, noticed));
+    tokio::spawn(task.run(cells, Inward { wished, noticed, weighed }));
     Builder { wishes, clock, links }
 }
 
@@ -153,11 +177,23 @@ struct End {
     own: bool,
 }
 
+/// What the task hears of those in this process.
+struct Inward {
+    wished: mpsc::Receiver<Wish>,
+    noticed: mpsc::UnboundedReceiver<TunnelId>,
+    weighed: mpsc::UnboundedReceiver<Shares>,
+}
+
 struct Task {
+    node: NodeHandle,
     table: Table,
     links: Arc<CellLinks>,
     ends: HashMap<TunnelId, End>,
     laying: HashMap<TunnelId, Reply>,
+    set_ups: SetUps,
+    /// When the ledger was asked last, and where its answer goes to: at most one a second.
+    weighing: Time,
+    shares: mpsc::UnboundedSender<Shares>,
     rng: StdRng,
     clock: SteadyClock,
     notices: mpsc::UnboundedSender<TunnelId>,
@@ -172,13 +208,13 @@ impl Task {
     async fn run(
         mut self,
         CellReceiver { mut cells, mut gone }: CellReceiver,
-        mut wished: mpsc::Receiver<Wish>,
-        mut noticed: mpsc::UnboundedReceiver<TunnelId>,
+        Inward { mut wished, mut noticed, mut weighed }: Inward,
     ) {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut arrived = Vec::with_capacity(BATCH);
         loop {
+            let due = self.set_ups.due();
             tokio::select! {
                 taken = cells.recv_many(&mut arrived, BATCH) => match taken {
                     0 => break,
@@ -192,8 +228,12 @@ impl Task {
                     None => break,
                 },
                 Some(node) = gone.recv() => self.on_gone(node),
+                Some(shares) = weighed.recv() => self.set_ups.weigh(shares),
+                // Nothing but the turn below.
+                () = sleep_until(self.clock.instant(due.unwrap_or(Time::ZERO)).into()), if due.is_some() => {}
                 _ = tick.tick() => self.tick(),
             }
+            self.take_set_ups();
             self.carry_out();
         }
     }
@@ -203,19 +243,61 @@ impl Task {
     }
 
     fn on_cell(&mut self, from: NodeId, cell: Cell) {
-        let now = self.moment();
-        self.table.handle(now, name(from), cell, &mut self.rng, &mut self.outputs);
+        match cell.read() {
+            Reading::SetUp(id) => {
+                let refused = self.set_ups.push(self.clock.now(), from, id, cell);
+                refused.into_iter().for_each(|set_up| self.on_set_up(set_up));
+            }
+            Reading::Destroy(id) if self.set_ups.withdraw(from, id) => self.table.withdrawn(),
+            Reading::Circuit(_) | Reading::Cover | Reading::Destroy(_) | Reading::Malformed => {
+                self.table.handle(self.moment(), name(from), cell, &mut self.rng, &mut self.outputs);
+            }
+        }
         self.carry_out();
+    }
+
+    /// Looks at the set-ups whose turn it is.
+    fn take_set_ups(&mut self) {
+        for _ in 0..SET_UPS {
+            let Some(set_up) = self.set_ups.next(self.clock.now()) else { break };
+            let begun = Instant::now();
+            self.on_set_up(set_up);
+            self.set_ups.spent(self.clock.now(), begun.elapsed());
+        }
+        let now = self.clock.now();
+        if self.set_ups.due().is_some() && now.since(self.weighing) >= WEIGH {
+            self.weighing = now;
+            self.weigh();
+        }
+    }
+
+    fn on_set_up(&mut self, SetUp { from, id, cell, is_served }: SetUp) {
+        match is_served {
+            true => self.table.handle(self.moment(), name(from), cell, &mut self.rng, &mut self.outputs),
+            false => self.table.refuse(name(from), id, &mut self.outputs),
+        }
+    }
+
+    /// Asks the ledger whose set-ups are to wait for those of others.
+    fn weigh(&self) {
+        let (node, shares) = (self.node.clone(), self.shares.clone());
+        tokio::spawn(async move {
+            // A node that has stopped, or its tunnels, weighs nobody.
+            let Ok(statements) = node.ledger().await else { return };
+            let share =
+                |(statement, _): (grid::ledger::Statement, _)| (statement.id, Weight::of_share(statement.weight));
+            _ = shares.send(statements.into_iter().map(share).filter(|(_, share)| *share < Weight::FULL).collect());
+        });
     }
 
     fn on_gone(&mut self, node: NodeId) {
         // It may be linked again already, by another connection on which none of its circuits is.
+        self.set_ups.forget(node);
         self.table.link_lost(name(node), &mut self.outputs);
     }
 
     fn lay(&mut self, way: &[Hop], reply: Reply) {
-        let now = self.moment();
-        match self.table.open(now, way, &mut self.rng, &mut self.outputs) {
+        match self.table.open(self.moment(), way, &mut self.rng, &mut self.outputs) {
             Ok(tunnel) => _ = self.laying.insert(tunnel, reply),
             // Who wished it may have given up.
             Err(error) => _ = reply.send(Err(error.into())),

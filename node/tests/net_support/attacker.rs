@@ -9,9 +9,9 @@ use libp2p::identity::Keypair;
 use libp2p::multiaddr::Protocol;
 use libp2p::swarm::dial_opts::DialOpts;
 use libp2p::{Multiaddr, PeerId, Stream, StreamProtocol, SwarmBuilder, noise, tcp, yamux};
-use node::wire::WireCard;
 use node::wire::frame::{read_frame, write_frame};
 use node::wire::greeting::{Greeting, Seen};
+use node::wire::{Hello, WireCard};
 use tokio::sync::mpsc;
 
 use super::{Node, Setup, mint, parameters, record};
@@ -23,6 +23,8 @@ pub struct Attacker {
     victim: PeerId,
     /// Asks for another connection, if there is none.
     dial: mpsc::Sender<()>,
+    /// What the victim said of itself when it was greeted last.
+    pub heard: Option<Hello>,
 }
 
 impl Attacker {
@@ -56,7 +58,7 @@ impl Attacker {
                 }
             }
         });
-        Self { keypair, control, victim, dial }
+        Self { keypair, control, victim, dial, heard: None }
     }
 
     pub async fn stream(&mut self, node: &Node) -> Stream {
@@ -111,9 +113,10 @@ impl Attacker {
             WireCard { identity: identity.identity().to_bytes(), credential: credential.to_bytes(), contact: None };
         let mut stream = self.stream(node).await;
         write_frame(&mut stream, &Greeting::hello(card, Level::Normal).encode()).await.unwrap();
-        let Greeting::Hello(_) = Greeting::decode(&read_frame(&mut stream, 1 << 16).await.unwrap()).unwrap() else {
+        let Greeting::Hello(hello) = Greeting::decode(&read_frame(&mut stream, 1 << 16).await.unwrap()).unwrap() else {
             panic!("no hello");
         };
+        self.heard = Some(hello);
         let verdict = Greeting::decode(&read_frame(&mut stream, 1 << 16).await.unwrap()).unwrap();
         (stream, verdict)
     }

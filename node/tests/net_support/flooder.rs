@@ -16,7 +16,7 @@ use grid::record::Rules;
 use grid::ways::Ways;
 use hashcash::SecretIdentity;
 use libp2p::Stream;
-use node::wire::piece::{Reached, Unit, Units, append_reached, whole_message};
+use node::wire::piece::{Reached, Unit, Units, append_cell, append_reached, whole_message};
 use node::wire::{decode_message, encode_message};
 use tokio::sync::mpsc;
 
@@ -39,8 +39,11 @@ pub struct Heard {
 pub struct Flooder {
     /// Bytes to be written.
     say: mpsc::Sender<Vec<u8>>,
+    /// Those that wait for all others, lest it be taken for dead.
+    bulk: mpsc::Sender<Vec<u8>>,
     heard: Arc<Mutex<Heard>>,
-    _attacker: Attacker,
+    cells: mpsc::UnboundedReceiver<tunnel::cell::Cell>,
+    attacker: Attacker,
 }
 
 impl Flooder {
@@ -50,9 +53,29 @@ impl Flooder {
         let (reader, writer) = stream.split();
         let (say, said) = mpsc::channel(1 << 12);
         let heard = Arc::<Mutex<Heard>>::default();
-        tokio::spawn(write(writer, said));
-        tokio::spawn(listen(reader, grid.clone(), say.clone(), heard.clone()));
-        Self { say, heard, _attacker: attacker }
+        let (arrivals, cells) = mpsc::unbounded_channel();
+        let (bulk, heap) = mpsc::channel(1);
+        tokio::spawn(write(writer, said, heap));
+        tokio::spawn(listen(reader, grid.clone(), say.clone(), heard.clone(), arrivals));
+        Self { say, bulk, heard, cells, attacker }
+    }
+
+    /// Sends cells, one behind the other; returns when there is room for more.
+    pub async fn send(&self, cells: &[tunnel::cell::Cell]) {
+        let mut bytes = Vec::new();
+        cells.iter().for_each(|cell| append_cell(&mut bytes, cell));
+        self.bulk.send(bytes).await.unwrap();
+    }
+
+    /// The next cell that came.
+    pub async fn cell(&mut self) -> tunnel::cell::Cell {
+        self.cells.recv().await.unwrap()
+    }
+
+    /// The victim's onion key.
+    pub fn onion(&self) -> [u8; 32] {
+        let hello = self.attacker.heard.as_ref().unwrap();
+        hashcash::Credential::from_bytes(&hello.card.credential).unwrap().onion_key
     }
 
     /// Says a request; whether there was room to.
@@ -72,8 +95,14 @@ pub fn echo(id: RequestId, target: Cell, paid: Option<Paid>) -> Request {
     Request { id, target, hops: 0, hops_left: 2, class: Class::Interactive, paid, body }
 }
 
-async fn write(mut to: WriteHalf<Stream>, mut said: mpsc::Receiver<Vec<u8>>) {
-    while let Some(bytes) = said.recv().await {
+async fn write(mut to: WriteHalf<Stream>, mut said: mpsc::Receiver<Vec<u8>>, mut heap: mpsc::Receiver<Vec<u8>>) {
+    loop {
+        let bytes = tokio::select! {
+            biased;
+            bytes = said.recv() => bytes,
+            Some(bytes) = heap.recv() => Some(bytes),
+        };
+        let Some(bytes) = bytes else { return };
         to.write_all(&bytes).await.unwrap();
         // What is there already goes along.
         while let Ok(bytes) = said.try_recv() {
@@ -83,7 +112,13 @@ async fn write(mut to: WriteHalf<Stream>, mut said: mpsc::Receiver<Vec<u8>>) {
     }
 }
 
-async fn listen(from: ReadHalf<Stream>, grid: Parameters, say: mpsc::Sender<Vec<u8>>, heard: Arc<Mutex<Heard>>) {
+async fn listen(
+    from: ReadHalf<Stream>,
+    grid: Parameters,
+    say: mpsc::Sender<Vec<u8>>,
+    heard: Arc<Mutex<Heard>>,
+    cells: mpsc::UnboundedSender<tunnel::cell::Cell>,
+) {
     let (mut units, mut marks) = (Units::new(from, 1 << 22), 0);
     let rules = Rules::of(&grid);
     // Ends when the test drops the victim.
@@ -103,9 +138,13 @@ async fn listen(from: ReadHalf<Stream>, grid: Parameters, say: mpsc::Sender<Vec<
                 marks += 1;
                 let mut bytes = Vec::new();
                 append_reached(&mut bytes, Reached { marks, at: marks });
-                say.send(bytes).await.unwrap();
+                if say.send(bytes).await.is_err() {
+                    return;
+                }
             }
-            Unit::Reached(_) | Unit::Cell(_) => {}
+            // Few read them.
+            Unit::Cell(cell) => _ = cells.send(cell),
+            Unit::Reached(_) => {}
             Unit::LastWord => return,
         }
     }

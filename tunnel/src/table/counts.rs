@@ -25,8 +25,10 @@ pub struct Counts {
     pub replayed: u64,
     /// Set-ups whose date was too far from ours.
     pub stale: u64,
-    /// Set-ups for which there was no room: of circuits, of the neighbour's, of its rate or in the filter.
+    /// Set-ups for which there was no room: of circuits, of the neighbour's, of its rate, in the filter or in the shell's queue.
     pub no_room: u64,
+    /// Set-ups that were taken back while they waited in the shell's queue.
+    pub withdrawn: u64,
     /// Circuits that ended for whatever reason.
     pub ended: u64,
 }

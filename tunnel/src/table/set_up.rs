@@ -5,12 +5,13 @@ use rand_core::CryptoRng;
 use super::circuits::{Circuit, Role};
 use super::output::{OpenError, Output, TunnelId};
 use super::{Table, destroy};
-use crate::cell::{Cell, Joint};
+use crate::cell::{Cell, CircuitId, Joint};
 use crate::endpoint::Endpoint;
 use crate::initiator::Opening;
 use crate::keys::Hop;
 use crate::layer;
 use crate::moment::Moment;
+use crate::name::Name;
 use crate::replay::Verdict;
 use crate::setup::{Taken, fresh_key};
 
@@ -50,6 +51,17 @@ impl Table {
             Some(taken) => self.begin(now, back, &taken, cell, rng, out),
             None => destroy(Some(back), out),
         }
+    }
+
+    /// A neighbour's set-up is not taken, for there are too many.
+    pub fn refuse(&mut self, from: Name, id: CircuitId, out: &mut Vec<Output>) {
+        self.counts.no_room += 1;
+        destroy(Some(Joint { link: from, id }), out);
+    }
+
+    /// A neighbour has ended a circuit before its set-up, which the shell had not handed over yet, was looked at.
+    pub fn withdrawn(&mut self) {
+        self.counts.withdrawn += 1;
     }
 
     /// Judges a set-up, the cheapest first.

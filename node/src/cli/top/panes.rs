@@ -145,33 +145,8 @@ fn node(look: &Look) -> Content {
 }
 
 fn tunnels(look: &Look) -> Content {
-    let tunnels = &look.tunnels;
-    let own = tunnels.own.iter().map(|tunnel| {
-        let way: Vec<String> = tunnel.way.iter().map(|node| id(node)).collect();
-        let what = if tunnel.visits { "to a service" } else { "for requests" };
-        (Mark::Plain, format!("{what}, {} old, over {}", text::seconds(tunnel.age_s as f64), way.join(" > ")))
-    });
-    let mut lines: Vec<_> = own.collect();
-    if lines.is_empty() {
-        lines.push((Mark::Faint, "No tunnel of its own stands.".to_owned()));
-    }
-    let relays = match tunnels.certified {
-        true => format!("relays from certified rosters, {} found to show forged ones", tunnels.deceivers),
-        false => "relays from rosters that nobody has certified yet".to_owned(),
-    };
-    let [outward, homeward] = tunnels.relayed;
-    lines.extend([
-        (Mark::Plain, relays),
-        (
-            Mark::Plain,
-            format!("for others: {} set up, {} refused", plural(tunnels.taken, "circuit", "circuits"), tunnels.refused),
-        ),
-        (Mark::Plain, format!("circuits now: {}; cells relayed: {outward} out, {homeward} home", tunnels.circuits)),
-    ]);
-    if tunnels.forged > 0 {
-        lines.push((Mark::Bad, format!("forged or out of order: {}", plural(tunnels.forged, "cell", "cells"))));
-    }
-    Content::Text(lines)
+    let lines = crate::cli::tunnels::lines(&look.tunnels);
+    Content::Text(lines.iter().map(|line| (Mark::Plain, clean(line))).collect())
 }
 
 fn warnings(look: &Look) -> Content {

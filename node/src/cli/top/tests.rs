@@ -51,7 +51,7 @@ fn at_80_by_24_the_map_has_a_list_beside_it() {
         (3, ["own      put   done", "refused  bulk  busy"]),
         (4, ["-1.50 leech", "-4.90 kB"]),
         (5, ["0.500 shunned: it lied", "7 of 8"]),
-        (6, ["for requests, 1.02 min old", "cells relayed: 30 out"]),
+        (6, ["in use, 1.02 min old, laid in 52.5 ms, 50.1 ms", "30 cells relayed outward"]),
         (7, ["records take much (3 times, 10.0 s ago)", "-> give more with --quota"]),
     ] {
         assert!(screen.press(Key::Pane(number)));
@@ -90,7 +90,7 @@ fn at_200_by_60_there_is_everything() {
         });
         assert!(found, "no {pane:?} in\n{}", rows.join("\n"));
     }
-    assert_shows(&rows, &["records take much", "shunned: it lied", "-4.90 kB", "for requests", "queue: control 1"]);
+    assert_shows(&rows, &["records take much", "shunned: it lied", "-4.90 kB", "laid in 52.5 ms", "queue: control 1"]);
 }
 
 #[test]

@@ -120,7 +120,13 @@ pub(super) fn sample(dims: u8, side: u16) -> Look {
         accounts: vec![account],
         servers: vec![server],
         tunnels: Tunnels {
-            own: vec![OwnTunnel { way: (1..5).map(name).collect(), age_s: 61, visits: false }],
+            own: vec![OwnTunnel {
+                way: (1..5).map(name).collect(),
+                age_s: 61,
+                laid_in_ms: 52.5,
+                round_trip_ms: Some(50.1),
+                visits: false,
+            }],
             certified: true,
             deceivers: 0,
             exit: Vec::new(),
