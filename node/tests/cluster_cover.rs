@@ -70,5 +70,5 @@ fn what_it_costs_is_said_before_and_nonsense_is_refused() {
     let cover = &tunnels(&place, &node)["cover"];
     assert_eq!((cover["kbit_per_second"].as_u64(), cover["pace"].as_str()), (Some(205), Some("constant")));
     let text = place.ok(["tunnels", "--api", &node.api]);
-    assert!(text.contains("cover: 205 kbit/s on 0 links"), "{text}");
+    assert!(text.contains("cover: 205 kbit/s as soon as there is a link (constant)"), "{text}");
 }

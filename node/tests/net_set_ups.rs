@@ -1,4 +1,5 @@
-//! Neighbours that send set-ups as fast as their links carry them, and what an honest one has of that.
+//! Neighbours that send set-ups as fast as their links carry them, and one that reads nothing of what is to go on to it: what others have
+//! of that.
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::wildcard_enum_match_arm, reason = "a test")]
 
@@ -8,18 +9,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use net_support::attacker::{others_do_not_notice, victim};
+use net_support::attacker::{others_do_not_notice, victim, victim_with_stall};
 use net_support::flooder::Flooder;
+use net_support::initiator::Initiator;
 use net_support::{mint, parameters};
 use node::tunnels::{ExitPolicy, Tunnels};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tokio::task::JoinSet;
 use tunnel::cell::{Cell, CircuitId, SET_UP};
-use tunnel::keys::{Hop, OnionPublic, OnionSecret};
-use tunnel::moment::Moment;
-use tunnel::name::Name;
-use tunnel::table::{Config, Output, Table};
+use tunnel::table::{Output, Why};
 
 /// Neighbours that flood: of one alone hardly any set-up is looked at, for each may open ten a second.
 const HOSTILE: u8 = 16;
@@ -27,61 +26,17 @@ const HOSTILE: u8 = 16;
 const CIRCUITS: usize = 40;
 const PAUSE: Duration = Duration::from_millis(110);
 
-/// Begins circuits that end at the victim.
-struct Initiator {
-    link: Flooder,
-    table: Table,
-    hop: Hop,
-    begun: Instant,
-    rng: StdRng,
-}
-
-impl Initiator {
-    fn new(link: Flooder, victim: Name) -> Self {
-        let mut rng = StdRng::seed_from_u64(1);
-        let table = Table::new(Name::from_bytes([7; 32]), OnionSecret::from_bytes(rng.random()), Config::default());
-        let hop = Hop { name: victim, onion: OnionPublic::from_bytes(link.onion()) };
-        Self { link, table, hop, begun: Instant::now(), rng }
+/// Opens many circuits that end at the victim, one after the other, and ends each: the times in ascending order.
+async fn open_all(initiator: &mut Initiator) -> Vec<Duration> {
+    let (mut all, path) = (Vec::new(), [initiator.victim()]);
+    for _ in 0..CIRCUITS {
+        let (tunnel, took) = initiator.open(&path).await;
+        initiator.close(tunnel).await;
+        all.push(took);
+        tokio::time::sleep(PAUSE).await;
     }
-
-    fn now(&self) -> Moment {
-        let unix = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-        Moment::new(self.begun.elapsed(), unix.as_secs())
-    }
-
-    /// Opens a circuit and ends it; the time until it stood.
-    async fn open(&mut self) -> Duration {
-        let (begun, mut out) = (Instant::now(), Vec::new());
-        let tunnel = self.table.open(self.now(), &[self.hop], &mut self.rng, &mut out).unwrap();
-        loop {
-            for output in std::mem::take(&mut out) {
-                match output {
-                    Output::Send { cell, .. } => self.link.send(&[cell]).await,
-                    Output::Ready { .. } => {
-                        let took = begun.elapsed();
-                        self.table.close(tunnel, &mut out);
-                        let [Output::Send { cell, .. }] = &out[..] else { panic!("{out:?}") };
-                        self.link.send(std::slice::from_ref(cell)).await;
-                        return took;
-                    }
-                    other => panic!("{other:?}"),
-                }
-            }
-            let arrived = tokio::time::timeout(Duration::from_secs(20), self.link.cell()).await.unwrap();
-            self.table.handle(self.now(), self.hop.name, arrived, &mut self.rng, &mut out);
-        }
-    }
-
-    /// Opens many, one after the other: the times in ascending order.
-    async fn open_all(&mut self) -> Vec<Duration> {
-        let mut all = Vec::new();
-        for _ in 0..CIRCUITS {
-            all.push(self.open().await);
-            tokio::time::sleep(PAUSE).await;
-        }
-        all.sort_unstable();
-        all
-    }
+    all.sort_unstable();
+    all
 }
 
 fn middle_and_last(all: &[Duration]) -> String {
@@ -94,9 +49,8 @@ async fn who_floods_with_set_ups_keeps_nobody_from_laying_tunnels() {
     let (victim, honest) = victim().await;
     let tunnels =
         Tunnels::start(victim.handle.clone(), victim.folder.path().to_owned(), ExitPolicy::default()).unwrap();
-    let name = Name::from_bytes(*victim.id.as_bytes());
-    let mut initiator = Initiator::new(Flooder::connect(&grid, mint(&grid), &victim).await, name);
-    let quiet = initiator.open_all().await;
+    let mut initiator = Initiator::connect(&grid, &victim, 1).await;
+    let quiet = open_all(&mut initiator).await;
     let (over, mut flood) = (Arc::new(AtomicBool::new(false)), JoinSet::new());
     for number in 0..HOSTILE {
         let (link, over) = (Flooder::connect(&grid, mint(&grid), &victim).await, over.clone());
@@ -117,7 +71,7 @@ async fn who_floods_with_set_ups_keeps_nobody_from_laying_tunnels() {
     }
     let before = tunnels.status().await.unwrap().counts;
     let begun = Instant::now();
-    let flooded = initiator.open_all().await;
+    let flooded = open_all(&mut initiator).await;
     let (lasted, after) = (begun.elapsed(), tunnels.status().await.unwrap().counts);
     over.store(true, Ordering::Relaxed);
     let sent: usize = flood.join_all().await.into_iter().sum();
@@ -131,5 +85,41 @@ async fn who_floods_with_set_ups_keeps_nobody_from_laying_tunnels() {
     );
     assert_eq!(after.set_ups, 2 * CIRCUITS as u64, "all that the honest one began, and none of the others': {after:?}");
     assert!(tried > 0 && after.no_room - before.no_room > 4 * tried, "{after:?}");
+    others_do_not_notice(&victim, &honest).await;
+}
+
+/// Cells that are sent into a tunnel whose next node reads nothing: more than links and their queues hold.
+const STREAM: usize = 100_000;
+
+/// The node before it keeps what a queue holds, ends the tunnel, and tells the initiator; nobody else notices.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tunnel_over_a_relay_that_stops_reading_ends_and_keeps_no_memory() {
+    let grid = parameters(1, 2);
+    let (victim, honest) = victim_with_stall(Duration::from_secs(3)).await;
+    let tunnels =
+        Tunnels::start(victim.handle.clone(), victim.folder.path().to_owned(), ExitPolicy::default()).unwrap();
+    let mut initiator = Initiator::connect(&grid, &victim, 1).await;
+    let mut end = Initiator::connect(&grid, &victim, 2).await;
+    let path = [initiator.victim(), end.hop()];
+    let (opened, arrived) = tokio::join!(initiator.open(&path), end.next());
+    assert!(matches!(arrived[..], [Output::Arrived { .. }]), "{arrived:?}");
+    end.stall();
+    let (tunnel, mut sent, mut ended) = (opened.0, 0, None);
+    while ended.is_none() && sent < STREAM {
+        initiator.stream(tunnel, 100).await;
+        sent += 100;
+        ended = initiator.ended(tunnel);
+    }
+    for _ in 0..200 {
+        ended = ended.or_else(|| initiator.ended(tunnel));
+        if ended.is_some() {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    println!("ended after {sent} cells: {ended:?}");
+    assert_eq!(ended, Some(Why::Destroyed), "the initiator hears of it");
+    assert!(sent < STREAM, "what waits for a link is bounded");
+    assert_eq!(tunnels.status().await.unwrap().circuits, 0);
     others_do_not_notice(&victim, &honest).await;
 }

@@ -1,6 +1,7 @@
 //! A neighbour that is nothing but a nuisance: it says what it is told to say, as much of it as it likes, and counts what it
 //! hears. It answers pings, so that it is not taken for dead.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use futures::io::{ReadHalf, WriteHalf};
@@ -43,6 +44,7 @@ pub struct Flooder {
     bulk: mpsc::Sender<Vec<u8>>,
     heard: Arc<Mutex<Heard>>,
     cells: mpsc::UnboundedReceiver<tunnel::cell::Cell>,
+    stalled: Arc<AtomicBool>,
     attacker: Attacker,
 }
 
@@ -53,11 +55,11 @@ impl Flooder {
         let (reader, writer) = stream.split();
         let (say, said) = mpsc::channel(1 << 12);
         let heard = Arc::<Mutex<Heard>>::default();
-        let (arrivals, cells) = mpsc::unbounded_channel();
+        let ((arrivals, cells), stalled) = (mpsc::unbounded_channel(), Arc::<AtomicBool>::default());
         let (bulk, heap) = mpsc::channel(1);
         tokio::spawn(write(writer, said, heap));
-        tokio::spawn(listen(reader, grid.clone(), say.clone(), heard.clone(), arrivals));
-        Self { say, bulk, heard, cells, attacker }
+        tokio::spawn(listen(reader, grid.clone(), say.clone(), heard.clone(), arrivals, stalled.clone()));
+        Self { say, bulk, heard, cells, stalled, attacker }
     }
 
     /// Sends cells, one behind the other; returns when there is room for more.
@@ -70,6 +72,16 @@ impl Flooder {
     /// The next cell that came.
     pub async fn cell(&mut self) -> tunnel::cell::Cell {
         self.cells.recv().await.unwrap()
+    }
+
+    /// The next cell, if one has come.
+    pub fn try_cell(&mut self) -> Option<tunnel::cell::Cell> {
+        self.cells.try_recv().ok()
+    }
+
+    /// Reads nothing any more.
+    pub fn stall(&self) {
+        self.stalled.store(true, Ordering::Relaxed);
     }
 
     /// The victim's onion key.
@@ -118,11 +130,16 @@ async fn listen(
     say: mpsc::Sender<Vec<u8>>,
     heard: Arc<Mutex<Heard>>,
     cells: mpsc::UnboundedSender<tunnel::cell::Cell>,
+    stalled: Arc<AtomicBool>,
 ) {
     let (mut units, mut marks) = (Units::new(from, 1 << 22), 0);
     let rules = Rules::of(&grid);
     // Ends when the test drops the victim.
     while let Ok(unit) = units.next().await {
+        if stalled.load(Ordering::Relaxed) {
+            // With its connection, which stays open.
+            std::future::pending::<()>().await;
+        }
         match unit {
             Unit::Message(bytes) => {
                 let read = decode_message(&bytes, grid.shape, &rules, &mut |_| None, &|_, _, _| None);

@@ -5,6 +5,7 @@
 pub mod attacker;
 pub mod door;
 pub mod flooder;
+pub mod initiator;
 pub mod liar;
 pub mod relay;
 pub mod tap;
