@@ -77,6 +77,11 @@ impl Stretch {
         Shape::new(self.dims, self.side).map_err(|error| error.to_string())
     }
 
+    /// Whether as many moves lead from a node to another's cell as there are axes.
+    fn is_far(&self, from: Node, to: Node) -> bool {
+        from.cell().distance(&to.cell()) == self.dims
+    }
+
     fn nodes(&self) -> Result<u64, String> {
         Ok(self.shape()?.cells().saturating_mul(self.per_cell.into()))
     }
@@ -99,12 +104,13 @@ impl Model for Stretch {
     }
 
     /// `load` is the greatest number of requests that a node passed on or answered over the mean; the quantile beside it is
-    /// of the nodes. `shortest` is the stretch of the shortest ways.
+    /// of the nodes. `shortest` is the stretch of the shortest ways, `far` what it is where each coordinate has to be corrected: in a
+    /// small world many requests are of one move, for which there is no choice.
     fn trial(&self, seed: u64) -> Result<Measures, String> {
         let field = Field::random(self.shape()?, self.nodes()?, seed).map_err(|error| error.to_string())?;
         let mut net = Net::new(field, self.access_ms, (self.rule, self.compared), seed);
         let (mut chance, mut walk) = (Chance::of(seed, 1), Walk::default());
-        let (mut stretches, mut ways, mut hops) = (Vec::new(), Vec::new(), 0.0);
+        let (mut stretches, mut far, mut ways, mut hops) = (Vec::new(), Vec::new(), Vec::new(), 0.0);
         let mut load = vec![0_u32; usize::try_from(self.nodes()?).unwrap_or(usize::MAX)];
         let round = self.nodes()?.saturating_mul(PER_ROUND);
         let requests = u64::from(self.warm_up) + u64::from(self.requests);
@@ -120,18 +126,29 @@ impl Model for Stretch {
             taken.iter().for_each(|&node| load[net.number(node)] += 1);
             let way: f32 = walk.path().windows(2).map(|hop| net.millis(hop[0], hop[1])).sum();
             hops += f64::from(u32::try_from(taken.len()).unwrap_or(u32::MAX));
-            stretches.push(f64::from(way / net.millis(from, end)));
+            let stretch = f64::from(way / net.millis(from, end));
+            stretches.push(stretch);
+            far.extend(self.is_far(from, to).then_some(stretch));
             ways.push(f64::from(way));
         }
         let mut chance = Chance::of(seed, 3);
         let pairs = (0..self.requests.min(SHORTEST)).filter_map(|_| pair(&net, &mut chance));
-        let shortest = pairs.filter_map(|(from, to)| net.shortest(from, to.cell()));
-        let mut shortest: Vec<f64> = shortest.map(|(way, direct)| f64::from(way / direct)).collect();
+        let (mut shortest, mut shortest_far) = (Vec::new(), Vec::new());
+        for (from, to) in pairs {
+            let Some((way, direct)) = net.shortest(from, to.cell()) else { continue };
+            let stretch = f64::from(way / direct);
+            shortest.push(stretch);
+            shortest_far.extend(self.is_far(from, to).then_some(stretch));
+        }
         let mut load: Vec<f64> = load.into_iter().map(f64::from).collect();
         let mean_load = mean(&load);
         Ok(Measures::from([
             ("stretch_p50", quantile(&mut stretches, 0.5)),
             ("stretch_p95", quantile(&mut stretches, 0.95)),
+            ("far_p50", quantile(&mut far, 0.5)),
+            ("far_p95", quantile(&mut far, 0.95)),
+            ("shortest_far_p50", quantile(&mut shortest_far, 0.5)),
+            ("shortest_far_p95", quantile(&mut shortest_far, 0.95)),
             ("shortest_p50", quantile(&mut shortest, 0.5)),
             ("shortest_p95", quantile(&mut shortest, 0.95)),
             ("one_way_ms_p50", quantile(&mut ways, 0.5)),

@@ -41,6 +41,7 @@ const FILES: &[(&str, &str)] = &[
     ("spy_and_flood", include_str!("../../experiments/spy_and_flood.toml")),
     ("stretch_2", include_str!("../../experiments/stretch_2.toml")),
     ("stretch_4", include_str!("../../experiments/stretch_4.toml")),
+    ("stretch_few", include_str!("../../experiments/stretch_few.toml")),
     ("tunnel_compromise", include_str!("../../experiments/tunnel_compromise.toml")),
     ("tunnel_intersection", include_str!("../../experiments/tunnel_intersection.toml")),
     ("tunnel_predecessor", include_str!("../../experiments/tunnel_predecessor.toml")),
