@@ -33,9 +33,10 @@ struct Budget {
 }
 
 impl Budget {
-    /// So much time of a core was used.
+    /// So much time of a core was used. What took longer than all that may be done at once was not work: the process was stopped meanwhile,
+    /// or had no processor.
     fn spend(&mut self, now: Duration, took: Duration) {
-        self.whole = self.whole.max(now) + took * PART;
+        self.whole = self.whole.max(now) + took.min(AT_ONCE) * PART;
     }
 
     /// From when on there is some.

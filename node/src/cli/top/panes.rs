@@ -146,7 +146,12 @@ fn node(look: &Look) -> Content {
 
 fn tunnels(look: &Look) -> Content {
     let lines = crate::cli::tunnels::lines(&look.tunnels);
-    Content::Text(lines.iter().map(|line| (Mark::Plain, clean(line))).collect())
+    let mut lines: Vec<_> = lines.iter().map(|line| (Mark::Plain, clean(line))).collect();
+    // The last one says of how many cells something was wrong.
+    if let Some((mark, _)) = lines.last_mut().filter(|_| look.tunnels.forged > 0) {
+        *mark = Mark::Bad;
+    }
+    Content::Text(lines)
 }
 
 fn warnings(look: &Look) -> Content {

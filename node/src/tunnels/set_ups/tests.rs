@@ -64,6 +64,17 @@ fn together_they_get_a_quarter_of_a_core_and_what_was_saved_up() {
     assert!((95..=105).contains(&served), "{served}");
 }
 
+/// A process that is stopped for a minute while it looks at a set-up has not worked for a minute.
+#[test]
+fn a_pause_is_not_taken_for_work() {
+    let mut set_ups = SetUps::new();
+    (1..=3).for_each(|number| push(&mut set_ups, millis(60_000), 1, number));
+    set_ups.next(millis(60_000)).unwrap();
+    set_ups.spent(millis(60_000), Duration::from_secs(60));
+    assert!(set_ups.due().unwrap() <= millis(60_040), "{:?}", set_ups.due());
+    assert!(set_ups.next(millis(60_040)).is_some());
+}
+
 #[test]
 fn who_floods_waits_for_who_does_not() {
     let mut set_ups = SetUps::new();
