@@ -83,6 +83,22 @@ fn records_go_through_tunnels_and_a_killed_relay_is_survived() {
             );
         }
     }
+
+    for node in &nodes {
+        get(&place, node, pointer, &value);
+    }
+    let own = nodes.iter().flat_map(|node| tunnels(&place, node)["own"].as_array().unwrap().clone());
+    let mut laid: Vec<f64> = own.map(|tunnel| tunnel["laid_in_ms"].as_f64().unwrap()).collect();
+    laid.sort_by(f64::total_cmp);
+    assert!(laid.len() >= nodes.len(), "each has laid one: {laid:?}");
+    // The links have no length here, so that this is what the nodes add to the round trip of a path.
+    println!(
+        "{} tunnels were laid within {:.1} ms at least, {:.1} in the middle, {:.1} at most",
+        laid.len(),
+        laid[0],
+        laid[laid.len() / 2],
+        laid[laid.len() - 1]
+    );
 }
 
 /// Once the lines of a grid are certified, relays have to show that theirs are, and another cell of the line is asked.

@@ -38,13 +38,7 @@ pub(crate) fn within(parameter: &str, found: f64, least: f64, greatest: f64) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::experiment::Model;
-
-    fn repeats<M: Model>(model: &M) {
-        model.check().unwrap();
-        assert_eq!(model.trial(1).unwrap(), model.trial(1).unwrap(), "{}", M::NAME);
-        assert_ne!(model.trial(1).unwrap(), model.trial(2).unwrap(), "{}", M::NAME);
-    }
+    use crate::experiment::repeats;
 
     #[test]
     fn a_seed_decides_everything() {

@@ -56,3 +56,11 @@ pub trait Model: Serialize + DeserializeOwned + Send + Sync {
     /// What went wrong in it; never anything that [`Model::check`] could have said.
     fn trial(&self, seed: u64) -> Result<Measures, String>;
 }
+
+/// A seed decides everything of a trial, and decides something.
+#[cfg(test)]
+pub(crate) fn repeats<M: Model>(model: &M) {
+    model.check().unwrap();
+    assert_eq!(model.trial(1).unwrap(), model.trial(1).unwrap(), "{}", M::NAME);
+    assert_ne!(model.trial(1).unwrap(), model.trial(2).unwrap(), "{}", M::NAME);
+}

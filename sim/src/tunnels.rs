@@ -82,13 +82,7 @@ fn drawn(shape: Shape, x: f64, chance: &mut Chance) -> net::Net {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::experiment::Model;
-
-    fn repeats<M: Model>(model: &M) {
-        model.check().unwrap();
-        assert_eq!(model.trial(1).unwrap(), model.trial(1).unwrap(), "{}", M::NAME);
-        assert_ne!(model.trial(1).unwrap(), model.trial(2).unwrap(), "{}", M::NAME);
-    }
+    use crate::experiment::repeats;
 
     #[test]
     fn a_seed_decides_everything() {

@@ -1,6 +1,8 @@
 //! Visits to services that others publish: where they can be met is asked through one tunnel, and they are met at the end of
 //! another.
 
+mod seeking;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::num::NonZeroUsize;
@@ -42,9 +44,6 @@ const STAGGER: Duration = Duration::from_millis(700);
 const SLOW: Duration = Duration::from_millis(900);
 /// How often ways are drawn to where one service is met, which may itself be what breaks them.
 const BUILDS: Rate = Rate { burst: 12, every: Duration::from_secs(10) };
-/// How long a service that was announced is sought again: it may be on its way to another node.
-const PERSISTENCE: Duration = Duration::from_secs(8);
-const PAUSE: Duration = Duration::from_millis(500);
 /// How long it may take to meet a service at one node.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Attempts at each node: the first may go through a tunnel that is broken without our knowing.
@@ -191,18 +190,13 @@ impl Tunnels {
         }
     }
 
-    /// Asks where a service is met, and leads there; again for a while where no tunnel came to stand for either.
+    /// Asks where a service is met, and leads there; again for a while where it is not met.
     async fn visit_anew(&self, host: &ServiceHost) -> Result<Visit, VisitError> {
-        let begun = Instant::now();
-        loop {
-            match self.visit_where_announced(host).await {
-                Err(VisitError::Tunnel(error)) if error.may_pass() && begun.elapsed() < PERSISTENCE => {
-                    tracing::info!(%error, %host, "a service is sought once more");
-                    sleep(PAUSE).await;
-                }
-                outcome => return outcome,
-            }
-        }
+        let attempt = || async {
+            let outcome = self.visit_where_announced(host).await;
+            outcome.inspect_err(|error| tracing::info!(%error, %host, "a service is not met"))
+        };
+        seeking::seek(attempt, self.0.builder.slack()).await
     }
 
     async fn visit_where_announced(&self, host: &ServiceHost) -> Result<Visit, VisitError> {
