@@ -100,6 +100,8 @@ async fn a_tunnel_over_a_relay_that_stops_reading_ends_before_much_waits() {
         Tunnels::start(victim.handle.clone(), victim.folder.path().to_owned(), ExitPolicy::default()).unwrap();
     let mut initiator = Initiator::connect(&grid, &victim, 1).await;
     let mut end = Initiator::connect(&grid, &victim, 2).await;
+    // Who connects is told so a moment before cells find its link.
+    victim.linked(3).await;
     let path = [initiator.victim(), end.hop()];
     let (opened, arrived) = tokio::join!(initiator.open(&path), end.next());
     assert!(matches!(arrived[..], [Output::Arrived { .. }]), "{arrived:?}");
