@@ -71,6 +71,21 @@ impl Siege {
         Self { grid, victim, cell, honest: neighbours, paid }
     }
 
+    /// Asks the honest for `load` of the node's capacity for so long: whoever only takes is served after newcomers. How many answered, of
+    /// how many.
+    async fn ask_back(&self, load: f64, time: Duration) -> (usize, usize) {
+        let (mut answers, home) = (JoinSet::new(), self.honest[0].status().await.cell);
+        let (begun, mut tick) =
+            (Instant::now(), tokio::time::interval(Duration::from_secs_f64(1.0 / (load * f64::from(CAPACITY)))));
+        while begun.elapsed() < time {
+            tick.tick().await;
+            let handle = self.victim.handle.clone();
+            answers.spawn(async move { handle.echo(home).await.is_ok() });
+        }
+        let answers = answers.join_all().await;
+        (answers.iter().filter(|is_answered| **is_answered).count(), answers.len())
+    }
+
     async fn flooder(&self) -> Flooder {
         Flooder::connect(&self.grid, mint_in(&self.grid, &[0]), &self.victim).await
     }
@@ -218,8 +233,10 @@ fn check_refusals(heard: &Heard, sent: usize) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_neighbour_that_floods_and_pays_nothing_keeps_nobody_from_being_served() {
     let siege = Siege::new(19).await;
-    let calm = siege.rage(LOAD, Asks::HalfByOne, seconds(), |_| {}).await;
+    let calm = siege.rage(LOAD, Asks::Equally, seconds(), |_| {});
+    let (calm, (given, asked_for)) = tokio::join!(calm, siege.ask_back(LOAD, seconds()));
     calm.print("calm");
+    assert_eq!(given, asked_for, "what the node asks for in its turn");
     let hostile = siege.flooder().await;
     let (mut due, mut sent) = (0.0, 0);
     let mut flood = |requests| {
