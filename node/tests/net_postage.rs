@@ -236,7 +236,7 @@ async fn a_neighbour_that_floods_and_pays_nothing_keeps_nobody_from_being_served
     let calm = siege.rage(LOAD, Asks::Equally, seconds(), |_| {});
     let (calm, (given, asked_for)) = tokio::join!(calm, siege.ask_back(LOAD, seconds()));
     calm.print("calm");
-    assert_eq!(given, asked_for, "what the node asks for in its turn");
+    assert!(20 * given >= 19 * asked_for, "what the node asks for in its turn: {given} of {asked_for}");
     let hostile = siege.flooder().await;
     let (mut due, mut sent) = (0.0, 0);
     let mut flood = |requests| {
