@@ -73,19 +73,6 @@ fn records_go_through_tunnels_and_a_killed_relay_is_survived() {
         assert!(knows || charged(after, &id, "given").is_none(), "{after} is a first relay of none of {ways:?}");
     }
 
-    for place_on_way in [1, 0, 2] {
-        let victim = way(&place, &reader)[place_on_way].clone();
-        // The writer's node may be a relay of the reader; it has done its part.
-        if let Some(at) = nodes.iter().position(|node| node.id == victim) {
-            nodes.swap_remove(at).kill();
-            println!(
-                "relay {} was killed; the next get took {:?}",
-                place_on_way + 1,
-                get(&place, &reader, pointer, &value)
-            );
-        }
-    }
-
     for node in &nodes {
         get(&place, node, pointer, &value);
     }
@@ -101,6 +88,19 @@ fn records_go_through_tunnels_and_a_killed_relay_is_survived() {
         laid[laid.len() / 2],
         laid[laid.len() - 1]
     );
+
+    for place_on_way in [1, 0, 2] {
+        let victim = way(&place, &reader)[place_on_way].clone();
+        // The writer's node may be a relay of the reader; it has done its part.
+        if let Some(at) = nodes.iter().position(|node| node.id == victim) {
+            nodes.swap_remove(at).kill();
+            println!(
+                "relay {} was killed; the next get took {:?}",
+                place_on_way + 1,
+                get(&place, &reader, pointer, &value)
+            );
+        }
+    }
 }
 
 /// Once the lines of a grid are certified, relays have to show that theirs are, and another cell of the line is asked.
