@@ -79,6 +79,9 @@ const TURN: Duration = Duration::from_secs(10);
 const TRIES: usize = 3;
 /// After how long a request goes through a second tunnel as well. A relay that was killed says nothing of it.
 const HEDGE: Duration = Duration::from_millis(700);
+/// After how long without word that a request has arrived the other tunnels that stand are felt: of those that are silent as well it is known
+/// when the request goes through a second one.
+const FEEL: Duration = Duration::from_millis(100);
 /// After how long without a sign of life from its last node a tunnel is not used again when another one is asked as well.
 const SILENT: Duration = Duration::from_millis(600);
 /// How often it is looked for that.
@@ -334,6 +337,7 @@ impl Tunnels {
     async fn ask(&self, question: &Ask) -> Result<Answer, TunnelError> {
         let (mut asking, mut used, mut failed) = (FuturesUnordered::new(), Vec::<Ready>::new(), None);
         let (mut is_due, mut hedge) = (true, Instant::now());
+        let (mut is_felt, mut feel) = (true, Instant::now());
         loop {
             let more = used.len() < TRIES;
             tokio::select! {
@@ -342,6 +346,7 @@ impl Tunnels {
                         used.push(ready.clone());
                         asking.push(async move { (self.ask_through(&ready.mux, question).await, ready) });
                         (is_due, hedge) = (false, Instant::now() + HEDGE + self.0.builder.slack());
+                        (is_felt, feel) = (false, Instant::now() + FEEL);
                     }
                     Err(error) if asking.is_empty() => return Err(failed.unwrap_or(error)),
                     // Those that are asked already may still answer.
@@ -359,10 +364,18 @@ impl Tunnels {
                         return outcome;
                     }
                 },
+                () = sleep_until(feel), if !is_felt => {
+                    let (now, least) = (self.0.builder.now(), FEEL + self.0.builder.slack());
+                    if used.iter().any(|ready| ready.mux.is_silent(now, least)) {
+                        self.0.stock.feel();
+                        is_felt = true;
+                    }
+                    feel = Instant::now() + FEEL;
+                }
                 () = sleep_until(hedge), if !is_due && more => {
                     let now = self.0.builder.now();
                     // A relay that was killed says nothing of it, and another tunnel may lead over it as well.
-                    for ready in used.iter().filter(|ready| ready.mux.is_silent(now, self.silent())) {
+                    for ready in self.0.stock.all().iter().filter(|ready| ready.mux.is_silent(now, self.silent())) {
                         self.0.relays.avoid(&ready.way);
                         self.0.stock.broke(&ready.mux);
                     }

@@ -24,6 +24,8 @@ pub struct Config {
     pub slow: Duration,
     /// How often tunnels are built.
     pub builds: Rate,
+    /// How many of a burst are kept for when no tunnel stands nor may soon: spares can wait, who asks cannot. Less than the burst.
+    pub reserve: u32,
 }
 
 impl Default for Config {
@@ -36,6 +38,8 @@ impl Default for Config {
             // Three tunnels need three in ten minutes; a lost relay may take all of them at once, and of the ways that are
             // drawn next some still lead over it.
             builds: Rate { burst: 12, every: Duration::from_secs(10) },
+            // All three were lost at once and replaced once.
+            reserve: 6,
         }
     }
 }
@@ -95,19 +99,26 @@ impl<Id: Ord + Copy> Keeper<Id> {
             self.tunnels.remove(&tunnel);
             return Some(Action::Retire(tunnel));
         }
-        (self.lacks(now) && self.builds.take(now, self.config.builds)).then_some(Action::Build)
+        self.lacks(now).is_some_and(|rate| self.builds.take(now, rate)).then_some(Action::Build)
     }
 
-    /// Whether there are too few, those counted that are being laid.
-    fn lacks(&self, now: Duration) -> bool {
-        self.tunnels.values().filter(|state| state.counts_until(&self.config) > now).count() <= self.config.spares
+    /// How often one may be built if there are too few, those counted that are being laid.
+    fn lacks(&self, now: Duration) -> Option<Rate> {
+        let Config { builds, reserve, .. } = self.config;
+        match self.tunnels.values().filter(|state| state.counts_until(&self.config) > now).count() {
+            0 => Some(builds),
+            count if count <= self.config.spares => {
+                Some(Rate { burst: builds.burst.saturating_sub(reserve).max(1), ..builds })
+            }
+            _ => None,
+        }
     }
 
     /// When to ask again, if nothing is heard before.
     pub fn next_at(&self, now: Duration) -> Duration {
         let turns = |state: &State| [Some(state.counts_until(&self.config)), state.ends(&self.config)];
         let turns = self.tunnels.values().flat_map(turns).flatten();
-        let build = self.lacks(now).then(|| self.builds.next(self.config.builds).max(now));
+        let build = self.lacks(now).map(|rate| self.builds.next(rate).max(now));
         turns.filter(|&at| at > now).chain(build).min().unwrap_or(now + self.config.fresh)
     }
 

@@ -57,6 +57,8 @@ struct State {
     flight: Flight,
     window: Window,
     round_trip: Option<Duration>,
+    /// How long the tunnel took to lay, which is one round trip as well.
+    laid_in: Option<Duration>,
     marks: u64,
     answer: Option<Reached>,
     reader: Option<Waker>,
@@ -96,12 +98,12 @@ pub(super) struct Pipe(Arc<Shared>);
 pub(super) struct Pulse(Weak<Shared>);
 
 impl Pulse {
-    /// Whether the other side has not said for so long that it has what was sent, nor for [`QUIET_ROUNDS`] round trips. Where
-    /// none was measured yet nobody is called silent.
+    /// Whether the other side has not said for so long that it has what was sent, nor for [`QUIET_ROUNDS`] round trips, or as many times
+    /// what the tunnel took to lay. Where neither is known nobody is called silent.
     pub(super) fn is_silent(&self, now: Time, least: Duration) -> bool {
         self.0.upgrade().is_some_and(|shared| {
             let state = shared.lock();
-            let patience = state.round_trip.map(|round_trip| least.max(round_trip * QUIET_ROUNDS));
+            let patience = state.round().map(|round_trip| least.max(round_trip * QUIET_ROUNDS));
             patience.is_some_and(|patience| state.flight.waited(now) >= patience)
         })
     }
@@ -128,6 +130,11 @@ impl Pipe {
     pub(super) fn pulse(&self) -> Pulse {
         Pulse(Arc::downgrade(&self.0))
     }
+
+    /// The tunnel took so long to lay.
+    pub(super) fn laid_in(&self, took: Duration) {
+        self.0.lock().laid_in = Some(took);
+    }
 }
 
 /// The end of the task of the tunnels.
@@ -148,6 +155,7 @@ pub(super) fn pipe(key: TunnelId, now: Time, notices: mpsc::UnboundedSender<Tunn
         flight: Flight::default(),
         window: Window::new(now),
         round_trip: None,
+        laid_in: None,
         marks: 0,
         answer: None,
         reader: None,
@@ -245,9 +253,9 @@ impl Feed {
         self.0.notice(&mut self.0.lock());
     }
 
-    /// The shortest time from a mark to the answer.
+    /// The shortest time from a mark to the answer, or else that in which the tunnel was laid.
     pub(super) fn round_trip(&self) -> Duration {
-        self.0.lock().round_trip.unwrap_or_default()
+        self.0.lock().round().unwrap_or_default()
     }
 
     /// For how long the other side has not said that it has what was marked.
@@ -262,6 +270,11 @@ fn reached(bytes: &[u8]) -> Option<Reached> {
 }
 
 impl State {
+    /// How long a cell and its answer take, where that is known.
+    fn round(&self) -> Option<Duration> {
+        self.round_trip.or(self.laid_in)
+    }
+
     /// Whether one more cell may be under way.
     fn is_open(&self) -> bool {
         let under_way = self.flight.bytes();

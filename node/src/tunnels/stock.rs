@@ -51,6 +51,11 @@ impl Stock {
         self.lock().usable(self.begun.elapsed())
     }
 
+    /// Asks the last nodes of all for a sign of life.
+    pub(super) fn feel(&self) {
+        self.lock().standing.values().for_each(|ready| ready.mux.beat());
+    }
+
     /// This tunnel did not do; it is not used again.
     pub(super) fn broke(&self, mux: &Mux) {
         self.lock().forget(|ready| ready.mux.is_same(mux));

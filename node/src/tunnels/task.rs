@@ -101,6 +101,7 @@ impl Builder {
         self.wishes.send(Wish::Lay(way, reply)).await.map_err(|_| LayError::Stopped)?;
         let pipe = laid.await.map_err(|_| LayError::Stopped)??;
         let took = begun.elapsed();
+        pipe.laid_in(took);
         let (mux, opened) = Mux::start(pipe, Mode::Client);
         Ok(Laid { mux, opened, took })
     }

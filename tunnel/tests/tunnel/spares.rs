@@ -18,6 +18,7 @@ const CONFIG: Config = Config {
     fresh: seconds(480),
     slow: Duration::from_millis(700),
     builds: Rate { burst: 6, every: seconds(10) },
+    reserve: 1,
 };
 
 /// A keeper, and the tunnels that are built for it.
@@ -95,6 +96,26 @@ fn who_breaks_every_tunnel_does_not_make_us_build_more_than_the_rate() {
         kept.built.iter().filter(|(at, _)| within(at)).count()
     });
     assert!(most.skip(1).max().unwrap() <= 6);
+}
+
+#[test]
+fn spares_leave_a_reserve_for_when_nothing_stands() {
+    let mut keeper = Keeper::new(Config { builds: Rate { burst: 12, every: seconds(10) }, reserve: 6, ..CONFIG });
+    let mut name = 0;
+    let mut stand_after_all_were_lost = |second| {
+        let now = seconds(second);
+        keeper.standing(now).into_iter().for_each(|tunnel| keeper.ended(tunnel));
+        while keeper.next(now).is_some() {
+            keeper.building(now, name);
+            keeper.ready(now, name);
+            name += 1;
+        }
+        assert!(keeper.next_at(now) > now, "it does not spin");
+        keeper.standing(now).len()
+    };
+    let stand: Vec<usize> = (1..=9).map(&mut stand_after_all_were_lost).collect();
+    assert_eq!(stand, [3, 3, 1, 1, 1, 1, 1, 1, 0]);
+    assert_eq!(stand_after_all_were_lost(100), 3);
 }
 
 #[test]

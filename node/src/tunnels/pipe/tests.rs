@@ -162,6 +162,23 @@ async fn a_broken_tunnel_ends_reading_and_writing() {
 }
 
 #[test]
+fn one_that_was_laid_and_has_not_been_used_is_silent_as_well() {
+    for (laid_in, waits) in [(100, 400..=420), (200, 590..=620)] {
+        let (mut left, _right, mut way) = way(Duration::from_millis(1), 64);
+        left.laid_in(Duration::from_millis(laid_in));
+        let (pulse, least) = (left.pulse(), Duration::from_millis(400));
+        write(&mut left, &[1; 100]);
+        let lost = (0..2000).take_while(|_| {
+            way.pass();
+            way.cells.iter_mut().for_each(VecDeque::clear);
+            !pulse.is_silent(way.now, least)
+        });
+        let lost = lost.count();
+        assert!(waits.contains(&lost), "{lost} ms");
+    }
+}
+
+#[test]
 fn an_end_is_silent_after_some_round_trips_and_not_before_one_is_known() {
     let (mut left, mut right, mut way) = way(Duration::from_millis(100), 64);
     let (pulse, least) = (left.pulse(), Duration::from_millis(400));
