@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use grid::id::NodeId;
 use tokio::sync::mpsc;
@@ -107,6 +108,16 @@ impl CellLinks {
             // Without tunnels nobody listens.
             _ = self.gone.send(node);
         }
+    }
+
+    /// Has a link show whether the other side still reads.
+    pub(crate) fn feel(&self, node: &NodeId) {
+        self.lock().get(node).into_iter().for_each(CellOutbox::feel);
+    }
+
+    /// Whether there is a link on which the other side has not read on for so long.
+    pub(crate) fn is_mute(&self, node: &NodeId, least: Duration) -> bool {
+        self.lock().get(node).is_some_and(|outbox| outbox.is_mute(least))
     }
 
     /// Sends a cell.

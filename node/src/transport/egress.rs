@@ -12,6 +12,7 @@ mod lanes;
 mod turns;
 mod window;
 
+use std::mem;
 use std::time::Duration;
 
 use grid::queue::Class;
@@ -30,6 +31,8 @@ use crate::wire::piece::{MAX_PIECE, Reached, SLOT, append_cell, append_mark, app
 pub(crate) const BATCH: usize = MAX_PIECE;
 /// A mark follows on this part of the window.
 const MARKS: u64 = 8;
+/// After how many of the quickest round trips without word a link may be mute.
+const MUTE_ROUNDS: u32 = 4;
 
 /// Where links have send slots, tunnels' cells have this many in a row before messages that wait get one: without that a long
 /// stream through a tunnel would keep the node from answering its neighbours at all.
@@ -56,6 +59,10 @@ pub(crate) struct Egress {
     /// Marks of the other side that were read, and what is to be said of them.
     marks: u64,
     answer: Option<Reached>,
+    /// A mark is wanted in one of the next slots.
+    felt: bool,
+    /// The shortest time from a mark to the answer.
+    round_trip: Option<Duration>,
     /// Slots in a row that went to cells.
     in_a_row: u32,
     /// Nothing more will be queued.
@@ -71,6 +78,8 @@ impl Egress {
             window: Window::new(now),
             marks: 0,
             answer: None,
+            felt: false,
+            round_trip: None,
             in_a_row: 0,
             closed: false,
         }
@@ -90,6 +99,18 @@ impl Egress {
     /// The cell, if there is no room for it, or nothing more is taken.
     pub(crate) fn push_cell(&mut self, cell: Cell) -> Result<(), Cell> {
         if self.closed { Err(cell) } else { self.lanes.push_cell(cell) }
+    }
+
+    /// Has a link with send slots show whether the other side still reads: a mark follows, unless one is under way already. Without slots
+    /// marks follow on all bulk, and cells are bulk.
+    pub(crate) fn feel(&mut self) {
+        self.felt = !self.flight.is_marked();
+    }
+
+    /// Whether the other side has not read on for so long, nor for [`MUTE_ROUNDS`] round trips. Marks alone show that.
+    pub(crate) fn is_mute(&self, now: Time, least: Duration) -> bool {
+        let patience = self.round_trip.map_or(least, |round_trip| least.max(round_trip * MUTE_ROUNDS));
+        self.waited(now) >= patience
     }
 
     /// What waits in each lane, in bytes, in the order of [`Class::ALL`].
@@ -137,9 +158,9 @@ impl Egress {
 
     /// Appends what goes in a send slot: [`SLOT`] bytes, whatever waits. What is under way on the link is not regarded: the slots
     /// are no faster for it.
-    pub(crate) fn fill_slot(&mut self, batch: &mut Vec<u8>) -> Filling {
+    pub(crate) fn fill_slot(&mut self, now: Time, batch: &mut Vec<u8>) -> Filling {
         let end = batch.len() + SLOT;
-        let waits = self.answer.is_some() || self.lanes.waiting().iter().any(|&bytes| bytes > 0);
+        let waits = self.answer.is_some() || self.felt || self.lanes.waiting().iter().any(|&bytes| bytes > 0);
         if (!waits || self.in_a_row < CELLS_IN_A_ROW) && self.lanes.cut_cell(batch) {
             self.in_a_row += 1;
             return Filling::Cell;
@@ -151,6 +172,9 @@ impl Egress {
         }
         if let Some(reached) = self.answer.take() {
             append_reached(batch, reached);
+        }
+        if mem::take(&mut self.felt) {
+            self.mark(now, batch);
         }
         loop {
             let next = Class::ALL.map(|lane| self.lanes.fitting(lane, end - batch.len()));
@@ -208,6 +232,7 @@ impl Egress {
     /// [`Unasked`] if that cannot be.
     pub(crate) fn on_reached(&mut self, now: Time, reached: Reached) -> Result<(), Unasked> {
         let sample = self.flight.reached(now, reached)?;
+        self.round_trip = Some(self.round_trip.map_or(sample.round, |least| least.min(sample.round)));
         self.window.reached(now, &sample);
         Ok(())
     }

@@ -52,6 +52,17 @@ impl CellOutbox {
         self.0.wake.notify_one();
         Ok(())
     }
+
+    /// Has the link show whether the other side still reads.
+    pub(crate) fn feel(&self) {
+        self.0.lock().feel();
+        self.0.wake.notify_one();
+    }
+
+    /// Whether the other side has not read on for so long.
+    pub(crate) fn is_mute(&self, least: Duration) -> bool {
+        self.0.lock().is_mute(self.0.now(), least)
+    }
 }
 
 /// The end from which batches are written.
@@ -132,7 +143,7 @@ impl Batches {
     /// Appends what goes in a send slot; `None` if everything is written and nothing will come.
     pub(crate) fn slot(&self, batch: &mut Vec<u8>) -> Option<Filling> {
         let mut egress = self.0.lock();
-        (!egress.is_done()).then(|| egress.fill_slot(batch))
+        (!egress.is_done()).then(|| egress.fill_slot(self.0.now(), batch))
     }
 
     /// Waits until there may be something to do.

@@ -242,7 +242,7 @@ impl Relays {
                 // As far as links are open.
                 all.retain(|one| known.peer(one.id).is_some() && !self.is_distrusted(&one.id));
                 if draw.is_kept {
-                    let first = self.first(&all.iter().map(|one| one.id).collect::<Vec<_>>());
+                    let first = self.first(&all.iter().map(|one| one.id).collect::<Vec<_>>(), draw.builder);
                     all.retain(|one| Some(one.id) == first);
                 }
             }
@@ -251,14 +251,9 @@ impl Relays {
         Ok(())
     }
 
-    /// The first relay of the next way, of these links: of the two by turns the other one if a way failed over this one lately.
-    fn first(&self, links: &[NodeId]) -> Option<NodeId> {
-        let by_turn = self.firsts.choose(self.seed(), links)?;
-        if self.failures(&by_turn) == 0 {
-            return Some(by_turn);
-        }
-        let other = self.firsts.choose(self.seed(), links)?;
-        [by_turn, other].into_iter().min_by_key(|one| self.failures(one))
+    /// The first relay of the next way, of these links.
+    fn first(&self, links: &[NodeId], builder: &Builder) -> Option<NodeId> {
+        self.firsts.best(self.seed(), links, |one| (builder.is_mute(one), self.failures(one)))
     }
 
     /// A relay shows nothing by which another one could be drawn: it is new on its lines, or keeps back what it knows. It is gone

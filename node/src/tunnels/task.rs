@@ -89,6 +89,8 @@ pub(super) struct Builder {
 /// twelve exponential times twice the mean is exceeded once in 200 times.
 const CROSSINGS: u32 = 12;
 const PATIENT: u32 = 2;
+/// After how long a link that does not answer is mute: before a set-up that was sent on it counts as slow.
+const MUTE: Duration = Duration::from_millis(600);
 
 impl Builder {
     /// Lays a tunnel over these nodes, the first relay first.
@@ -110,6 +112,12 @@ impl Builder {
     /// apart as ours.
     pub(super) fn slack(&self) -> Duration {
         self.links.slots().map_or(Duration::ZERO, |slots| slots.gap() * CROSSINGS * PATIENT)
+    }
+
+    /// Whether the link to a node to which a set-up was sent does not answer at all. Nobody but that node, and who stands between, can
+    /// bring that about.
+    pub(super) fn is_mute(&self, node: &NodeId) -> bool {
+        self.links.is_mute(node, MUTE + self.slack())
     }
 
     /// How this node covers what it sends, and how many links share it.
@@ -396,7 +404,10 @@ impl Task {
     }
 
     fn send(&mut self, to: Name, cell: Cell) {
-        match self.links.send(&NodeId::from_bytes(*to.as_bytes()), cell) {
+        let (node, lays) = (NodeId::from_bytes(*to.as_bytes()), matches!(cell.read(), Reading::SetUp(_)));
+        match self.links.send(&node, cell) {
+            // With each set-up, our own or others': the next node is not to know by it whose it is.
+            Ok(()) if lays => self.links.feel(&node),
             Ok(()) => {}
             Err(unsent) if unsent.linked => self.table.dropped(to, &unsent.cell, &mut self.outputs),
             Err(_) => self.table.link_lost(to, &mut self.outputs),

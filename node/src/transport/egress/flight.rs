@@ -95,6 +95,11 @@ impl Flight {
         Ok(Sample { sent: mark.at, way, round: now.since(mark.at), under_way: mark.under_way })
     }
 
+    /// Whether a mark is under way.
+    pub(crate) fn is_marked(&self) -> bool {
+        !self.marks.is_empty()
+    }
+
     /// How long the oldest mark has been under way.
     pub(crate) fn waited(&self, now: Time) -> Duration {
         self.marks.front().map_or(Duration::ZERO, |mark| now.since(mark.at))

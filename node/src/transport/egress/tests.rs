@@ -218,7 +218,7 @@ fn slots_are_filled_with_cells_then_messages_then_nothing_and_messages_are_not_s
     egress.push(Class::Interactive, vec![9; 100]).unwrap();
     egress.push(Class::Control, vec![8; 50]).unwrap();
     let mut stream = Vec::new();
-    let fillings: Vec<Filling> = (0..7).map(|_| egress.fill_slot(&mut stream)).collect();
+    let fillings: Vec<Filling> = (0..7).map(|_| egress.fill_slot(Time::ZERO, &mut stream)).collect();
     let (cell, cover) = (Filling::Cell, Filling::Cover);
     assert_eq!(fillings, [cell, cell, cell, Filling::Messages, cell, cell, cover]);
     assert_eq!(stream.len(), 7 * SLOT);
@@ -230,13 +230,48 @@ fn slots_are_filled_with_cells_then_messages_then_nothing_and_messages_are_not_s
 }
 
 #[test]
+fn a_link_is_mute_from_a_cell_on_until_the_mark_behind_it_is_answered() {
+    for in_slots in [false, true] {
+        let mut egress = Egress::new(&Limits::default(), Time::ZERO);
+        let least = Duration::from_millis(600);
+        let at = |millis: u64| Time::from_micros(millis * 1000);
+        let write = |egress: &mut Egress, millis| {
+            let mut stream = Vec::new();
+            match in_slots {
+                true => _ = egress.fill_slot(at(millis), &mut stream),
+                false => egress.fill(at(millis), &mut stream),
+            }
+            read_slots(&stream).into_iter().filter(|unit| *unit == Unit::Mark).count()
+        };
+        let send = |egress: &mut Egress, millis| {
+            egress.push_cell(circuit(1, 1)).unwrap();
+            (0..3).for_each(|_| egress.feel());
+            // In slots the mark comes behind the cell.
+            (0..4).map(|_| write(egress, millis)).sum::<usize>()
+        };
+        assert!(!egress.is_mute(at(10_000), least), "nothing was sent");
+        assert_eq!(send(&mut egress, 10), 1);
+        egress.feel();
+        assert_eq!(write(&mut egress, 14), 0, "one is under way already");
+        assert!(!egress.is_mute(at(609), least) && egress.is_mute(at(610), least));
+        egress.on_reached(at(1010), Reached { marks: 1, at: 1 }).unwrap();
+        assert!(!egress.is_mute(at(9_000), least));
+        // A link that took a second before is not mute after less than four.
+        assert_eq!(send(&mut egress, 2_000), 1);
+        assert!(!egress.is_mute(at(5_999), least) && egress.is_mute(at(6_000), least));
+    }
+}
+
+#[test]
 fn marks_are_answered_in_slots_and_the_end_comes_when_all_is_written() {
     let mut egress = Egress::new(&Limits::default(), Time::from_micros(0));
     egress.on_mark(Time::from_micros(7));
     egress.push(Class::Bulk, vec![1; 3000]).unwrap();
     egress.close();
     let mut stream = Vec::new();
-    let slots = (0..9).take_while(|_| !egress.is_done() && egress.fill_slot(&mut stream) == Filling::Messages).count();
+    let slots = (0..9)
+        .take_while(|_| !egress.is_done() && egress.fill_slot(Time::ZERO, &mut stream) == Filling::Messages)
+        .count();
     assert_eq!((slots, stream.len()), (3, 3 * SLOT));
     let reached = Unit::Reached(Reached { marks: 1, at: 7 });
     assert_eq!(read_slots(&stream), [reached, Unit::Message(vec![1; 3000])]);
@@ -255,7 +290,7 @@ proptest! {
         }
         (0..cells).for_each(|tag| egress.push_cell(circuit(1 + u16::from(tag % 3), tag)).unwrap());
         let (mut stream, mut slots) = (Vec::new(), 0);
-        while egress.fill_slot(&mut stream) != Filling::Cover {
+        while egress.fill_slot(Time::ZERO, &mut stream) != Filling::Cover {
             slots += 1;
             prop_assert_eq!(stream.len(), slots * SLOT);
             prop_assert!(slots < 1000);

@@ -8,6 +8,7 @@
 //! aside as `first-relays.damaged`.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::{fs, io};
 
@@ -26,14 +27,9 @@ const HEAD: usize = 8 + 1 + 32;
 #[derive(Debug)]
 pub(super) struct KeptFirsts {
     path: PathBuf,
-    inner: Mutex<Inner>,
-}
-
-#[derive(Debug)]
-struct Inner {
     /// Nothing before the first tunnel.
-    firsts: Option<Firsts>,
-    turn: usize,
+    firsts: Mutex<Option<Firsts>>,
+    turn: AtomicUsize,
 }
 
 impl KeptFirsts {
@@ -57,15 +53,13 @@ impl KeptFirsts {
                 None
             }
         };
-        Self { path, inner: Mutex::new(Inner { firsts, turn: 0 }) }
+        Self { path, firsts: Mutex::new(firsts), turn: AtomicUsize::new(0) }
     }
 
-    /// The first relay of the next tunnel, of these links; one of those that are kept, as long as they are links.
-    pub(super) fn choose(&self, seed: Seed, links: &[NodeId]) -> Option<NodeId> {
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let turn = inner.turn;
-        inner.turn = turn.wrapping_add(1);
-        let firsts = inner.firsts.get_or_insert_with(|| Firsts::new(seed, []));
+    /// One of those that are kept, by turns, as long as they are of these links.
+    fn choose(&self, seed: Seed, links: &[NodeId], turn: usize) -> Option<NodeId> {
+        let mut kept = self.firsts.lock().unwrap_or_else(PoisonError::into_inner);
+        let firsts = kept.get_or_insert_with(|| Firsts::new(seed, []));
         let before = firsts.kept().to_vec();
         let chosen = firsts.choose(seed, links, turn, &mut rand::rng());
         if before != firsts.kept()
@@ -74,6 +68,31 @@ impl KeptFirsts {
             tracing::warn!(file = %self.path.display(), %error, "the first relays of tunnels cannot be kept: after a restart others are drawn");
         }
         chosen
+    }
+
+    /// The first relay of the next tunnel: of the two by turns the other one if that is better, by whether their links are mute and by how
+    /// many ways failed over them lately. Where both are mute one further is used, as when they are away; and no third one, for then it is
+    /// rather this node that is cut off, and each that is drawn is one more that comes to know it.
+    pub(super) fn best(
+        &self,
+        seed: Seed,
+        links: &[NodeId],
+        standing: impl Fn(&NodeId) -> (bool, u32),
+    ) -> Option<NodeId> {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let of_two = |links: &[NodeId]| {
+            let by_turn = self.choose(seed, links, turn)?;
+            if standing(&by_turn) == (false, 0) {
+                return Some(by_turn);
+            }
+            [Some(by_turn), self.choose(seed, links, turn.wrapping_add(1))].into_iter().flatten().min_by_key(&standing)
+        };
+        let first = of_two(links)?;
+        if !standing(&first).0 {
+            return Some(first);
+        }
+        let others: Vec<NodeId> = links.iter().filter(|one| **one != first).copied().collect();
+        of_two(&others).filter(|one| !standing(one).0).or(Some(first))
     }
 
     fn save(&self, firsts: &Firsts) -> io::Result<()> {
@@ -116,10 +135,37 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let inside = folder.path().join("not there yet");
         let kept = KeptFirsts::load(&inside);
-        let used: Vec<_> = (0..6).map(|_| kept.choose(seed(), &links()).unwrap()).collect();
+        let used: Vec<_> = (0..6).map(|_| kept.best(seed(), &links(), |_| (false, 0)).unwrap()).collect();
         assert!(used[0] != used[1] && used[2..] == [used[..2].to_vec(), used[..2].to_vec()].concat());
         let again = KeptFirsts::load(&inside);
-        assert_eq!([again.choose(seed(), &links()), again.choose(seed(), &links())], [Some(used[0]), Some(used[1])]);
+        assert_eq!([0, 1].map(|_| again.best(seed(), &links(), |_| (false, 0))), [Some(used[0]), Some(used[1])]);
+    }
+
+    #[test]
+    fn one_of_a_mute_link_is_left_for_the_other_and_both_for_one_further() {
+        let folder = tempfile::tempdir().unwrap();
+        let kept = KeptFirsts::load(folder.path());
+        let drawn = || read(&fs::read(folder.path().join(FILE)).unwrap()).unwrap().kept().to_vec();
+        let best = |mute: &[NodeId], failed: &[NodeId]| {
+            let standing = |one: &NodeId| (mute.contains(one), u32::from(failed.contains(one)));
+            (0..20).map(|_| kept.best(seed(), &links(), standing).unwrap()).collect::<std::collections::BTreeSet<_>>()
+        };
+        let two = best(&[], &[]);
+        assert_eq!((two.len(), drawn().len()), (2, 2));
+        let [a, b]: [NodeId; 2] = drawn().try_into().unwrap();
+        assert_eq!(best(&[a], &[]), [b].into());
+        assert_eq!(best(&[], &[b]), [a].into());
+        assert_eq!(best(&[a], &[b]), [b].into(), "who answers and failed, rather than who does not answer");
+        assert_eq!(best(&[], &[a, b]), two, "failures alone bring no further one in");
+        assert_eq!(drawn().len(), 2);
+        let third = best(&[a, b], &[]);
+        let [_, _, c]: [NodeId; 3] = drawn().try_into().unwrap();
+        assert_eq!(third, [c].into());
+        // All are mute: the node itself is cut off.
+        let away = best(&links(), &[]);
+        assert!(away.is_subset(&two) && drawn().len() == 3, "{away:?}");
+        assert_eq!(best(&[a, b], &[]), third);
+        assert_eq!(best(&[], &[]), two, "they are back");
     }
 
     #[test]
@@ -131,12 +177,12 @@ mod tests {
         let longer = [&whole[..], &[1; 32 * REMEMBERED]].concat();
         for damaged in [&whole[..40], &whole[1..], &whole[..70], b"", &longer] {
             fs::write(&path, damaged).unwrap();
-            assert!(KeptFirsts::load(folder.path()).choose(seed(), &links()).is_some());
+            assert!(KeptFirsts::load(folder.path()).best(seed(), &links(), |_| (false, 0)).is_some());
             assert_eq!(fs::read(path.with_extension("damaged")).unwrap(), damaged);
         }
         // A folder in its place: it goes on, and says so.
         fs::remove_file(&path).unwrap();
         fs::create_dir(&path).unwrap();
-        assert!(KeptFirsts::load(folder.path()).choose(seed(), &links()).is_some());
+        assert!(KeptFirsts::load(folder.path()).best(seed(), &links(), |_| (false, 0)).is_some());
     }
 }
