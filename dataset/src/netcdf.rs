@@ -21,6 +21,7 @@ mod describe;
 mod filters;
 mod flat;
 mod hdf5;
+mod nesting;
 mod texts;
 
 pub use describe::Skipped;
@@ -69,6 +70,7 @@ impl NetCdf {
     }
 
     fn open_hdf5(name: &str, storage: DynStorage) -> Result<Self, SourceError> {
+        hdf5::check_groups(name, storage.clone())?;
         let damaged = |error: netcdf_reader::Error| storage::meaning(name, &error);
         let described = netcdf_reader::NcFile::from_storage_with_options(storage.clone(), NcOpenOptions::default())
             .map_err(damaged)?;

@@ -14,7 +14,7 @@ use netcdf_reader::NcGroup;
 
 use super::describe::{self, Found};
 use super::flat::Flat;
-use super::{boxes, filters};
+use super::{boxes, filters, nesting};
 use crate::slab::{Slab, Span};
 use crate::source::SourceError;
 use crate::storage::{self, DynStorage};
@@ -42,6 +42,12 @@ pub(super) fn open(name: &str, storage: DynStorage, root: &NcGroup) -> Result<Hd
     }
     // A chunk that does not fit the cache would be decoded for every piece of it that is read.
     if largest <= CACHE { Ok(file) } else { open_with(name, storage, largest.min(DEFAULT_MAX_CHUNK_BYTES)) }
+}
+
+/// Looks at how the file's groups lie within each other, before anybody follows them.
+pub(super) fn check_groups(name: &str, storage: DynStorage) -> Result<(), SourceError> {
+    let root = open_with(name, storage, 0)?.root_group().map_err(|error| storage::meaning(name, &error))?;
+    nesting::check(name, root)
 }
 
 fn open_with(name: &str, storage: DynStorage, cache: usize) -> Result<Hdf5File, SourceError> {
