@@ -3,6 +3,7 @@
 
 mod numbered;
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use grid::cell::{Cell, Shape};
@@ -14,7 +15,7 @@ use grid::message::{Answer, AnswerBody, Message, Request, RequestBody, StoreFail
 use grid::output::Output;
 use grid::overlay::{Overlay, Timer};
 use grid::parameters::Parameters;
-use grid::peer::Peer;
+use grid::peer::{Address, DialFailure, DialTarget, Peer};
 use grid::placement::replica_cells;
 use grid::queue::Class;
 use grid::record::pointer::StampDigest;
@@ -192,6 +193,38 @@ fn who_comes_back_asks_until_it_is_heard() {
     assert!(node.overlay.status().joined);
     let outputs: Vec<Output> = again.drain(..).flat_map(|timer| node.tell(Input::Timer(timer))).collect();
     assert_eq!(asks(&outputs), 0, "it has joined");
+}
+
+/// Of several introducers all are tried, in any order, before one is tried again.
+#[test]
+fn an_introducer_that_fails_is_tried_again_after_all_the_others() {
+    let (parameters, shape) = (parameters(), parameters().shape);
+    let home = shape.cell(&[3, 4]).unwrap();
+    let mut orders = BTreeSet::new();
+    for seed in 0..20 {
+        let overlay = Overlay::new(&parameters, Config::default(), peer(shape, home), ChaCha8Rng::seed_from_u64(seed));
+        let mut node = Node { overlay, now: Time::ZERO, home, neighbour: peer(shape, home).id() };
+        let introducers: Vec<Address> = (0..4).map(|number| Address(number.to_string())).collect();
+        let unix = Day::new(TODAY).unix_seconds();
+        let start = Command::Start { known: Vec::new(), records: Vec::new(), introducers: introducers.clone(), unix };
+        let (mut outputs, mut order) = (node.tell(Input::Command(start)), Vec::new());
+        for _ in 0..12 {
+            let dialled = outputs.iter().find_map(|output| match output {
+                Output::Dial(DialTarget::Introducer(address)) => Some(address.clone()),
+                _ => None,
+            });
+            let target = DialTarget::Introducer(dialled.clone().unwrap());
+            order.push(dialled.unwrap());
+            let failed = node.tell(Input::DialFailed { target, why: DialFailure::Unreachable("refused".into()) });
+            outputs = timers(&failed).into_iter().flat_map(|timer| node.tell(Input::Timer(timer))).collect();
+        }
+        for round in order.chunks(4) {
+            let tried: BTreeSet<&Address> = round.iter().collect();
+            assert_eq!(tried.len(), 4, "{order:?}");
+        }
+        orders.insert(order[..4].to_vec());
+    }
+    assert!(orders.len() > 5, "not all nodes begin with the same one: {orders:?}");
 }
 
 /// The timers of joining that were set.

@@ -82,6 +82,8 @@ pub(crate) struct Join {
     found: Vec<Address>,
     /// Which one is in use.
     tried: Option<Address>,
+    /// Those named that have failed since all were tried: the others come first.
+    failed: Vec<Address>,
     founding: Founding,
     phase: Phase,
     joined: bool,
@@ -124,6 +126,7 @@ impl Join {
             introducers: Vec::new(),
             found: Vec::new(),
             tried: None,
+            failed: Vec::new(),
             founding: Founding::No,
             phase: Phase::Idle,
             joined: false,
@@ -199,9 +202,12 @@ impl Join {
         if let Some(introducer) = introducer.or_else(|| any_host(cx)) {
             return self.ask_introducer(introducer, cx);
         }
-        let count = (self.introducers.len() + self.found.len()) as u64;
-        let index = usize::try_from(below(cx.rng, count)).unwrap_or(0);
-        if let Some(address) = self.introducers.iter().chain(&self.found).nth(index) {
+        if self.found.is_empty() && self.introducers.iter().all(|one| self.failed.contains(one)) {
+            self.failed.clear();
+        }
+        let left = self.introducers.iter().chain(&self.found).filter(|one| !self.failed.contains(one));
+        let index = usize::try_from(below(cx.rng, left.clone().count() as u64)).unwrap_or(0);
+        if let Some(address) = left.clone().nth(index) {
             self.phase = Phase::Dialing;
             self.tried = Some(address.clone());
             self.progress(JoinStep::Dial, cx);
@@ -270,6 +276,9 @@ impl Join {
         self.part_from_introducer(cx);
         if let Some(tried) = self.tried.take() {
             self.found.retain(|other| *other != tried);
+            if self.introducers.contains(&tried) {
+                self.failed.push(tried);
+            }
         }
         if self.joined {
             return self.plan_round(cx);
