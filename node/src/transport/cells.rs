@@ -110,9 +110,11 @@ impl CellLinks {
         }
     }
 
-    /// Has a link show whether the other side still reads.
+    /// Has a link show whether the other side still reads, where it has send slots: elsewhere each cell does.
     pub(crate) fn feel(&self, node: &NodeId) {
-        self.lock().get(node).into_iter().for_each(CellOutbox::feel);
+        if self.slots.is_some() {
+            self.lock().get(node).into_iter().for_each(CellOutbox::feel);
+        }
     }
 
     /// Whether there is a link on which the other side has not read on for so long.
