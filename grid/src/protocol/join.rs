@@ -11,7 +11,9 @@
 //! Nothing is believed of that. Each is tried, and forgotten when it fails; a node that has no links tries it at once,
 //! another one when it asks again anyway. So two nodes that have founded the grid at the same time become one grid.
 
+mod hosts;
 mod inquiry;
+mod introducers;
 
 use alloc::collections::{BTreeMap, BTreeSet};
 use alloc::string::{String, ToString};
@@ -21,7 +23,7 @@ use core::time::Duration;
 use rand_core::Rng;
 
 use crate::cell::{Axis, Cell};
-use crate::chance::{backoff, below, pick};
+use crate::chance::{backoff, pick};
 use crate::density::Band;
 use crate::id::{NodeId, RequestId};
 use crate::input::Ticket;
@@ -32,7 +34,9 @@ use crate::peer::{Address, DialFailure, DialTarget, Peer};
 use crate::protocol::links::Links;
 use crate::protocol::{Context, Signal};
 
+use hosts::{any_host, any_linked, lacks_hosts, part_from_spare_hosts};
 use inquiry::Inquiry;
+use introducers::Introducers;
 
 /// When joining should go on by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -76,14 +80,7 @@ enum Founding {
 /// How this node gets in, and how it lets others in.
 #[derive(Debug)]
 pub(crate) struct Join {
-    /// Those that the owner has named.
-    introducers: Vec<Address>,
-    /// Those that were found, and have not failed since.
-    found: Vec<Address>,
-    /// Which one is in use.
-    tried: Option<Address>,
-    /// Those named that have failed since all were tried: the others come first.
-    failed: Vec<Address>,
+    introducers: Introducers,
     founding: Founding,
     phase: Phase,
     joined: bool,
@@ -105,9 +102,6 @@ pub(crate) struct Join {
 /// Welcomes that are sealed at the same time; more newcomers than that are let wait.
 const MAX_SEALING: usize = 64;
 
-/// Introducers that were found and are to be tried; more are not remembered.
-const MAX_FOUND: usize = 16;
-
 /// Inquiries about one line that find its cell vacant, after which the line is taken to be empty.
 const MAX_TRIES: u32 = 4;
 
@@ -123,10 +117,7 @@ const DOUBT: f64 = 1e-6;
 impl Join {
     pub(crate) fn new() -> Self {
         Self {
-            introducers: Vec::new(),
-            found: Vec::new(),
-            tried: None,
-            failed: Vec::new(),
+            introducers: Introducers::default(),
             founding: Founding::No,
             phase: Phase::Idle,
             joined: false,
@@ -152,11 +143,11 @@ impl Join {
     }
 
     pub(crate) fn start<R: Rng>(&mut self, known: usize, introducers: Vec<Address>, cx: &mut Context<'_, R>) {
-        self.introducers = introducers;
+        self.introducers.name(introducers);
         if known > 0 {
             cx.timer(ASK_AGAIN, Timer::AskAgain);
         }
-        if !self.introducers.is_empty() {
+        if self.introducers.has_named() {
             self.begin(cx);
         } else if known == 0 && cx.config.found_after.is_zero() {
             // The first node of its grid.
@@ -169,13 +160,11 @@ impl Join {
 
     /// Somebody who may be a node of this grid is said to be there.
     pub(crate) fn on_found<R: Rng>(&mut self, address: Address, cx: &mut Context<'_, R>) {
-        if self.introducers.contains(&address) {
+        if self.introducers.is_named(&address) {
             return;
         }
-        let was_nobody = self.introducers.is_empty() && self.found.is_empty();
-        if !self.found.contains(&address) && self.found.len() < MAX_FOUND {
-            self.found.push(address);
-        }
+        let was_nobody = self.introducers.is_empty();
+        self.introducers.find(address);
         if self.phase != Phase::Idle {
             return;
         }
@@ -202,16 +191,10 @@ impl Join {
         if let Some(introducer) = introducer.or_else(|| any_host(cx)) {
             return self.ask_introducer(introducer, cx);
         }
-        if self.found.is_empty() && self.introducers.iter().all(|one| self.failed.contains(one)) {
-            self.failed.clear();
-        }
-        let left = self.introducers.iter().chain(&self.found).filter(|one| !self.failed.contains(one));
-        let index = usize::try_from(below(cx.rng, left.clone().count() as u64)).unwrap_or(0);
-        if let Some(address) = left.clone().nth(index) {
+        if let Some(address) = self.introducers.draw(cx.rng) {
             self.phase = Phase::Dialing;
-            self.tried = Some(address.clone());
             self.progress(JoinStep::Dial, cx);
-            cx.out.push(Output::Dial(DialTarget::Introducer(address.clone())));
+            cx.out.push(Output::Dial(DialTarget::Introducer(address)));
         }
     }
 
@@ -260,8 +243,8 @@ impl Join {
         why: &DialFailure,
         cx: &mut Context<'_, R>,
     ) {
-        if self.phase != Phase::Dialing || self.tried.as_ref() != Some(address) {
-            return self.found.retain(|other| other != address);
+        if self.phase != Phase::Dialing || !self.introducers.is_tried(address) {
+            return self.introducers.forget(address);
         }
         let step = match why {
             DialFailure::Unreachable(_) | DialFailure::TimedOut(_) => JoinStep::Dial,
@@ -274,16 +257,11 @@ impl Join {
         self.phase = Phase::Idle;
         self.inquiries.clear();
         self.part_from_introducer(cx);
-        if let Some(tried) = self.tried.take() {
-            self.found.retain(|other| *other != tried);
-            if self.introducers.contains(&tried) {
-                self.failed.push(tried);
-            }
-        }
+        self.introducers.fail();
         if self.joined {
             return self.plan_round(cx);
         }
-        if self.introducers.is_empty() && !cx.is_leaf() {
+        if !self.introducers.has_named() && !cx.is_leaf() {
             return self.try_next(cx);
         }
         self.failures += 1;
@@ -296,7 +274,7 @@ impl Join {
     fn try_next<R: Rng>(&mut self, cx: &mut Context<'_, R>) {
         if self.founding == Founding::Now {
             self.finish(cx);
-        } else if !self.found.is_empty() {
+        } else if self.introducers.has_found() {
             self.begin(cx);
         }
     }
@@ -311,7 +289,7 @@ impl Join {
     fn plan_round<R: Rng>(&mut self, cx: &mut Context<'_, R>) {
         let wanted = match cx.is_leaf() {
             true => lacks_hosts(cx),
-            false => !self.introducers.is_empty() || !self.found.is_empty(),
+            false => !self.introducers.is_empty(),
         };
         if wanted {
             self.rounds += 1;
@@ -446,7 +424,7 @@ impl Join {
             self.rounds = 0;
             self.plan_round(cx);
         }
-        if self.joined && alone && !self.introducers.is_empty() {
+        if self.joined && alone && self.introducers.has_named() {
             (self.joined, self.rounds) = (false, 0);
             self.fail(JoinStep::Rosters, "all neighbours are gone".into(), cx);
         }
@@ -556,7 +534,7 @@ impl Join {
     fn finish<R: Rng>(&mut self, cx: &mut Context<'_, R>) {
         self.phase = Phase::Idle;
         self.failures = 0;
-        self.tried = None;
+        self.introducers.part();
         self.asked.clear();
         if !self.joined {
             self.joined = true;
@@ -612,49 +590,6 @@ impl Join {
 /// Whether our neighbours alone may not lead everywhere.
 fn needs_bridge<R>(cx: &Context<'_, R>) -> bool {
     if cx.is_leaf() { cx.table.is_alone() } else { cx.table.is_sparse() }
-}
-
-/// A host by which this leaf may look for others.
-fn any_host<R: Rng>(cx: &mut Context<'_, R>) -> Option<NodeId> {
-    if cx.is_leaf() { any_linked(cx) } else { None }
-}
-
-fn any_linked<R: Rng>(cx: &mut Context<'_, R>) -> Option<NodeId> {
-    let hosts: Vec<NodeId> = cx.table.hosts().map(Member::id).collect();
-    pick(cx.rng, &hosts).copied()
-}
-
-/// Whether this leaf has no link along some axis.
-fn lacks_hosts<R>(cx: &Context<'_, R>) -> bool {
-    cx.table.shape().axes().any(|axis| !cx.table.has_link_along(axis))
-}
-
-/// A leaf keeps one link for each axis, the one that answers soonest. One within its cell it keeps only where it has no other.
-fn part_from_spare_hosts<R: Rng>(cx: &mut Context<'_, R>) {
-    let mut best: BTreeMap<Option<Axis>, (Duration, NodeId)> = BTreeMap::new();
-    let mut spare = Vec::new();
-    for member in cx.table.linked_neighbours() {
-        let (id, axis) = (member.id(), member.axis());
-        let mine = (cx.table.latency(id).unwrap_or(Duration::MAX), id);
-        match best.get_mut(&axis) {
-            None => _ = best.insert(axis, mine),
-            Some(least) if mine < *least => spare.push(core::mem::replace(least, mine).1),
-            Some(_) => spare.push(id),
-        }
-    }
-    let own_cell = best.remove(&None);
-    if !best.is_empty() {
-        spare.extend(own_cell.map(|(_, id)| id));
-    }
-    if !cx.table.is_alone() {
-        spare.extend(cx.table.bridges().map(|(id, _)| id));
-    }
-    for id in spare {
-        cx.table.remove(id);
-        cx.out.push(Output::Disconnect(id));
-        cx.out.push(Output::Forget(id));
-        cx.signal(Signal::LinkDown(id));
-    }
 }
 
 /// Time between two looks at the links.
