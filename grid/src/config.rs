@@ -11,7 +11,10 @@ use crate::queue::Limits;
 /// Of a node's work queue. A thousand requests are served within a few hundred milliseconds, and nobody waits for longer
 /// than that; the bytes are what 128 of the largest puts take. Control comes first in any case; interactive work is never
 /// pushed aside by it for more than half of the time, and a tenth is bulk's, as the design says: it may ooze, not stand.
-const WORK_QUEUE: Limits = Limits { entries: 1024, bytes: 32 << 20, quantum: 16, floors: [30, 50, 10] };
+/// The quantum is two of the simplest requests, or one get. What costs more is done on credit, so a larger one spares nobody
+/// a turn; but whoever begins to flood is served a whole one before those who ask after him. With half of that those have to
+/// wait longer who ask for several times as much as others (`rook-sim run flood_orders`, `sim/tests/load.rs`; decision 014).
+const WORK_QUEUE: Limits = Limits { entries: 1024, bytes: 32 << 20, quantum: 2, floors: [30, 50, 10] };
 
 /// How a node behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]

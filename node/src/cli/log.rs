@@ -23,6 +23,10 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// Different lines from one place in the program in that time.
 const LINES: u64 = 20;
 
+/// What is logged unless `ROOK_LOG` says otherwise: what the owner may have to do something about. Of QUIC's address tokens, each good
+/// for one dial, one that is older than the first that was seen is a warning in quinn, and means only that it is not taken.
+const USUAL: &str = "warn,quinn_proto::bloom_token_log=error";
+
 /// How log lines are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum LogFormat {
@@ -35,7 +39,7 @@ pub(super) enum LogFormat {
 
 /// Log lines go to standard error; `ROOK_LOG` chooses them as `RUST_LOG` does elsewhere.
 pub(super) fn start(format: LogFormat) {
-    let filter = EnvFilter::try_from_env("ROOK_LOG").unwrap_or_else(|_| EnvFilter::new("warn"));
+    let filter = EnvFilter::try_from_env("ROOK_LOG").unwrap_or_else(|_| EnvFilter::new(USUAL));
     let terminal = std::io::stderr().is_terminal();
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(terminal);
     // Whoever calls this as a library may have a log already.

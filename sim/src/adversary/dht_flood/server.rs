@@ -49,7 +49,7 @@ pub(super) struct Server<'a> {
 impl<'a> Server<'a> {
     pub(super) fn new(flood: &'a DhtFlood, seed: u64) -> Self {
         let mut chance = Chance::new(seed);
-        // Some usual jobs, as in nodes (`grid::config`).
+        // Two of the simplest jobs, as in nodes (`grid::config`).
         let quantum = 2.0 / flood.capacity_per_s;
         Self {
             queue: WorkQueue::new(flood.discipline, flood.queue as usize, quantum),
