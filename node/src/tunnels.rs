@@ -338,6 +338,7 @@ impl Tunnels {
         let (mut asking, mut used, mut failed) = (FuturesUnordered::new(), Vec::<Ready>::new(), None);
         let (mut is_due, mut hedge) = (true, Instant::now());
         let (mut is_felt, mut feel) = (true, Instant::now());
+        self.give_up_silent();
         loop {
             let more = used.len() < TRIES;
             tokio::select! {
@@ -367,18 +368,13 @@ impl Tunnels {
                 () = sleep_until(feel), if !is_felt => {
                     let (now, least) = (self.0.builder.now(), FEEL + self.0.builder.slack());
                     if used.iter().any(|ready| ready.mux.is_silent(now, least)) {
-                        self.0.stock.feel();
+                        self.feel();
                         is_felt = true;
                     }
                     feel = Instant::now() + FEEL;
                 }
                 () = sleep_until(hedge), if !is_due && more => {
-                    let now = self.0.builder.now();
-                    // A relay that was killed says nothing of it, and another tunnel may lead over it as well.
-                    for ready in self.0.stock.all().iter().filter(|ready| ready.mux.is_silent(now, self.silent())) {
-                        self.0.relays.avoid(&ready.way);
-                        self.0.stock.broke(&ready.mux);
-                    }
+                    self.give_up_silent();
                     is_due = true;
                 }
                 else => return Err(failed.unwrap_or(TunnelError::Broke)),
@@ -391,10 +387,40 @@ impl Tunnels {
         SILENT + self.0.builder.slack()
     }
 
-    /// Returns when the last node of a tunnel is silent: a relay was killed, perhaps.
+    /// Returns when the last node of a tunnel is silent: a relay was killed, perhaps. The other tunnels are felt before.
     async fn silence(&self, mux: &Mux) {
-        while !mux.is_silent(self.0.builder.now(), self.silent()) {
+        let (least, mut was_quiet) = (FEEL + self.0.builder.slack(), false);
+        loop {
+            let now = self.0.builder.now();
+            if mux.is_silent(now, self.silent()) {
+                return;
+            }
+            let is_quiet = mux.is_silent(now, least);
+            if is_quiet && !was_quiet {
+                self.feel();
+            }
+            was_quiet = is_quiet;
             sleep(LOOK).await;
+        }
+    }
+
+    /// Asks the last nodes of all tunnels that are kept for a sign of life.
+    fn feel(&self) {
+        self.0.stock.feel();
+        self.visiting().iter().for_each(|ready| ready.mux.beat());
+    }
+
+    /// The tunnels whose last nodes are silent are not used again: a relay that was killed says nothing of it, and may have been on
+    /// more than one.
+    fn give_up_silent(&self) {
+        let now = self.0.builder.now();
+        for ready in self.0.stock.all().iter().filter(|ready| ready.mux.is_silent(now, self.silent())) {
+            self.0.relays.avoid(&ready.way);
+            self.0.stock.broke(&ready.mux);
+        }
+        for ready in self.visiting().iter().filter(|ready| ready.mux.is_silent(now, self.silent())) {
+            self.0.relays.avoid(&ready.way);
+            self.forget_tunnel(&ready.mux);
         }
     }
 

@@ -1,7 +1,7 @@
 //! How often tunnels of one purpose are laid: whoever breaks them again and again, to be on one of the next ways, does not hurry
 //! that. For tunnels that stand ready, [`tunnel::spares`] says the same.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
@@ -13,18 +13,27 @@ pub(super) struct Builds {
     rate: Rate,
     begun: Instant,
     bucket: Mutex<Bucket>,
+    /// Those of which these are a part.
+    whole: Option<Arc<Self>>,
 }
 
 impl Builds {
     /// None was drawn so far.
     pub(super) fn new(rate: Rate) -> Self {
-        Self { rate, begun: Instant::now(), bucket: Mutex::default() }
+        Self { rate, begun: Instant::now(), bucket: Mutex::default(), whole: None }
+    }
+
+    /// Of those that may be drawn for a purpose the ones for a part of it: each counts for both.
+    pub(super) fn part(whole: Arc<Self>, rate: Rate) -> Self {
+        Self { whole: Some(whole), ..Self::new(rate) }
     }
 
     /// Waits until one more may be drawn, which counts as drawn then.
     pub(super) async fn turn(&self) {
-        while let Some(wait) = self.take(self.begun.elapsed()) {
-            sleep(wait).await;
+        for builds in std::iter::once(self).chain(self.whole.as_deref()) {
+            while let Some(wait) = builds.take(builds.begun.elapsed()) {
+                sleep(wait).await;
+            }
         }
     }
 
@@ -51,6 +60,23 @@ mod tests {
             }
         }
         assert_eq!(drawn, 12 + 59);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_part_that_is_used_up_takes_nothing_from_the_others() {
+        let rate = |burst| Rate { burst, every: Duration::from_secs(10) };
+        let whole = Arc::new(Builds::new(rate(5)));
+        let [one, other] = [(), ()].map(|()| Builds::part(whole.clone(), rate(3)));
+        let begun = Instant::now();
+        for _ in 0..3 {
+            one.turn().await;
+        }
+        other.turn().await;
+        other.turn().await;
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+        // What is left of its own part is not left of the whole.
+        other.turn().await;
+        assert_eq!(begun.elapsed().as_secs(), 10);
     }
 
     #[tokio::test]

@@ -33,8 +33,8 @@ const MEETINGS: usize = 3;
 const SECONDS: u64 = 600;
 /// How long the meeting node may take to announce it.
 const MEETING: Duration = Duration::from_secs(20);
-/// How often it is looked whether the tunnel to the meeting node still stands.
-const BEAT: Duration = Duration::from_secs(1);
+/// How often it is looked whether the tunnel to the meeting node still stands: one cell there and one back.
+const BEAT: Duration = Duration::from_millis(500);
 /// How often ways to meeting nodes are drawn for one service: a lost relay may take all of its tunnels at once, and of the ways that
 /// are drawn next some still lead over it.
 const BUILDS: Rate = Rate { burst: 24, every: Duration::from_secs(10) };

@@ -26,7 +26,7 @@ use super::relays::Place;
 use super::service::{Meeting, ServiceHost, ServiceKey, ServiceName};
 use super::splice::as_visitor;
 use super::talk::{Ask, ask, cell, longest};
-use super::{Ready, TunnelError, Tunnels};
+use super::{Ready, SILENT, TunnelError, Tunnels};
 use crate::clock::unix_seconds;
 
 /// Names of which it is remembered who has them.
@@ -38,12 +38,19 @@ const FAILED: Duration = Duration::from_secs(30);
 const FRESH: Duration = Duration::from_secs(30);
 /// Tunnels to meeting nodes that are kept.
 const TUNNELS: usize = 32;
-/// After how long a service is sought at another node as well.
-const STAGGER: Duration = Duration::from_millis(700);
+/// After how long a service is sought at another node as well: so many round trips of a tunnel, which are what it takes to lay one and to
+/// be met at its end, within these bounds. As with connections to several addresses (RFC 8305), but those do without a tunnel.
+const STAGGER: [Duration; 2] = [Duration::from_millis(300), Duration::from_millis(700)];
+const STAGGER_ROUNDS: u32 = 8;
+/// The same for asking once more where it is met, beside what still hangs where it was said to be.
+const HANGS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(2)];
+const HANGS_ROUNDS: u32 = 2 * STAGGER_ROUNDS;
 /// After how long it is asked anew where a service is met, when it is not reached where it was.
-const SLOW: Duration = Duration::from_millis(900);
-/// How often ways are drawn to where one service is met, which may itself be what breaks them.
-const BUILDS: Rate = Rate { burst: 12, every: Duration::from_secs(10) };
+const SLOW: Duration = SILENT;
+/// How often ways are drawn to where one service is met, which may itself be what breaks them, and of these to one node: those that are
+/// gone take none from the others.
+const BUILDS: Rate = Rate { burst: 24, every: Duration::from_secs(10) };
+const BUILDS_TO_ONE: Rate = Rate { burst: 6, every: Duration::from_secs(10) };
 /// How long it may take to meet a service at one node.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Attempts at each node: the first may go through a tunnel that is broken without our knowing.
@@ -98,6 +105,7 @@ pub(super) struct Visits {
     failed: Mutex<LruCache<NodeId, Instant>>,
     tunnels: Mutex<BTreeMap<NodeId, Ready>>,
     builds: Mutex<LruCache<ServiceKey, Arc<Builds>>>,
+    builds_to_one: Mutex<LruCache<(ServiceKey, NodeId), Arc<Builds>>>,
 }
 
 impl Default for Visits {
@@ -108,6 +116,7 @@ impl Default for Visits {
             failed: Mutex::new(LruCache::new(FAILURES)),
             tunnels: Mutex::default(),
             builds: Mutex::new(LruCache::new(NAMES)),
+            builds_to_one: Mutex::new(LruCache::new(NAMES)),
         }
     }
 }
@@ -117,9 +126,11 @@ fn lock<T>(of: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Visits {
-    /// The ways that may be drawn to a service.
-    fn builds(&self, key: ServiceKey) -> Arc<Builds> {
-        lock(&self.builds).get_or_insert(key, || Arc::new(Builds::new(BUILDS))).clone()
+    /// The ways that may be drawn to where a service is met at one node.
+    fn builds(&self, key: ServiceKey, node: NodeId) -> Arc<Builds> {
+        let whole = lock(&self.builds).get_or_insert(key, || Arc::new(Builds::new(BUILDS))).clone();
+        let part = || Arc::new(Builds::part(whole, BUILDS_TO_ONE));
+        lock(&self.builds_to_one).get_or_insert((key, node), part).clone()
     }
 
     /// The places of the service that is meant. Who has a bare name is settled when it is first asked for.
@@ -196,7 +207,7 @@ impl Tunnels {
             let outcome = self.visit_where_announced(host).await;
             outcome.inspect_err(|error| tracing::info!(%error, %host, "a service is not met"))
         };
-        seeking::seek(attempt, self.0.builder.slack()).await
+        seeking::seek(attempt, self.by_rounds(HANGS_ROUNDS, HANGS)).await
     }
 
     async fn visit_where_announced(&self, host: &ServiceHost) -> Result<Visit, VisitError> {
@@ -224,6 +235,13 @@ impl Tunnels {
         Ok(places)
     }
 
+    /// So many round trips of the longest tunnel that is kept, within these bounds; the upper one if none is known.
+    fn by_rounds(&self, rounds: u32, [least, most]: [Duration; 2]) -> Duration {
+        let kept = self.0.stock.all().into_iter().chain(self.visiting());
+        let round_trip = kept.filter_map(|ready| ready.mux.round_trip()).max();
+        round_trip.map_or(most, |round_trip| (round_trip * rounds).clamp(least, most)) + self.0.builder.slack()
+    }
+
     /// Meets a service at the first of these nodes where it can be met.
     async fn reach(&self, host: &ServiceHost, key: ServiceKey, nodes: &[Place]) -> Result<Visit, VisitError> {
         let mut waiting = nodes.iter().cycle().take(nodes.len() * ATTEMPTS);
@@ -246,7 +264,7 @@ impl Tunnels {
                         return outcome;
                     }
                 },
-                () = sleep(STAGGER + self.0.builder.slack()), if more => {}
+                () = sleep(self.by_rounds(STAGGER_ROUNDS, STAGGER)), if more => {}
                 else => return Err(failed.unwrap_or_else(|| VisitError::Unknown(host.clone()))),
             }
         }
@@ -256,7 +274,7 @@ impl Tunnels {
         let me = self.0.node.credentials().own.borrow().id();
         let tunnel = match place.node == me {
             true => None,
-            false => Some(self.tunnel_to(place, &self.0.visits.builds(key)).await?),
+            false => Some(self.tunnel_to(place, &self.0.visits.builds(key, place.node)).await?),
         };
         let Some(Ready { mux, way, .. }) = &tunnel else { return self.greet(host, key, None).await };
         let met = tokio::select! {
@@ -307,6 +325,7 @@ impl Tunnels {
 
     /// A tunnel of which that node is the last one: one that is kept, or a new one.
     pub(super) async fn tunnel_to(&self, place: Place, builds: &Builds) -> Result<Ready, TunnelError> {
+        self.give_up_silent();
         let kept = {
             let mut tunnels = lock(&self.0.visits.tunnels);
             tunnels.retain(|_, ready| ready.is_fit());

@@ -11,22 +11,20 @@ use super::VisitError;
 const PERSISTENCE: Duration = Duration::from_secs(8);
 /// How long after an attempt that failed the next one begins.
 const PAUSE: Duration = Duration::from_millis(500);
-/// After how long there is one more beside those that have neither failed nor succeeded: what hangs at a node that is gone takes longer
-/// to fail than a service takes to be somewhere else.
-const HANGS: Duration = Duration::from_secs(2);
 
-/// What the first attempt leads to that succeeds, or fails for good; what the last one failed by if none does. Attempts that wait for
-/// their slots may take `slack` longer.
+/// What the first attempt leads to that succeeds, or fails for good; what the last one failed by if none does. After `hangs` there is
+/// one more beside those that have neither failed nor succeeded: what hangs at a node that is gone takes longer to fail than a service takes
+/// to be somewhere else.
 ///
 /// # Errors
 /// Those of an attempt.
-pub(super) async fn seek<A, T>(mut attempt: impl FnMut() -> A, slack: Duration) -> Result<T, VisitError>
+pub(super) async fn seek<A, T>(mut attempt: impl FnMut() -> A, hangs: Duration) -> Result<T, VisitError>
 where
     A: Future<Output = Result<T, VisitError>>,
 {
     let begun = Instant::now();
     let mut trying = FuturesUnordered::from_iter([attempt()]);
-    let mut next = begun + HANGS + slack;
+    let mut next = begun + hangs;
     loop {
         let more = next < begun + PERSISTENCE;
         tokio::select! {
@@ -41,7 +39,7 @@ where
             },
             () = sleep_until(next), if more => {
                 trying.push(attempt());
-                next = Instant::now() + HANGS + slack;
+                next = Instant::now() + hangs;
             }
         }
     }
@@ -59,6 +57,7 @@ mod tests {
     use crate::tunnels::service::ServiceHost;
 
     const SECOND: Duration = Duration::from_secs(1);
+    const HANGS: Duration = Duration::from_secs(2);
 
     fn unknown() -> VisitError {
         VisitError::Unknown("notes.rook".parse::<ServiceHost>().unwrap())
@@ -75,7 +74,7 @@ mod tests {
                 outcome
             }
         };
-        let outcome = seek(attempt, Duration::ZERO).await;
+        let outcome = seek(attempt, HANGS).await;
         (outcome, count.get(), begun.elapsed())
     }
 
