@@ -78,7 +78,7 @@ pub struct Limits {
     /// Bytes that they may take together. A single job always fits, however large.
     pub bytes: usize,
     /// Work that a lane of full weight may have done in one turn. A larger job is done on credit, so the smallest usual one is
-    /// enough; more makes turns coarser, and less to be taken in each of them.
+    /// enough: more makes turns coarser, and less gains nothing.
     pub quantum: u32,
     /// The floor of each class in percent of the work done while it waits, and of the room: control, interactive,
     /// bulk. The sum must be at most 100; what is above counts as 100.
