@@ -338,7 +338,6 @@ impl Tunnels {
         let (mut asking, mut used, mut failed) = (FuturesUnordered::new(), Vec::<Ready>::new(), None);
         let (mut is_due, mut hedge) = (true, Instant::now());
         let (mut is_felt, mut feel) = (true, Instant::now());
-        self.give_up_silent();
         loop {
             let more = used.len() < TRIES;
             tokio::select! {
@@ -368,13 +367,17 @@ impl Tunnels {
                 () = sleep_until(feel), if !is_felt => {
                     let (now, least) = (self.0.builder.now(), FEEL + self.0.builder.slack());
                     if used.iter().any(|ready| ready.mux.is_silent(now, least)) {
-                        self.feel();
+                        self.0.stock.feel();
                         is_felt = true;
                     }
                     feel = Instant::now() + FEEL;
                 }
                 () = sleep_until(hedge), if !is_due && more => {
-                    self.give_up_silent();
+                    // A relay that was killed says nothing of it, and another tunnel may lead over it as well.
+                    for ready in self.0.stock.all().iter().filter(|ready| self.is_silent(&ready.mux)) {
+                        self.0.relays.avoid(&ready.way);
+                        self.0.stock.broke(&ready.mux);
+                    }
                     is_due = true;
                 }
                 else => return Err(failed.unwrap_or(TunnelError::Broke)),
@@ -387,40 +390,19 @@ impl Tunnels {
         SILENT + self.0.builder.slack()
     }
 
-    /// Returns when the last node of a tunnel is silent: a relay was killed, perhaps. The other tunnels are felt before.
+    fn is_silent(&self, mux: &Mux) -> bool {
+        mux.is_silent(self.0.builder.now(), self.silent())
+    }
+
+    /// Returns when the last node of a tunnel is silent: a relay was killed, perhaps.
     async fn silence(&self, mux: &Mux) {
-        let (least, mut was_quiet) = (FEEL + self.0.builder.slack(), false);
-        loop {
-            let now = self.0.builder.now();
-            if mux.is_silent(now, self.silent()) {
-                return;
-            }
-            let is_quiet = mux.is_silent(now, least);
-            if is_quiet && !was_quiet {
-                self.feel();
-            }
-            was_quiet = is_quiet;
+        self.quiet(mux, self.silent()).await;
+    }
+
+    /// Returns when the last node of a tunnel has said nothing for so long, though it should have.
+    async fn quiet(&self, mux: &Mux, least: Duration) {
+        while !mux.is_silent(self.0.builder.now(), least) {
             sleep(LOOK).await;
-        }
-    }
-
-    /// Asks the last nodes of all tunnels that are kept for a sign of life.
-    fn feel(&self) {
-        self.0.stock.feel();
-        self.visiting().iter().for_each(|ready| ready.mux.beat());
-    }
-
-    /// The tunnels whose last nodes are silent are not used again: a relay that was killed says nothing of it, and may have been on
-    /// more than one.
-    fn give_up_silent(&self) {
-        let now = self.0.builder.now();
-        for ready in self.0.stock.all().iter().filter(|ready| ready.mux.is_silent(now, self.silent())) {
-            self.0.relays.avoid(&ready.way);
-            self.0.stock.broke(&ready.mux);
-        }
-        for ready in self.visiting().iter().filter(|ready| ready.mux.is_silent(now, self.silent())) {
-            self.0.relays.avoid(&ready.way);
-            self.forget_tunnel(&ready.mux);
         }
     }
 

@@ -134,9 +134,11 @@ fn a_few_neighbours_that_flood_do_not_keep_the_others_from_being_served() {
 #[test]
 fn half_of_the_neighbours_that_flood_leave_the_other_half_its_half() {
     for seed in 1..=5 {
-        let (_, _, calm_slow) = Siege::new(0.5, seed).rage(0.5, 0.0);
+        let (answered, asked, calm_slow) = Siege::new(0.5, seed).rage(0.5, 0.0);
+        assert_eq!(answered, asked);
+        // Ninety of a hundred are wanted; the slowest percent below is one of all only where none is missing.
         let (answered, asked, slow) = Siege::new(0.5, seed).rage(0.5, 10.0);
-        assert!(answered as f64 >= 0.9 * asked as f64, "seed {seed}: {answered} of {asked}");
+        assert_eq!(answered, asked, "seed {seed}");
         // With turns of sixteen requests each it was six times as long: all who flood have their first turn at once.
         assert!(slow <= 3 * calm_slow, "seed {seed}, the slowest percent: {slow:?} flooded, {calm_slow:?} calm");
     }

@@ -61,8 +61,8 @@ impl Stock {
         self.lock().forget(|ready| ready.mux.is_same(mux));
     }
 
-    /// A tunnel beside those that are used already: one that stands, rather one without a node of a way that failed, or the first
-    /// to stand of those that are laid now.
+    /// A tunnel beside those that are used already: one that stands, rather one that is not silent and without a node of a way that
+    /// failed, or the first to stand of those that are laid now.
     ///
     /// # Errors
     /// Why the last one was not laid, if several were not, or may not be tried yet.
@@ -78,7 +78,7 @@ impl Stock {
                     let is_other = |ready: &Ready| !used.iter().any(|one| one.mux.is_same(&ready.mux));
                     let mut others: Vec<Ready> = inner.usable(now).into_iter().filter(is_other).collect();
                     let suspicion = |ready: &Ready| ready.way.iter().map(|node| tunnels.0.relays.failures(node)).max();
-                    others.sort_by_key(suspicion);
+                    others.sort_by_cached_key(|ready| (tunnels.is_silent(&ready.mux), suspicion(ready)));
                     if let Some(ready) = others.into_iter().next() {
                         return Ok(ready);
                     }

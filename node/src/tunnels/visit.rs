@@ -26,7 +26,7 @@ use super::relays::Place;
 use super::service::{Meeting, ServiceHost, ServiceKey, ServiceName};
 use super::splice::as_visitor;
 use super::talk::{Ask, ask, cell, longest};
-use super::{Ready, SILENT, TunnelError, Tunnels};
+use super::{FEEL, Ready, SILENT, TunnelError, Tunnels};
 use crate::clock::unix_seconds;
 
 /// Names of which it is remembered who has them.
@@ -47,10 +47,10 @@ const HANGS: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(2)];
 const HANGS_ROUNDS: u32 = 2 * STAGGER_ROUNDS;
 /// After how long it is asked anew where a service is met, when it is not reached where it was.
 const SLOW: Duration = SILENT;
-/// How often ways are drawn to where one service is met, which may itself be what breaks them, and of these to one node: those that are
-/// gone take none from the others.
+/// How often ways are drawn to where one service is met, which may itself be what breaks them, and of these to one node: two that are
+/// gone leave some for a third.
 const BUILDS: Rate = Rate { burst: 24, every: Duration::from_secs(10) };
-const BUILDS_TO_ONE: Rate = Rate { burst: 6, every: Duration::from_secs(10) };
+const BUILDS_TO_ONE: Rate = Rate { burst: 8, every: Duration::from_secs(10) };
 /// How long it may take to meet a service at one node.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Attempts at each node: the first may go through a tunnel that is broken without our knowing.
@@ -164,6 +164,11 @@ impl Visits {
     }
 }
 
+/// So many round trips, within these bounds; the upper one if how long one takes is not known.
+fn within(round_trip: Option<Duration>, rounds: u32, [least, most]: [Duration; 2]) -> Duration {
+    round_trip.map_or(most, |round_trip| (round_trip * rounds).clamp(least, most))
+}
+
 impl Tunnels {
     /// Leads to a service.
     ///
@@ -235,11 +240,18 @@ impl Tunnels {
         Ok(places)
     }
 
-    /// So many round trips of the longest tunnel that is kept, within these bounds; the upper one if none is known.
-    fn by_rounds(&self, rounds: u32, [least, most]: [Duration; 2]) -> Duration {
+    /// As [`Tunnels::silence`]; before that the tunnels are felt through which it is asked next where the service is met, and no
+    /// others: what makes them stir shows at their ends.
+    async fn silence_is_felt(&self, mux: &Mux) {
+        self.quiet(mux, FEEL + self.0.builder.slack()).await;
+        self.0.stock.feel();
+        self.silence(mux).await;
+    }
+
+    /// So many round trips of the longest tunnel that is kept, within these bounds, and what slots add.
+    fn by_rounds(&self, rounds: u32, bounds: [Duration; 2]) -> Duration {
         let kept = self.0.stock.all().into_iter().chain(self.visiting());
-        let round_trip = kept.filter_map(|ready| ready.mux.round_trip()).max();
-        round_trip.map_or(most, |round_trip| (round_trip * rounds).clamp(least, most)) + self.0.builder.slack()
+        within(kept.filter_map(|ready| ready.mux.round_trip()).max(), rounds, bounds) + self.0.builder.slack()
     }
 
     /// Meets a service at the first of these nodes where it can be met.
@@ -281,7 +293,7 @@ impl Tunnels {
             met = timeout(PATIENCE, self.greet(host, key, Some(mux))) => {
                 met.unwrap_or_else(|_| Err(TunnelError::Late(PATIENCE).into()))
             }
-            () = self.silence(mux) => Err(TunnelError::Broke.into()),
+            () = self.silence_is_felt(mux) => Err(TunnelError::Broke.into()),
         };
         if let Err(VisitError::Tunnel(error)) = &met {
             self.forget_tunnel(mux);
@@ -325,7 +337,6 @@ impl Tunnels {
 
     /// A tunnel of which that node is the last one: one that is kept, or a new one.
     pub(super) async fn tunnel_to(&self, place: Place, builds: &Builds) -> Result<Ready, TunnelError> {
-        self.give_up_silent();
         let kept = {
             let mut tunnels = lock(&self.0.visits.tunnels);
             tunnels.retain(|_, ready| ready.is_fit());

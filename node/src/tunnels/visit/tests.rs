@@ -50,3 +50,21 @@ fn who_had_a_name_first_keeps_it() {
     assert!(matches!(visits.choose(&host("notes.rook"), &other), Err(VisitError::Unknown(_))));
     assert!(matches!(visits.choose(&host("else.rook"), &Places::from([])), Err(VisitError::Unknown(_))));
 }
+
+#[test]
+fn what_is_waited_for_goes_by_round_trips() {
+    let millis = Duration::from_millis;
+    assert_eq!(within(None, STAGGER_ROUNDS, STAGGER), millis(700));
+    assert_eq!(within(Some(millis(5)), STAGGER_ROUNDS, STAGGER), millis(300));
+    assert_eq!(within(Some(millis(50)), STAGGER_ROUNDS, STAGGER), millis(400));
+    assert_eq!(within(Some(millis(900)), STAGGER_ROUNDS, STAGGER), millis(700));
+}
+
+#[test]
+fn ways_to_one_node_are_a_part_of_those_to_its_service() {
+    let (visits, [one, other]) = (Visits::default(), [1, 2].map(|key| ServiceKey([key; 32])));
+    let builds = |key, number: u8| visits.builds(key, node(number).node);
+    assert!(Arc::ptr_eq(&builds(one, 1), &builds(one, 1)));
+    assert!(builds(one, 1).is_part_of_the_same(&builds(one, 2)));
+    assert!(!builds(one, 1).is_part_of_the_same(&builds(other, 1)));
+}
