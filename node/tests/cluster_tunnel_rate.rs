@@ -10,6 +10,7 @@
 )]
 
 mod cli_support;
+mod lines_support;
 mod net_support;
 mod tunnels_support;
 
@@ -19,7 +20,7 @@ use std::time::{Duration, Instant};
 use cli_support::{Node, Place};
 use net_support::door::Doors;
 use net_support::relay::{Line, relay};
-use tunnels_support::fetch::{Proxy, curl_is_missing, fetch, http, let_out};
+use tunnels_support::fetch::{Proxy, curl_is_missing, fetch, http, let_out, open_to};
 use tunnels_support::tunnels;
 
 const NODES: usize = 12;
@@ -34,34 +35,10 @@ const MEGABYTES: usize = 10;
 /// busier one; a window of 16 KiB would come to a third.
 const LEAST: f64 = 0.65;
 
-fn tcp(address: &str) -> u16 {
-    address.split('/').nth(4).unwrap().parse().unwrap()
-}
-
 /// A grid of processes of which the last lets strangers out to a port of this machine.
-async fn grid(place: &Place, doors: &std::sync::Arc<Doors>, port: u16) -> Vec<Node> {
-    let grid = place.grid("tunnels", 2, 2);
-    let policy = format!("[exit]\npolicy = [\"accept 127.0.0.1:{port}\"]\nprivate_networks = \"true\"\n");
-    let config = place.write("exit.toml", policy);
-    let (mut nodes, mut first) = (Vec::new(), None);
-    for number in 0..NODES {
-        let door = format!("/ip4/127.0.0.1/tcp/{}", doors.open(number).await);
-        let mut args = place.run_args(&place.mint(&grid, &format!("{number}.pem")), &format!("data-{number}"));
-        let listen = args.iter_mut().find(|arg| arg.starts_with("/ip4/")).unwrap();
-        "/ip4/127.0.0.1/tcp/0".clone_into(listen);
-        args.extend(["--advertise".to_owned(), door.clone()]);
-        args.extend(first.iter().flat_map(|peer: &String| ["--peer".to_owned(), peer.clone()]));
-        if number == NODES - 1 {
-            args.extend(["--config".to_owned(), config.to_str().unwrap().to_owned()]);
-        }
-        let node = place.node(&args);
-        doors.arrived(number, tcp(&node.listen[0]));
-        let identity = node.listen[0].rsplit('/').next().unwrap();
-        first = first.or_else(|| Some(format!("{door}/p2p/{identity}")));
-        nodes.push(node);
-    }
-    nodes.iter_mut().for_each(|node| _ = node.wait_for("joined", Duration::from_secs(120)));
-    nodes
+async fn grid(place: &Place, doors: &std::sync::Arc<Doors>, web: std::net::SocketAddr) -> Vec<Node> {
+    let config = place.write("exit.toml", open_to(web));
+    lines_support::grid(place, doors, NODES, &["--config".to_owned(), config.to_str().unwrap().to_owned()]).await
 }
 
 /// What is fetched, in bytes.
@@ -90,7 +67,7 @@ async fn a_stream_through_three_relays_fills_the_slowest_link() {
     }
     let (place, web) = (Place::new(), http());
     let doors = Doors::of_rate(RATE, |_, _| WAY);
-    let nodes = grid(&place, &doors, web.port()).await;
+    let nodes = grid(&place, &doors, web).await;
     let visitor = &nodes[3];
     let proxy = &Proxy::open(&place, visitor);
     let_out(proxy, web);

@@ -55,10 +55,11 @@ impl Net {
         sent(out)
     }
 
-    /// Takes a cell along these nodes, and gives what the last of them sends.
+    /// Takes a cell along these nodes, each of which does all that it has to, and gives what the last of them sends.
     fn along(&mut self, nodes: &[usize], mut cell: Cell) -> Cell {
         for way in nodes.windows(2) {
             let Some(next) = self.pass(way[0], way[1], cell, &mut Vec::new()) else { unreachable!("cells go on") };
+            self.settle(way[1]);
             cell = next;
         }
         cell
@@ -81,6 +82,14 @@ impl Net {
         let said = self.tables[at].send(tunnel, Command::Data, &[7; MOST], out);
         let Some(cell) = sent(out).filter(|_| said.is_ok()) else { unreachable!("the tunnel stands") };
         cell
+    }
+
+    /// Has a node agree on the keys of what it has passed on.
+    fn settle(&mut self, node: usize) {
+        let mut out = Vec::new();
+        while self.tables[node].is_unsettled() {
+            self.tables[node].settle(&mut self.rng, &mut out);
+        }
     }
 
     /// Sends a set-up off.
@@ -185,9 +194,22 @@ fn set_ups(criterion: &mut Criterion) {
     group.bench_function("made by the initiator", |b| {
         b.iter_custom(|count| timed(count, &mut net, |_| (), |net, (), _| drop(black_box(net.open()))));
     });
-    group.bench_function("taken by a relay", |b| {
+    group.bench_function("passed on by a relay", |b| {
         b.iter_custom(|count| {
             timed(count, &mut net, |net| net.open().1, |net, cell, out| drop(net.pass(0, 1, cell, out)))
+        });
+    });
+    group.bench_function("passed on by a relay, and its keys", |b| {
+        b.iter_custom(|count| {
+            let make = |net: &mut Net| {
+                // What was passed on before and not settled is not this one's.
+                net.settle(1);
+                net.open().1
+            };
+            timed(count, &mut net, make, |net, cell, out| {
+                drop(net.pass(0, 1, cell, out));
+                net.settle(1);
+            })
         });
     });
     group.bench_function("answered by a relay", |b| {

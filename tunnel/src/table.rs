@@ -1,7 +1,7 @@
 //! What a node keeps of the tunnels that begin at, lead over and end at it, as a state machine.
 //!
-//! A shell calls [`Table::handle`] with each cell that comes over a link, [`Table::tick`] about once a second and
-//! [`Table::link_lost`] when a link is gone, and carries out the [`Output`]s. Of a circuit the table knows the two
+//! A shell calls [`Table::handle`] with each cell that comes over a link, [`Table::settle`] when it has carried out what comes of that,
+//! [`Table::tick`] about once a second and [`Table::link_lost`] when a link is gone, and carries out the [`Output`]s. Of a circuit the table knows the two
 //! neighbours, the ids on their links, keys and times; nothing tells whose it is, where it leads, or how far it is to
 //! either end.
 //!
@@ -14,6 +14,7 @@ mod output;
 mod passing;
 mod set_up;
 
+use std::collections::VecDeque;
 use std::fmt;
 
 use rand_core::CryptoRng;
@@ -37,13 +38,16 @@ pub struct Table {
     circuits: Circuits,
     seen: Filter,
     counts: Counts,
+    /// Circuits that have been passed on since the session's keys were agreed on last, some of which may be gone again.
+    unsettled: VecDeque<TunnelId>,
 }
 
 impl Table {
     /// An empty table of the node with that name and onion key.
     pub fn new(me: Name, onion: OnionSecret, config: Config) -> Self {
         let seen = Filter::new(config.replays);
-        Self { me, onion, config, circuits: Circuits::default(), seen, counts: Counts::default() }
+        let (circuits, counts, unsettled) = (Circuits::default(), Counts::default(), VecDeque::new());
+        Self { me, onion, config, circuits, seen, counts, unsettled }
     }
 
     /// What it has seen.
@@ -104,12 +108,12 @@ impl Table {
             Role::Last { back, .. } => (*back, Cell::of_circuit(back.id.turned())),
             Role::Own { on, .. } => (*on, Cell::of_circuit(on.id.turned())),
             Role::Opening { .. } => return Err(SendError::NotReady),
-            Role::Relay { .. } => return Err(SendError::Gone),
+            Role::Passed { .. } | Role::Relay { .. } => return Err(SendError::Gone),
         };
         match &mut circuit.role {
             Role::Last { endpoint, .. } => endpoint.seal(command, bytes, cell.body_mut())?,
             Role::Own { tunnel, .. } => tunnel.seal(command, bytes, cell.body_mut())?,
-            Role::Opening { .. } | Role::Relay { .. } => {}
+            Role::Opening { .. } | Role::Passed { .. } | Role::Relay { .. } => {}
         }
         circuit.cells += 1;
         out.push(Output::Send { to: joint.link, cell });
@@ -140,6 +144,7 @@ impl Table {
         for (tunnel, why) in ends {
             self.end(tunnel, why, |_| true, out);
         }
+        self.unsettled.retain(|&tunnel| self.circuits.of(tunnel).is_some_and(|circuit| circuit.is_passed()));
         let silent = |circuit: &Circuit| {
             let asked = circuit.asked.unwrap_or(circuit.used).max(circuit.used);
             matches!(circuit.role, Role::Own { .. }) && now.since(asked) >= self.config.ping

@@ -10,6 +10,7 @@ use grid::time::Time;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use tokio::sync::{mpsc, oneshot};
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 use tunnel::cell::{Cell, Reading};
 use tunnel::keys::{Hop, OnionSecret};
@@ -244,6 +245,11 @@ impl Task {
             }
             self.take_set_ups();
             self.carry_out();
+            if self.table.is_unsettled() {
+                // What was passed on is written first.
+                yield_now().await;
+                self.settle();
+            }
         }
     }
 
@@ -278,6 +284,16 @@ impl Task {
             self.weighing = now;
             self.weigh();
         }
+    }
+
+    /// Does the rest of what set-ups cost that were passed on.
+    fn settle(&mut self) {
+        let begun = Instant::now();
+        while self.table.is_unsettled() {
+            self.table.settle(&mut self.rng, &mut self.outputs);
+        }
+        self.set_ups.spent(self.clock.now(), begun.elapsed());
+        self.carry_out();
     }
 
     fn on_set_up(&mut self, SetUp { from, id, cell, is_served }: SetUp) {

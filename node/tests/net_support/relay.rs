@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Semaphore, mpsc};
-use tokio::time::{Instant, sleep_until};
+
+use super::alarm;
 
 /// One direction; the other is like it.
 #[derive(Clone, Copy, Debug)]
@@ -110,7 +111,7 @@ async fn take(
         }
         // It leaves the buffer when it has been sent.
         tokio::spawn(async move {
-            sleep_until(free).await;
+            alarm::at(free).await;
             drop(permit);
         });
     }
@@ -118,7 +119,7 @@ async fn take(
 
 async fn pass(mut to: OwnedWriteHalf, mut queued: mpsc::Receiver<(Instant, Vec<u8>)>) {
     while let Some((when, packet)) = queued.recv().await {
-        sleep_until(when).await;
+        alarm::at(when).await;
         if to.write_all(&packet).await.is_err() {
             return;
         }

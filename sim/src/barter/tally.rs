@@ -70,6 +70,8 @@ impl Tally {
             ("leech_to_honest", part(leech, honest)),
             ("leech_to_honest_by_16", self.ratio_by(1)),
             ("leech_to_honest_by_50", self.ratio_by(4)),
+            ("leech_to_honest_by_100", self.ratio_by(9)),
+            ("honest_tries_by_50", self.tries.get(&4).map_or(0.0, |sides| sides.honest.rate())),
             ("honest_loss", 1.0 - part(honest, alone)),
             ("honest_served_alone", alone),
             ("honest_wait_s", part(self.waits.honest, count(self.late.honest.served))),

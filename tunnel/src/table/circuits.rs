@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use rand_core::CryptoRng;
+
 use super::output::TunnelId;
 use crate::bucket::Bucket;
 use crate::cell::{CircuitId, Joint};
@@ -10,7 +12,7 @@ use crate::endpoint::Endpoint;
 use crate::initiator::{Opening, Tunnel};
 use crate::layer::Hop;
 use crate::name::Name;
-use crate::setup::Answer;
+use crate::setup::{Answer, Taken};
 
 /// What we are to a circuit.
 pub(super) enum Role {
@@ -20,6 +22,8 @@ pub(super) enum Role {
     Opening { on: Joint, opening: Opening },
     /// Its initiator.
     Own { on: Joint, tunnel: Tunnel },
+    /// A relay that has passed the set-up on, and has no keys of the session yet ([`super::Table::settle`]).
+    Passed { back: Joint, on: Joint, taken: Box<Taken> },
     /// A relay. While the answer to the set-up is due, it has what we put around that.
     Relay { back: Joint, on: Joint, hop: Hop, answer: Option<Box<Answer>> },
 }
@@ -44,7 +48,7 @@ impl Circuit {
     /// Towards the initiator.
     pub(super) fn back(&self) -> Option<Joint> {
         match self.role {
-            Role::Last { back, .. } | Role::Relay { back, .. } => Some(back),
+            Role::Last { back, .. } | Role::Passed { back, .. } | Role::Relay { back, .. } => Some(back),
             Role::Opening { .. } | Role::Own { .. } => None,
         }
     }
@@ -52,19 +56,34 @@ impl Circuit {
     /// Towards the last node.
     pub(super) fn on(&self) -> Option<Joint> {
         match self.role {
-            Role::Opening { on, .. } | Role::Own { on, .. } | Role::Relay { on, .. } => Some(on),
+            Role::Opening { on, .. } | Role::Own { on, .. } | Role::Passed { on, .. } | Role::Relay { on, .. } => {
+                Some(on)
+            }
             Role::Last { .. } => None,
         }
     }
 
+    /// Whether the session's keys are still to be agreed on.
+    pub(super) fn is_passed(&self) -> bool {
+        matches!(self.role, Role::Passed { .. })
+    }
+
+    /// Agrees on the session's keys, if that was put off. Whether there are some.
+    pub(super) fn settle(&mut self, rng: &mut impl CryptoRng) -> bool {
+        let Role::Passed { back, on, taken } = &self.role else { return true };
+        let Some((keys, answer)) = taken.accept(rng) else { return false };
+        self.role = Role::Relay { back: *back, on: *on, hop: Hop::new(&keys), answer: Some(Box::new(answer)) };
+        true
+    }
+
     /// Whether the answer to the set-up is still due.
     pub(super) fn waits(&self) -> bool {
-        matches!(self.role, Role::Opening { .. } | Role::Relay { answer: Some(_), .. })
+        matches!(self.role, Role::Opening { .. } | Role::Passed { .. } | Role::Relay { answer: Some(_), .. })
     }
 
     /// Whether it begins or ends here, so that somebody here wants to know of it.
     pub(super) fn is_end(&self) -> bool {
-        !matches!(self.role, Role::Relay { .. })
+        !matches!(self.role, Role::Passed { .. } | Role::Relay { .. })
     }
 }
 

@@ -78,6 +78,9 @@ impl Table {
 impl Circuit {
     /// Opens, checks or seals a cell that came from one of its neighbours, and names the circuit as the next one does.
     fn pass(&mut self, from: Joint, cell: &mut Cell, rng: &mut impl CryptoRng) -> Fate {
+        if self.on() == Some(from) && !self.settle(rng) {
+            return Fate::Ends(Why::Destroyed);
+        }
         match &mut self.role {
             Role::Last { endpoint, .. } => {
                 endpoint.open(cell.body_mut()).map_or_else(|broken| Fate::Ends(broken.into()), Fate::Here)
@@ -103,7 +106,7 @@ impl Circuit {
                 }
                 Fate::Homeward(back.link)
             }
-            Role::Relay { answer: Some(_), .. } => Fate::OutOfTurn,
+            Role::Passed { .. } | Role::Relay { answer: Some(_), .. } => Fate::OutOfTurn,
             Role::Relay { on, hop, .. } => match hop.take(cell.body_mut()) {
                 Ok(()) => {
                     cell.name(on.id.turned());

@@ -3,13 +3,12 @@
 use rand_core::CryptoRng;
 
 use super::circuits::{Circuit, Role};
-use super::output::{OpenError, Output, TunnelId};
+use super::output::{OpenError, Output, TunnelId, Why};
 use super::{Table, destroy};
 use crate::cell::{Cell, CircuitId, Joint};
 use crate::endpoint::Endpoint;
 use crate::initiator::Opening;
 use crate::keys::Hop;
-use crate::layer;
 use crate::moment::Moment;
 use crate::name::Name;
 use crate::replay::Verdict;
@@ -48,7 +47,7 @@ impl Table {
             return;
         }
         match self.take(now, back, &mut cell) {
-            Some(taken) => self.begin(now, back, &taken, cell, rng, out),
+            Some(taken) => self.begin(now, back, taken, cell, rng, out),
             None => destroy(Some(back), out),
         }
     }
@@ -93,16 +92,16 @@ impl Table {
         &mut self,
         now: Moment,
         back: Joint,
-        taken: &Taken,
+        taken: Taken,
         mut cell: Cell,
         rng: &mut impl CryptoRng,
         out: &mut Vec<Output>,
     ) {
-        let Some((keys, answer)) = taken.accept(rng) else {
-            self.counts.unreadable += 1;
-            return destroy(Some(back), out);
-        };
         let Some(next) = taken.next else {
+            let Some((keys, answer)) = taken.accept(rng) else {
+                self.counts.unreadable += 1;
+                return destroy(Some(back), out);
+            };
             let mut cell = Cell::of_circuit(back.id.turned());
             answer.put(cell.body_mut());
             out.push(Output::Send { to: back.link, cell });
@@ -119,9 +118,26 @@ impl Table {
         };
         cell.name_new(on.id.turned());
         out.push(Output::Send { to: on.link, cell });
-        let role = Role::Relay { back, on, hop: layer::Hop::new(&keys), answer: Some(Box::new(answer)) };
+        let role = Role::Passed { back, on, taken: Box::new(taken) };
         self.counts.set_ups += 1;
-        self.circuits.insert(Circuit::new(role, now.steady));
+        let passed = self.circuits.insert(Circuit::new(role, now.steady));
+        self.unsettled.push_back(passed);
+    }
+
+    /// Whether a set-up was passed on of which the session's keys are not agreed on yet.
+    pub fn is_unsettled(&self) -> bool {
+        !self.unsettled.is_empty()
+    }
+
+    /// Agrees on the session's keys of a set-up that was passed on, which is two thirds of the work that a relay has with one:
+    /// so it is done while the set-up is under way to the next nodes. Who does not call this
+    /// has it done when the answer comes.
+    pub fn settle(&mut self, rng: &mut impl CryptoRng, out: &mut Vec<Output>) {
+        let Some(tunnel) = self.unsettled.pop_front() else { return };
+        if self.circuits.of(tunnel).is_some_and(|circuit| !circuit.settle(rng)) {
+            self.counts.unreadable += 1;
+            self.end(tunnel, Why::Destroyed, |_| true, out);
+        }
     }
 
     fn has_room(&self) -> bool {

@@ -175,10 +175,21 @@ impl Net {
         self.take(to, out);
     }
 
-    /// Lets everything travel.
+    /// Has a node agree on the keys of what it has passed on.
+    pub(crate) fn settle(&mut self, node: usize) {
+        let mut out = Vec::new();
+        while self.tables[node].is_unsettled() {
+            self.within(node, |net| net.tables[node].settle(&mut net.rng, &mut out));
+        }
+        self.take(node, out);
+    }
+
+    /// Lets everything travel, and nodes do at once what they may put off.
     pub(crate) fn run(&mut self) {
         while let Some(flight) = self.flights.pop_front() {
+            let to = flight.to;
             self.deliver(flight);
+            self.settle(to);
         }
     }
 

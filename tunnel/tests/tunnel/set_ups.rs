@@ -221,7 +221,61 @@ fn a_set_up_for_an_id_that_is_in_use_leaves_its_circuit_alone() {
     assert_eq!(net.delivered(2).len(), 1);
 }
 
+#[test]
+fn a_set_up_is_passed_on_before_the_keys_are_agreed_on_and_what_comes_too_early_ends_it() {
+    let mut net = Net::new(4, 19);
+    net.open(3);
+    let first = net.flights().pop_front().unwrap();
+    let Reading::SetUp(id) = first.cell.read() else { panic!("a set-up goes first") };
+    net.deliver(first);
+    assert!(net.table(1).is_unsettled());
+    assert!(matches!(net.flights().front().unwrap().cell.read(), Reading::SetUp(_)), "it is on its way already");
+    // Before the answer nothing may come from who laid it.
+    let mut early = Box::new([0; CELL]);
+    early[..2].copy_from_slice(&id.wire().to_be_bytes());
+    net.deliver(Flight { from: 0, to: 1, cell: Cell::from_bytes(early) });
+    assert_eq!((net.counts(1).out_of_turn, net.table(1).len()), (1, 0));
+    net.settle(1);
+    net.run();
+    assert!(net.events(0).iter().any(|event| matches!(event, Output::Ended { why: Why::Destroyed, .. })));
+    // Of what is gone nothing is kept, though nobody settles it.
+    net.open(3);
+    let first = net.flights().pop_front().unwrap();
+    net.deliver(first);
+    let near = net.name(0);
+    net.with(1, |table, out| table.link_lost(near, out));
+    assert!(net.table(1).is_unsettled());
+    let now = net.now;
+    net.with(1, |table, out| table.tick(now, out));
+    assert!(!net.table(1).is_unsettled());
+}
+
 proptest! {
+    /// Whenever nodes agree on keys, before the answer comes or when it does: the tunnel is the same.
+    #[test]
+    fn it_makes_no_difference_when_keys_are_agreed_on(hops in 2..6_usize, when in prop::collection::vec(any::<bool>(), 24)) {
+        let mut net = Net::new(7, 20);
+        let near = net.open(hops);
+        let mut when = when.into_iter();
+        while let Some(flight) = net.flights().pop_front() {
+            let to = flight.to;
+            net.deliver(flight);
+            if when.next().unwrap_or(true) {
+                net.settle(to);
+            }
+        }
+        let ready = Output::Ready { tunnel: near };
+        prop_assert!(net.events(0).contains(&ready));
+        let far = net.events(hops).iter().find_map(|event| match event {
+            Output::Arrived { tunnel } => Some(*tunnel),
+            _ => None,
+        });
+        (1..=hops).for_each(|node| net.settle(node));
+        net.say(0, near, b"outward");
+        net.say(hops, far.unwrap(), b"homeward");
+        prop_assert_eq!((net.delivered(hops).len(), net.delivered(0).len()), (1, 1));
+    }
+
     /// Whatever the clock does while it runs on, no key is taken twice, nor one whose date is out of the window, and
     /// never more is kept than two generations.
     #[test]
