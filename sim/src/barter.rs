@@ -13,7 +13,7 @@
 //! | `honest_served`, `leech_served` | share of their requests that was served, in the second half of the time |
 //! | `leech_to_honest` | the second over the first |
 //! | `leech_to_honest_by_16`, `_by_50`, `_by_100` | the same of what honest nodes were asked, around the 16th exchange of a pair and shortly before the 50th and the 100th; every request counts, in either direction, served or not |
-//! | `honest_tries_by_50` | share of honest nodes' tries that was served shortly before the 50th exchange of a pair: what there is to tell a leech by |
+//! | `honest_tries_by_50` | share of honest nodes' tries at honest nodes that was served shortly before the 50th exchange of a pair: what there is to tell a leech by |
 //! | `honest_loss` | what honest nodes lose against the same network without leeches, as a share |
 //! | `honest_wait_s`, `leech_wait_s` | mean time to service of what was served |
 //! | `leeches_found`, `honest_called_leech` | share of such neighbours with the verdict, as honest nodes see them |

@@ -38,7 +38,7 @@ pub struct Table {
     circuits: Circuits,
     seen: Filter,
     counts: Counts,
-    /// Circuits that have been passed on since the session's keys were agreed on last, some of which may be gone again.
+    /// Circuits that were passed on and may lack the session's keys still; some have them by now, or are gone.
     unsettled: VecDeque<TunnelId>,
 }
 

@@ -117,7 +117,7 @@ impl World {
         assert!(total(&self.table) <= before + 2, "a cell is counted once, and a circuit that it ends");
         assert!(out.len() <= 6, "a cell has few consequences: {out:?}");
         self.take(out);
-        // Keys are agreed on at once as often as when the answer comes.
+        // Some keys are agreed on before the answer comes, some when it does.
         if self.table.is_unsettled() && self.sent.len().is_multiple_of(2) {
             let mut out = Vec::new();
             self.table.settle(&mut self.rng, &mut out);

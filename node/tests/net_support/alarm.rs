@@ -1,4 +1,4 @@
-//! Waking at a time, to a tenth of a millisecond. The runtime's own timers are up to a millisecond late, and a tunnel's eight crossings
+//! Waking at a time, to a tenth of a millisecond on a machine that is not busy. The runtime's own timers are up to a millisecond late, and a tunnel's eight crossings
 //! of links would add that up to more than what is to be measured.
 
 use std::collections::BTreeMap;

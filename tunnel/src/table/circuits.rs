@@ -68,7 +68,8 @@ impl Circuit {
         matches!(self.role, Role::Passed { .. })
     }
 
-    /// Agrees on the session's keys, if that was put off. Whether there are some.
+    /// Agrees on the session's keys, if that was put off. Whether there are some: the initiator's fresh key had something in common with
+    /// our onion key, and so has with any other key of ours (RFC 7748, section 6.1), or its set-up would not have been passed on.
     pub(super) fn settle(&mut self, rng: &mut impl CryptoRng) -> bool {
         let Role::Passed { back, on, taken } = &self.role else { return true };
         let Some((keys, answer)) = taken.accept(rng) else { return false };

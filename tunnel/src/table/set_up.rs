@@ -135,7 +135,6 @@ impl Table {
     pub fn settle(&mut self, rng: &mut impl CryptoRng, out: &mut Vec<Output>) {
         let Some(tunnel) = self.unsettled.pop_front() else { return };
         if self.circuits.of(tunnel).is_some_and(|circuit| !circuit.settle(rng)) {
-            self.counts.unreadable += 1;
             self.end(tunnel, Why::Destroyed, |_| true, out);
         }
     }
