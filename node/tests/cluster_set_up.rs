@@ -1,6 +1,12 @@
 //! How long tunnels take to lay over long lines, between processes: one round trip of their links, and what their nodes add to it.
 
-#![allow(clippy::unwrap_used, clippy::print_stdout, clippy::cast_precision_loss, reason = "a test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::cast_precision_loss,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test"
+)]
 
 mod cli_support;
 mod lines_support;
