@@ -184,11 +184,19 @@ async fn run(place: &Place, storm: &Storm, introducer: &mut Node, identities: &m
     let mut prepared: Vec<NodeOptions> = numbered
         .map(|(number, identity)| prepare(&place.path(""), number, identity, &verifier, &peer, unhurried()))
         .collect();
-    let mut established = Vec::new();
+    let (mut established, delayed) = (Vec::new(), Trouble::default());
     for options in prepared.drain(..ESTABLISHED) {
-        established.push(daemon::start(options).await.unwrap());
+        let node = daemon::start(options).await.unwrap();
+        tokio::spawn(delayed.clone().watch(node.events()));
+        established.push(node);
     }
-    all_join(&established, Duration::from_secs(60), |_, _| ()).await;
+    let patience = Duration::from_secs(60);
+    all_join(&established, patience, |_, took| {
+        if took >= patience {
+            delayed.print();
+        }
+    })
+    .await;
 
     let before = taken(introducer.pid());
     let began = Instant::now();
