@@ -1,9 +1,9 @@
 //! What a node keeps of the tunnels that begin at, lead over and end at it, as a state machine.
 //!
-//! A shell calls [`Table::handle`] with each cell that comes over a link, [`Table::settle`] when it has carried out what comes of that,
-//! [`Table::tick`] about once a second and [`Table::link_lost`] when a link is gone, and carries out the [`Output`]s. Of a circuit the table knows the two
-//! neighbours, the ids on their links, keys and times; nothing tells whose it is, where it leads, or how far it is to
-//! either end.
+//! A shell calls [`Table::handle`] with each cell that comes over a link, [`Table::settle`] when it has carried out what comes
+//! of that, [`Table::tick`] about once a second and [`Table::link_lost`] when a link is gone, and carries out the [`Output`]s.
+//! Of a circuit the table knows the two neighbours, the ids on their links, keys and times; nothing tells whose it is, where
+//! it leads, or how far it is to either end.
 //!
 //! Whatever breaks a rule ends the circuit at once, in both directions: a circuit has one attempt at forgery in it.
 

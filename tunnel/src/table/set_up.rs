@@ -129,9 +129,8 @@ impl Table {
         !self.unsettled.is_empty()
     }
 
-    /// Agrees on the session's keys of a set-up that was passed on, which is two thirds of the work that a relay has with one:
-    /// so it is done while the set-up is under way to the next nodes. Who does not call this
-    /// has it done when the answer comes.
+    /// Agrees on the session's keys of a set-up that was passed on, which is more than half of the work that a relay has with one:
+    /// so it is done while the set-up is under way to the next nodes. Who does not call this has it done when the answer comes.
     pub fn settle(&mut self, rng: &mut impl CryptoRng, out: &mut Vec<Output>) {
         let Some(tunnel) = self.unsettled.pop_front() else { return };
         if self.circuits.of(tunnel).is_some_and(|circuit| !circuit.settle(rng)) {
