@@ -6,7 +6,7 @@ default:
 
 # a whole grid on loopback, in one process
 demo *ARGS:
-    cargo run --release -- demo {{ARGS}}
+    cargo run -- demo {{ARGS}}
 
 # all tests
 test:
