@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use rustix::process::{Resource, getrlimit};
 
+use crate::clock::process_time;
+
 /// The state of this process. All nodes of a process have the same.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Process {
@@ -28,7 +30,7 @@ impl Process {
             line.split_whitespace().next()?.parse::<u64>().ok()
         };
         Self {
-            cpu: cpu(),
+            cpu: process_time(),
             resident_bytes: field("VmRSS").unwrap_or_default() * 1024,
             // The folder that is listed is open itself meanwhile.
             open_files: fs::read_dir("/proc/self/fd").map_or(0, |files| files.count() as u64).saturating_sub(1),
@@ -36,13 +38,6 @@ impl Process {
             threads: field("Threads").unwrap_or_default(),
         }
     }
-}
-
-/// The clock of the process's processor time, to the nanosecond (POSIX `CLOCK_PROCESS_CPUTIME_ID`).
-fn cpu() -> Duration {
-    let time = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
-    let (seconds, nanos) = (u64::try_from(time.tv_sec), u32::try_from(time.tv_nsec));
-    Duration::new(seconds.unwrap_or_default(), nanos.unwrap_or_default())
 }
 
 #[cfg(test)]

@@ -33,8 +33,8 @@ struct Budget {
 }
 
 impl Budget {
-    /// So much time of a core was used. What took longer than all that may be done at once was not work: the process was stopped meanwhile,
-    /// or had no processor.
+    /// So much time of a core was used. What took longer than all that may be done at once was not work: a virtual machine that is stopped
+    /// meanwhile counts that for time of its core.
     fn spend(&mut self, now: Duration, took: Duration) {
         self.whole = self.whole.max(now) + took.min(AT_ONCE) * PART;
     }
@@ -127,7 +127,7 @@ impl SetUps {
         None
     }
 
-    /// One was looked at, which took so long.
+    /// One was looked at, which took so much time of a core.
     pub(super) fn spent(&mut self, now: Time, took: Duration) {
         self.budget.spend(Duration::from_micros(now.as_micros()), took);
     }

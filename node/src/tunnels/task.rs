@@ -24,7 +24,7 @@ use super::Carrier;
 use super::mux::Mux;
 use super::pipe::{Feed, Pipe, pipe};
 use super::set_ups::{SetUp, SetUps, Shares};
-use crate::clock::{SteadyClock, unix_seconds};
+use crate::clock::{SteadyClock, thread_time, unix_seconds};
 use crate::handle::{Carried, NodeHandle, Stopped};
 use crate::transport::{CellLinks, CellReceiver, Cover};
 
@@ -275,9 +275,9 @@ impl Task {
     fn take_set_ups(&mut self) {
         for _ in 0..SET_UPS {
             let Some(set_up) = self.set_ups.next(self.clock.now()) else { break };
-            let begun = Instant::now();
+            let begun = thread_time();
             self.on_set_up(set_up);
-            self.set_ups.spent(self.clock.now(), begun.elapsed());
+            self.set_ups.spent(self.clock.now(), thread_time() - begun);
         }
         let now = self.clock.now();
         if self.set_ups.due().is_some() && now.since(self.weighing) >= WEIGH {
@@ -289,9 +289,9 @@ impl Task {
     /// Does the rest of what set-ups cost that were passed on.
     fn settle(&mut self) {
         while self.table.is_unsettled() {
-            let begun = Instant::now();
+            let begun = thread_time();
             self.table.settle(&mut self.rng, &mut self.outputs);
-            self.set_ups.spent(self.clock.now(), begun.elapsed());
+            self.set_ups.spent(self.clock.now(), thread_time() - begun);
         }
         self.carry_out();
     }

@@ -64,7 +64,7 @@ fn together_they_get_a_quarter_of_a_core_and_what_was_saved_up() {
     assert!((95..=105).contains(&served), "{served}");
 }
 
-/// A process that is stopped for a minute while it looks at a set-up has not worked for a minute.
+/// A machine that is stopped for a minute while it looks at a set-up has not worked for a minute.
 #[test]
 fn a_pause_is_not_taken_for_work() {
     let mut set_ups = SetUps::new();
