@@ -13,7 +13,7 @@ use hashcash::{CredentialError, SecretIdentity};
 use libp2p::Multiaddr;
 use libp2p::identity::{DecodingError, Keypair, SigningError};
 use libp2p::multiaddr::Protocol;
-use x25519_dalek::{PublicKey, StaticSecret};
+use tunnel::keys::OnionSecret;
 
 use crate::clock;
 use crate::storage::{Storage, StorageError};
@@ -71,7 +71,7 @@ pub enum OwnCardError {
 pub(crate) struct OwnCard {
     identity: Arc<SecretIdentity>,
     keypair: Keypair,
-    onion: StaticSecret,
+    onion: OnionSecret,
     verifier: Verifier,
     credential: Arc<[u8]>,
     issued: u64,
@@ -126,7 +126,7 @@ impl OwnCard {
         let credential = self.identity.sign_credential(
             grid.as_bytes(),
             &peer_id,
-            PublicKey::from(&self.onion).to_bytes(),
+            *self.onion.public().as_bytes(),
             issued,
             expires,
             &mut rand::rng(),
@@ -194,8 +194,8 @@ impl OwnCard {
     }
 
     /// The secret half of the onion key.
-    pub(crate) fn onion(&self) -> [u8; 32] {
-        self.onion.to_bytes()
+    pub(crate) fn onion(&self) -> OnionSecret {
+        self.onion.clone()
     }
 
     /// The transport key.
@@ -225,7 +225,7 @@ fn last_epoch(storage: &Storage) -> Result<Option<Epoch>, OwnCardError> {
 }
 
 /// The X25519 key for tunnels.
-fn onion_key(storage: &Storage) -> Result<StaticSecret, OwnCardError> {
+fn onion_key(storage: &Storage) -> Result<OnionSecret, OwnCardError> {
     let kept = storage.secret(ONION_KEY)?.and_then(|bytes| <[u8; 32]>::try_from(bytes).ok());
     let secret = match kept {
         Some(secret) => secret,
@@ -235,7 +235,7 @@ fn onion_key(storage: &Storage) -> Result<StaticSecret, OwnCardError> {
             secret
         }
     };
-    Ok(StaticSecret::from(secret))
+    Ok(OnionSecret::from_bytes(secret))
 }
 
 /// The most addresses that a contact names.

@@ -42,6 +42,7 @@ use grid::peer::Peer;
 use grid::record::{Pointer, Record, Rules};
 use tokio::sync::{Mutex, mpsc};
 use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
+use tunnel::keys::OnionSecret;
 pub use tunnel::table::Counts;
 use yamux::Stream;
 
@@ -251,7 +252,7 @@ pub struct Tunnels(Arc<Shared>);
 pub(crate) struct Carrier {
     pub(crate) links: Arc<CellLinks>,
     pub(crate) cells: CellReceiver,
-    pub(crate) onion: [u8; 32],
+    pub(crate) onion: OnionSecret,
 }
 
 impl Tunnels {

@@ -13,16 +13,17 @@
 //! from a recorded set-up whom it led to next, but no session key.
 
 use std::fmt;
+use std::sync::Arc;
 
+use aws_lc_rs::agreement::{PrivateKey, UnparsedPublicKey, X25519, agree};
 use hkdf::Hkdf;
 use rand_core::CryptoRng;
 use sha2::Sha256;
-pub(crate) use x25519_dalek::SharedSecret;
-use x25519_dalek::{PublicKey, StaticSecret};
 use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use crate::gcm::Secret;
 use crate::name::Name;
+use crate::setup::KEY;
 
 const SET_UP: &[u8] = b"rook tunnel set-up 1";
 const SESSION: &[u8] = b"rook tunnel session 1";
@@ -46,16 +47,19 @@ impl OnionPublic {
 /// The secret half of an onion key, and the public one, which takes a multiplication to compute.
 #[derive(Clone)]
 pub struct OnionSecret {
-    secret: StaticSecret,
+    secret: Arc<PrivateKey>,
     public: OnionPublic,
 }
 
 impl OnionSecret {
     /// Takes the bytes as they are.
-    pub fn from_bytes(bytes: [u8; 32]) -> Self {
-        let secret = StaticSecret::from(bytes);
-        let public = OnionPublic(PublicKey::from(&secret).to_bytes());
-        Self { secret, public }
+    pub fn from_bytes(bytes: [u8; KEY]) -> Self {
+        let whole = || {
+            let secret = PrivateKey::from_private_key(&X25519, &bytes).ok()?;
+            let public = secret.compute_public_key().ok()?.as_ref().try_into().ok()?;
+            Some(Self { secret: secret.into(), public: OnionPublic(public) })
+        };
+        whole().unwrap_or_else(|| unreachable!("any 32 bytes are a secret of X25519 (RFC 7748, section 5)"))
     }
 
     /// Draws one.
@@ -72,14 +76,23 @@ impl OnionSecret {
 
     /// What it has in common with another key; none if that is one of the few that have nothing in common with any.
     fn agree(&self, other: OnionPublic) -> Option<SharedSecret> {
-        let shared = self.secret.diffie_hellman(&PublicKey::from(other.0));
-        shared.was_contributory().then_some(shared)
+        let read = |shared: &[u8]| Ok(SharedSecret(Zeroizing::new(shared.try_into().map_err(|_| ())?)));
+        agree(&self.secret, UnparsedPublicKey::new(&X25519, other.0), (), read).ok()
     }
 }
 
 impl fmt::Debug for OnionSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("OnionSecret(..)")
+    }
+}
+
+/// What two keys have in common.
+pub(crate) struct SharedSecret(Zeroizing<[u8; KEY]>);
+
+impl SharedSecret {
+    fn as_bytes(&self) -> &[u8; KEY] {
+        &self.0
     }
 }
 

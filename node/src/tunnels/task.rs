@@ -14,7 +14,7 @@ use rand::rngs::StdRng;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
 use tunnel::cell::{Cell, Reading};
-use tunnel::keys::{Hop, OnionSecret};
+use tunnel::keys::Hop;
 use tunnel::moment::Moment;
 use tunnel::name::Name;
 use tunnel::table::{Config, Counts, OpenError, Output, Table, TunnelId, Why};
@@ -163,7 +163,7 @@ pub(super) fn start(node: &NodeHandle, carrier: Carrier, welcome: impl Fn(Pipe) 
     let (shares, weighed) = mpsc::unbounded_channel();
     let task = Task {
         node: node.clone(),
-        table: Table::new(name(me), OnionSecret::from_bytes(onion), Config::default()),
+        table: Table::new(name(me), onion, Config::default()),
         links: links.clone(),
         ends: HashMap::new(),
         laying: HashMap::new(),
