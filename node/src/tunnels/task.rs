@@ -277,7 +277,7 @@ impl Task {
             let Some(set_up) = self.set_ups.next(self.clock.now()) else { break };
             let begun = thread_time();
             self.on_set_up(set_up);
-            self.set_ups.spent(self.clock.now(), thread_time() - begun);
+            self.set_ups.spent(self.clock.now(), thread_time().saturating_sub(begun));
         }
         let now = self.clock.now();
         if self.set_ups.due().is_some() && now.since(self.weighing) >= WEIGH {
@@ -291,7 +291,7 @@ impl Task {
         while self.table.is_unsettled() {
             let begun = thread_time();
             self.table.settle(&mut self.rng, &mut self.outputs);
-            self.set_ups.spent(self.clock.now(), thread_time() - begun);
+            self.set_ups.spent(self.clock.now(), thread_time().saturating_sub(begun));
         }
         self.carry_out();
     }
