@@ -32,8 +32,9 @@ use tokio::time::sleep;
 const NEWCOMERS: usize = 60;
 /// Nodes that are there before, besides the introducer.
 const ESTABLISHED: usize = 7;
-/// Strangers that the introducer lets in at a time in the ordinary run: far fewer than come.
-const GUESTS: usize = 8;
+/// Strangers that the introducer lets in at a time in the ordinary run: far fewer than come. Half of these places are for bridges, and of the
+/// nodes that are there before each may need one, since by chance none of them is on a line with another.
+const GUESTS: usize = 2 * (ESTABLISHED + 1);
 /// What the time limits of all nodes allow for, besides the usual.
 const SLOW: Duration = Duration::from_secs(1);
 /// What the introducer's memory may grow by for each newcomer, as a link of the largest size that a test met has taken, in KiB.
