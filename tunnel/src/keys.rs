@@ -23,7 +23,6 @@ use zeroize::{ZeroizeOnDrop, Zeroizing};
 
 use crate::gcm::Secret;
 use crate::name::Name;
-use crate::setup::KEY;
 
 const SET_UP: &[u8] = b"rook tunnel set-up 1";
 const SESSION: &[u8] = b"rook tunnel session 1";
@@ -53,7 +52,7 @@ pub struct OnionSecret {
 
 impl OnionSecret {
     /// Takes the bytes as they are.
-    pub fn from_bytes(bytes: [u8; KEY]) -> Self {
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
         let whole = || {
             let secret = PrivateKey::from_private_key(&X25519, &bytes).ok()?;
             let public = secret.compute_public_key().ok()?.as_ref().try_into().ok()?;
@@ -88,10 +87,10 @@ impl fmt::Debug for OnionSecret {
 }
 
 /// What two keys have in common.
-pub(crate) struct SharedSecret(Zeroizing<[u8; KEY]>);
+pub(crate) struct SharedSecret(Zeroizing<[u8; 32]>);
 
 impl SharedSecret {
-    fn as_bytes(&self) -> &[u8; KEY] {
+    fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
 }
